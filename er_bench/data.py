@@ -1,0 +1,199 @@
+"""Rows from a local folder: parquet, JSON, JSON lines and TFRecord, with a place for every error.
+
+A benchmark is always read from a folder: the user's (`--data`), the snapshot of a hub data set,
+or the bundled mini split. Row files are found at the root or under `data/`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from er_bench.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row and where it stands. The typed getters raise DataError naming file, row, field."""
+
+    fields: Mapping[str, Any]
+    file: Path
+    index: int
+    """Zero-based position in the file."""
+
+    @property
+    def where(self) -> str:
+        """File and row, for messages."""
+        return f"{self.file.name} row {self.index}"
+
+    def error(self, problem: str, field: str) -> DataError:
+        """An error about one field of this row."""
+        return DataError(problem, file=self.file, row=self.index, field=field)
+
+    def get(self, field: str) -> Any:
+        """The field's value, whatever it is; raises when the row has no such field."""
+        if field not in self.fields:
+            raise self.error("the field is missing", field)
+        return self.fields[field]
+
+    def text(self, field: str) -> str:
+        """A text field."""
+        found = self.get(field)
+        if not isinstance(found, str):
+            raise self.error(f"expected text, found {_show(found)}", field)
+        return found
+
+    def integer(self, field: str) -> int:
+        """A whole number."""
+        found = self.get(field)
+        if isinstance(found, bool) or not isinstance(found, int):
+            raise self.error(f"expected a whole number, found {_show(found)}", field)
+        return found
+
+    def number(self, field: str) -> float:
+        """A finite number."""
+        found = self.get(field)
+        if isinstance(found, bool) or not isinstance(found, (int, float)):
+            raise self.error(f"expected a number, found {_show(found)}", field)
+        if not math.isfinite(found):
+            raise self.error(f"expected a finite number, found {found}", field)
+        return float(found)
+
+    def items(self, field: str) -> Sequence[Any]:
+        """A list."""
+        found = self.get(field)
+        if not isinstance(found, (list, tuple)):
+            raise self.error(f"expected a list, found {_show(found)}", field)
+        return found
+
+
+def _show(found: object) -> str:
+    text = repr(found)
+    return f"{type(found).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+@dataclass(frozen=True, slots=True)
+class FileBlob:
+    """Bytes in a file."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return str(self.path)
+
+    def read(self) -> bytes:
+        """The file's bytes. Raises DataError."""
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise DataError(f"cannot read it: {error.strerror}", file=self.path) from error
+
+    def missing(self) -> bool:
+        """Whether there is no such file."""
+        return not self.path.is_file()
+
+
+@dataclass(frozen=True, slots=True)
+class BytesBlob:
+    """Bytes that came with their row."""
+
+    name: str
+    content: bytes | None
+
+    def read(self) -> bytes:
+        """The bytes. Raises DataError when the row was read without its media."""
+        if self.content is None:
+            raise DataError("the row was read without its media", file=self.name)
+        return self.content
+
+    def missing(self) -> bool:
+        """Bytes that came with a row are there."""
+        return self.content == b""
+
+
+def inside(root: Path, relative: str, row: Row, field: str) -> Path:
+    """The path `root/relative`, checked to stay inside `root`. Raises DataError."""
+    path = root / relative
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise row.error(f"the path {relative!r} leaves the data folder", field)
+    return path
+
+
+def find_files(root: Path, *patterns: str) -> list[Path]:
+    """Files that match the first pattern with a match, at the root or under `data/`, sorted.
+
+    Raises DataError that lists what was looked for.
+    """
+    for pattern in patterns:
+        for folder in (root, root / "data"):
+            found = sorted(p for p in folder.glob(pattern) if p.is_file())
+            if found:
+                return found
+    raise DataError(
+        f"found none of {', '.join(patterns)} at the root or under data/; "
+        "the task's README shows the layout",
+        file=root,
+    )
+
+
+def read_rows(file: Path, columns: Sequence[str] | None = None) -> Iterator[Row]:
+    """The rows of one file, one at a time. `columns` spares a parquet file its heavy columns."""
+    readers = {
+        ".parquet": _parquet_rows,
+        ".json": _json_rows,
+        ".jsonl": _jsonl_rows,
+        ".tfrecord": _tfrecord_rows,
+    }
+    reader = readers.get(file.suffix)
+    if reader is None:
+        raise DataError(f"cannot read rows; known are {', '.join(sorted(readers))}", file=file)
+    for number, fields in enumerate(reader(file, columns)):
+        if not isinstance(fields, Mapping):
+            raise DataError(f"expected an object, found {_show(fields)}", file=file, row=number)
+        yield Row(fields, file, number)
+
+
+def _parquet_rows(file: Path, columns: Sequence[str] | None) -> Iterator[Mapping[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(file)
+        wanted = None
+        if columns is not None:
+            wanted = [name for name in table.schema_arrow.names if name in columns]
+        for batch in table.iter_batches(batch_size=16, columns=wanted):
+            yield from batch.to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"not a readable parquet file: {error}", file=file) from error
+
+
+def _json_rows(file: Path, columns: Sequence[str] | None) -> Iterator[Any]:
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"not readable JSON: {error}", file=file) from error
+    if not isinstance(rows, list):
+        raise DataError("expected a JSON list of rows", file=file)
+    yield from rows
+
+
+def _jsonl_rows(file: Path, columns: Sequence[str] | None) -> Iterator[Any]:
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines):
+            if line.strip():
+                try:
+                    yield json.loads(line)
+                except ValueError as error:
+                    raise DataError(f"not JSON: {error}", file=file, row=number) from error
+
+
+def _tfrecord_rows(file: Path, columns: Sequence[str] | None) -> Iterator[Mapping[str, Any]]:
+    raise NotImplementedError
+    yield

@@ -1,0 +1,72 @@
+"""A dialect: the way a model family asks for and writes points and boxes.
+
+The dialect is a property of the model, declared on its card. It is never guessed from numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from er_bench.answer import Answer, Boxes, Points
+from er_bench.geometry import Unit
+
+
+class Dialect(Protocol):
+    """Instruction, reader, unit, axis order and frame of one model family.
+
+    Strict readers read what the family's own released reader reads; tolerant ones read whatever
+    can be meant. Neither ever raises. Values keep the dialect's unit; `er_bench.geometry` converts.
+    Readers return x before y, whatever order the text has.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name that model cards use."""
+
+    @property
+    def unit(self) -> Unit:
+        """What one coordinate counts."""
+
+    def point_prompt(self, question: str, referring: str) -> str:
+        """The text that asks for points.
+
+        `question` is the benchmark's request in words ("Point to the red cup."); `referring` is
+        the bare expression ("the red cup") where the row has one, else the question again.
+        """
+
+    def box_prompt(self, question: str, referring: str) -> str:
+        """The text that asks for one box. Raises UsageError when the family writes no boxes."""
+
+    def read_points(self, text: str) -> Answer:
+        """The points in an answer, read strictly; its value is `Points`."""
+
+    def read_points_tolerant(self, text: str) -> Answer:
+        """The points in an answer, read as well as can be; its value is `Points`."""
+
+    def read_boxes(self, text: str) -> Answer:
+        """The boxes in an answer, read strictly; its value is `Boxes`."""
+
+    def read_boxes_tolerant(self, text: str) -> Answer:
+        """The boxes in an answer, read as well as can be; its value is `Boxes`."""
+
+    def write_points(self, points: Points) -> str:
+        """Points, already in this dialect's unit, as the family writes them."""
+
+    def write_boxes(self, boxes: Boxes) -> str:
+        """Boxes, already in this dialect's unit, as the family writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """No dialect: the benchmark's own prompt and its own reader are used.
+
+    It is what a general model (GPT-4o) is asked with. Tasks test `dialect is None` nowhere; they
+    hold an `er_bench.task.PointTask.own_dialect` and use it when a model brings this one.
+    """
+
+    name: str = "benchmark"
+
+
+BENCHMARK = Benchmark()
+AnyDialect = Dialect | Benchmark

@@ -1,0 +1,77 @@
+"""A model: something that answers prompts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from er_bench.dialect import BENCHMARK, AnyDialect
+from er_bench.prompt import Completion, Decoding, Prompt
+from er_bench.sample import Sample
+
+if TYPE_CHECKING:
+    from er_bench.task import Task
+
+
+class Ask(Protocol):
+    """What a task is given to reach the model: retries, limits and recording are behind it."""
+
+    @property
+    def dialect(self) -> AnyDialect:
+        """How the model writes points and boxes."""
+
+    async def __call__(self, prompt: Prompt) -> Completion:
+        """Ask once. Raises ModelError when the request failed for good."""
+
+
+class Model(ABC):
+    """Sends one prompt, returns one completion. Batching is its own affair; retries are not.
+
+    A subclass reads media off the event loop, and raises ModelError (`retryable` when the same
+    request may succeed later) or DataError (media that cannot be read).
+    """
+
+    name: str
+    dialect: AnyDialect = BENCHMARK
+
+    @abstractmethod
+    async def ask(self, prompt: Prompt) -> Completion:
+        """Answer one prompt."""
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """What must stay the same for a run to be resumed: checkpoint, revision, decoding, ..."""
+
+    def bind(self, task: Task, sample: Sample) -> Callable[[Prompt], Awaitable[Completion]]:
+        """How this model answers prompts about one sample; reference models look at it."""
+        del task, sample
+        return self.ask
+
+    async def close(self) -> None:
+        """Let go of connections, processes and memory."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """How a backend is to run one model; built from the card and the command line."""
+
+    name: str
+    """What results call the model: the card's name, or `backend/ID`."""
+    checkpoint: str
+    """Hub id, folder, or the name that the server knows."""
+    revision: str | None
+    dialect: AnyDialect
+    card_decoding: Decoding
+    """The card's defaults, used where neither the task nor the command line decides."""
+    forced_decoding: Decoding
+    """`--gen-args`: wins over the task and the card."""
+    args: dict[str, Any]
+    """Backend settings: the card's `args`, then `--model-args`."""
+    concurrency: int | None = None
+
+    def decoding(self, prompt: Prompt) -> Decoding:
+        """The limits in force for a prompt: command line, then task, then card."""
+        return self.forced_decoding.over(prompt.decoding).over(self.card_decoding)

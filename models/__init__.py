@@ -1,0 +1,1 @@
+"""Backends, model cards and dialects."""
