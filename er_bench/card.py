@@ -81,6 +81,9 @@ class ModelCard(_Card):
     dialect: str
     decoding: dict[str, Any] = Field({}, description="Decoding defaults")
     args: dict[str, Any] = Field({}, description="Backend settings")
+    backend_args: dict[str, dict[str, Any]] = Field(
+        {}, description="Settings that only one backend knows, by backend; over `args`"
+    )
     licence: str = "unknown"
     shutdown: Shutdown | None = None
     reported: dict[str, str] = Field(

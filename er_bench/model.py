@@ -35,6 +35,10 @@ class Model(ABC):
 
     name: str
     dialect: AnyDialect = BENCHMARK
+    concurrency: int = 16
+    """How many samples to keep in flight, unless the user says."""
+    request_timeout_s: float | None = None
+    """How long one request may take, unless the user says; None for models in this process."""
 
     @abstractmethod
     async def ask(self, prompt: Prompt) -> Completion:
@@ -44,9 +48,15 @@ class Model(ABC):
     def identity(self) -> dict[str, Any]:
         """What must stay the same for a run to be resumed: checkpoint, revision, decoding, ..."""
 
-    def bind(self, task: Task, sample: Sample) -> Callable[[Prompt], Awaitable[Completion]]:
-        """How this model answers prompts about one sample; reference models look at it."""
-        del task, sample
+    def bind(
+        self, task: Task, sample: Sample, repeat: int
+    ) -> Callable[[Prompt], Awaitable[Completion]]:
+        """How this model answers prompts about one sample.
+
+        A real model answers by the prompt alone; reference models look at the truth, and stored
+        answers are found by the sample's id.
+        """
+        del task, sample, repeat
         return self.ask
 
     async def close(self) -> None:
@@ -70,7 +80,6 @@ class ModelSettings:
     """`--gen-args`: wins over the task and the card."""
     args: dict[str, Any]
     """Backend settings: the card's `args`, then `--model-args`."""
-    concurrency: int | None = None
 
     def decoding(self, prompt: Prompt) -> Decoding:
         """The limits in force for a prompt: command line, then task, then card."""

@@ -17,10 +17,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from er_bench.card import ModelCard, TaskCard, model_card, task_card
 from er_bench.dialect import BENCHMARK, AnyDialect
 from er_bench.errors import ConfigError, UsageError
+from er_bench.model import Model, ModelSettings
+from er_bench.prompt import Decoding
 from er_bench.task import Task
 
 _PACKAGE = Path(__file__).parent
@@ -152,6 +155,69 @@ def dialect(name: str) -> AnyDialect:
     if name == BENCHMARK.name:
         return BENCHMARK
     if name not in DIALECTS:
-        known = ", ".join(sorted([BENCHMARK.name, *DIALECTS]))
+        known = ", ".join(dialect_names())
         raise UsageError(f"there is no dialect {name!r}; there are: {known}")
     return DIALECTS[name]
+
+
+def open_model(
+    registry: Registry,
+    name: str,
+    *,
+    backend: str | None = None,
+    model_args: dict[str, Any] | None = None,
+    gen_args: dict[str, Any] | None = None,
+    dialect_name: str | None = None,
+) -> Model:
+    """A model by card name or `backend/ID`. Loads nothing heavy until it is first asked.
+
+    Raises UsageError that lists what there is.
+    """
+    settings, backend = _settings(
+        registry, name, backend, model_args or {}, gen_args or {}, dialect_name
+    )
+    module = f"er_bench.models.{backend.replace('-', '_')}"
+    if importlib.util.find_spec(module) is None:
+        raise UsageError(f"there is no backend {backend!r}")
+    model: Model = importlib.import_module(module).build(settings)
+    return model
+
+
+def _settings(
+    registry: Registry,
+    name: str,
+    backend: str | None,
+    model_args: dict[str, Any],
+    gen_args: dict[str, Any],
+    dialect_name: str | None,
+) -> tuple[ModelSettings, str]:
+    try:
+        forced = Decoding(**gen_args)
+    except TypeError:
+        known = ", ".join(Decoding().to_dict())
+        raise UsageError(f"--gen-args knows {known}; not {', '.join(gen_args)}") from None
+    prefix, _, checkpoint = name.partition("/")
+    if checkpoint and name not in registry.model_files:
+        chosen = dialect(dialect_name or BENCHMARK.name)
+        settings = ModelSettings(name, checkpoint, None, chosen, Decoding(), forced, model_args)
+        return settings, backend or prefix
+    card = registry.model_card(name)
+    backend = backend or card.backend
+    args = {**card.args, **card.backend_args.get(backend, {}), **model_args}
+    settings = ModelSettings(
+        name=card.name,
+        checkpoint=args.pop("checkpoint", card.checkpoint),
+        revision=card.revision,
+        dialect=dialect(dialect_name or card.dialect),
+        card_decoding=card.default_decoding(),
+        forced_decoding=forced,
+        args=args,
+    )
+    return settings, backend
+
+
+def dialect_names() -> list[str]:
+    """Every dialect's name."""
+    from er_bench.models.dialects import DIALECTS
+
+    return sorted([BENCHMARK.name, *DIALECTS])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,12 @@ class Task(ABC):
         self.card, self.root, self.protocol = card, root, protocol
 
     @property
+    def label(self) -> str:
+        """What results call it: the name, with the protocol behind an `@` if not the first."""
+        first = next(iter(self.card.protocols))
+        return self.name if self.protocol == first else f"{self.name}@{self.protocol}"
+
+    @property
     def name(self) -> str:
         """The task's name, as on its card."""
         return self.card.name
@@ -96,6 +103,14 @@ class Task(ABC):
             elif isinstance(part, Video):
                 yield part.path
 
+    def unavailable(self) -> str | None:
+        """Why the task cannot run here (its simulator is absent), with the command that helps."""
+        return None
+
+    def prompt_sha256(self, sample: Sample, dialect: AnyDialect) -> str:
+        """Identity of what a sample asks first, so that a changed prompt is noticed on resume."""
+        return ""
+
     def truth_identity(self, sample: Sample) -> object:
         """The truth as JSON, for the data fingerprint; media excluded."""
         return repr(sample.target)
@@ -120,6 +135,14 @@ class Task(ABC):
         """A value as a model with this dialect would write it, so that the task reads it back."""
         raise NotImplementedError(f"{self.name} cannot write answers")
 
+    def random_value(self, sample: Sample, rng: random.Random) -> Value | None:
+        """A random answer where the kind of answer is the task's own (a plan); None for silence."""
+        return None
+
+    def blind_value(self, sample: Sample) -> Value | None:
+        """The answer of one who reads the words only; None for silence."""
+        return None
+
     def letters(self, sample: Sample) -> str:
         """The option letters of a multiple-choice sample; empty for other samples."""
         return ""
@@ -142,6 +165,10 @@ class QuestionTask(Task):
     @abstractmethod
     def prompt(self, sample: Sample, dialect: AnyDialect) -> Prompt:
         """The prompt for one sample. Reads no media."""
+
+    def prompt_sha256(self, sample: Sample, dialect: AnyDialect) -> str:
+        """Identity of the sample's prompt."""
+        return self.prompt(sample, dialect).sha256()
 
     @abstractmethod
     def judge(self, sample: Sample, completion: Completion, dialect: AnyDialect) -> Judgement:

@@ -1,0 +1,42 @@
+"""`er-bench leaderboard`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def leaderboard(
+    runs: Annotated[list[Path] | None, typer.Argument(metavar="RUN..", help="Run folders.")] = None,
+    reported: Annotated[
+        str, typer.Option(help="Published scores beside them: a source's name, all, or none.")
+    ] = "none",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write JSON here.")] = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write CSV here.")] = None,
+) -> None:
+    """Show runs side by side, ranked, and beside published scores.
+
+    Averages are over the columns that every line has.
+    """
+    from er_bench import leaderboard as board
+    from er_bench.cli.tables import leaderboard_table, printed
+    from er_bench.errors import UsageError
+    from er_bench.results import read_results
+    from er_bench.store import write_json
+
+    entries = [board.measured(read_results(run)) for run in runs or []]
+    names = {"none": [], "all": list(board.reported_sources())}.get(reported, reported.split(","))
+    for name in names:
+        entries += board.reported_entries(board.read_reported(name))
+    if not entries:
+        raise UsageError("give at least one RUN, or --reported SOURCE")
+    made = board.rank(entries)
+    printed(leaderboard_table(made))
+    if json_file is not None:
+        write_json(json_file, board.to_json(made))
+        print(f"written: {json_file}")
+    if csv_file is not None:
+        csv_file.write_text(board.to_csv(made), encoding="utf-8")
+        print(f"written: {csv_file}")

@@ -1,0 +1,90 @@
+"""`er-bench tasks`, `models`, `describe`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from er_bench.cli import options as o
+
+
+def tasks(include_path: o.Include = None) -> None:
+    """List the benchmarks: what each asks, its rows, and whether it can run here."""
+    from rich.table import Table
+
+    from er_bench.cli.tables import printed
+    from er_bench.doctor import task_blockers
+    from er_bench.registry import Registry
+
+    registry = Registry(tuple(include_path or ()))
+    table = Table(title="Tasks")
+    for name in ("task", "groups", "rows", "metric", "mini", "here", "what it asks"):
+        table.add_column(name, overflow="fold")
+    for name in registry.task_folders:
+        card = registry.task_card(name)
+        mini = "yes" if (registry.task_folders[name] / "mini").is_dir() else "no"
+        why_not = task_blockers(card)
+        groups = ", ".join(["all", *card.groups] if card.in_all else card.groups)
+        rows = "-" if card.dataset.rows is None else str(card.dataset.rows)
+        here = "yes" if not why_not else "; ".join(why_not)
+        table.add_row(name, groups, rows, card.metric.name, mini, here, card.summary)
+    printed(table)
+
+
+def models(include_path: o.Include = None) -> None:
+    """List the model cards, and the other ways to name a model."""
+    from rich.table import Table
+
+    from er_bench.cli.tables import printed
+    from er_bench.registry import Registry
+
+    registry = Registry(tuple(include_path or ()))
+    table = Table(title="Models", caption="Any other model: backend/ID, e.g. openai/gpt-4o")
+    for name in ("model", "title", "backend", "checkpoint", "dialect", "served until"):
+        table.add_column(name, overflow="fold")
+    for name in registry.model_files:
+        card = registry.model_card(name)
+        until = card.shutdown.date if card.shutdown else ""
+        table.add_row(name, card.title, card.backend, card.checkpoint, card.dialect, until)
+    printed(table)
+
+
+def describe(
+    name: Annotated[str, typer.Argument(help="A task, a model card or a dialect.")],
+    include_path: o.Include = None,
+) -> None:
+    """Print all that is known of a task, a model or a dialect, with its sources."""
+    import yaml
+
+    from er_bench.errors import UsageError
+    from er_bench.registry import Registry, dialect_names
+
+    registry = Registry(tuple(include_path or ()))
+    if name in registry.task_folders:
+        folder = registry.task_folders[name]
+        print(yaml.safe_dump(registry.task_card(name).model_dump(), sort_keys=False, width=98))
+        readme = folder / "README.md"
+        print(readme.read_text(encoding="utf-8") if readme.exists() else "")
+    elif name in registry.model_files:
+        print(yaml.safe_dump(registry.model_card(name).model_dump(), sort_keys=False, width=98))
+    elif name in dialect_names():
+        _describe_dialect(name)
+    else:
+        raise UsageError(
+            f"there is no task, model or dialect {name!r}; see er-bench tasks, er-bench models; "
+            f"dialects: {', '.join(dialect_names())}"
+        )
+
+
+def _describe_dialect(name: str) -> None:
+    from er_bench.dialect import Benchmark
+    from er_bench.registry import dialect
+
+    found = dialect(name)
+    print(f"dialect {found.name}")
+    if isinstance(found, Benchmark):
+        print("the benchmark's own prompt and reader; the model brings no convention of its own")
+        return
+    question = "Point to the red cup."
+    print(f"unit: {found.unit}\n\nasked for points:\n{found.point_prompt(question, 'the red cup')}")

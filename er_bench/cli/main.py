@@ -1,0 +1,54 @@
+"""`er-bench`: the commands, and what an error looks like to the user."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from er_bench.cli import doctor, leaderboard, listing, run, score
+from er_bench.errors import ErBenchError
+
+app = typer.Typer(
+    name="er-bench",
+    help=(
+        "Take a vision-language model through embodied-reasoning benchmarks.\n\n"
+        "Start with: er-bench run --model reference/chance --tasks all --split mini"
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("score")(score.score)
+app.command("tasks")(listing.tasks)
+app.command("models")(listing.models)
+app.command("describe")(listing.describe)
+app.command("leaderboard")(leaderboard.leaderboard)
+app.command("doctor")(doctor.doctor)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from er_bench import __version__
+
+        print(__version__)
+        raise typer.Exit()
+
+
+def main() -> None:
+    """Run the command line; errors of er-bench print without a traceback."""
+    try:
+        app()
+    except ErBenchError as error:
+        print(f"er-bench: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

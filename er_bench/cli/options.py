@@ -1,0 +1,69 @@
+"""Command-line options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from er_bench.errors import UsageError
+
+Include = Annotated[
+    list[Path] | None,
+    typer.Option("--include-path", help="Folder with tasks or model cards of your own."),
+]
+Dialect = Annotated[
+    str | None, typer.Option(help="How the model writes points and boxes, over its card's.")
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        help="The benchmark as its authors release it; for several tasks a folder with one "
+        "sub-folder a task."
+    ),
+]
+Split = Annotated[str, typer.Option(help="official (published rows) or mini (bundled, offline).")]
+SPLITS = ("official", "mini")
+
+
+def key_values(text: str | None, flag: str) -> dict[str, Any]:
+    """`k=v,k=v` as a dict; each value is read as YAML, so `4`, `true` and `[1]` mean what they say.
+
+    A comma inside brackets or quotes does not separate. Raises UsageError.
+    """
+    values: dict[str, Any] = {}
+    for item in _split(text or ""):
+        name, equals, value = item.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"{flag} takes k=v,k=v; cannot read {item!r}")
+        try:
+            values[name.strip()] = yaml.safe_load(value) if value else ""
+        except yaml.YAMLError as error:
+            raise UsageError(f"{flag}: cannot read the value of {name!r}: {error}") from error
+    return values
+
+
+def _split(text: str) -> list[str]:
+    items, depth, quote, start = [], 0, "", 0
+    for at, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in "[{(":
+            depth += 1
+        elif char in ")}]":
+            depth -= 1
+        elif char == "," and depth == 0:
+            items.append(text[start:at])
+            start = at + 1
+    return [item for item in [*items, text[start:]] if item.strip()]
+
+
+def check_split(split: str) -> str:
+    """The split, if there is one of that name. Raises UsageError."""
+    if split not in SPLITS:
+        raise UsageError(f"there is no split {split!r}; there are: {', '.join(SPLITS)}")
+    return split

@@ -1,0 +1,192 @@
+"""`er-bench run`."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from er_bench.cli import options as o
+
+if TYPE_CHECKING:
+    from er_bench.evaluate import Opened, Options
+    from er_bench.model import Model
+    from er_bench.registry import Registry
+
+LIMIT_ARGS = ("timeout_s", "max_retries", "backoff_base_s")
+
+
+def run(
+    model: Annotated[
+        str | None, typer.Option("--model", help="A card's name (vlaser-8b) or backend/ID.")
+    ] = None,
+    tasks: Annotated[
+        str | None, typer.Option("--tasks", help="Names, groups, or all; comma-separated.")
+    ] = None,
+    split: o.Split = "official",
+    data: o.Data = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="First N rows of each task.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "--output-path", "--output_path", help="Run folder."),
+    ] = None,
+    backend: Annotated[str | None, typer.Option(help="transformers, vllm, openai, ...")] = None,
+    model_args: Annotated[
+        str | None,
+        typer.Option("--model-args", "--model_args", help="k=v,.. for the backend; also "
+                     "timeout_s, max_retries, backoff_base_s."),
+    ] = None,
+    gen_args: Annotated[
+        str | None,
+        typer.Option("--gen-args", "--gen_args", "--gen_kwargs", help="Decoding: k=v,.. over "
+                     "what the task and the card say."),
+    ] = None,
+    dialect: o.Dialect = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Samples in flight.")] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Ask every sample K times.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of whatever is random.")] = 0,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", "--batch_size", min=1, help="Same as "
+                                 "--model-args batch_size=N.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Run the rows that have their media.")
+    ] = False,
+    accept_data: Annotated[
+        bool, typer.Option("--accept-data", help="Run rows that differ from the task's card.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, print the plan, ask nothing.")
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file with these options; flags win over it.")
+    ] = None,
+    include_path: o.Include = None,
+    log_samples: Annotated[
+        bool, typer.Option("--log-samples", "--log_samples", hidden=True)
+    ] = True,
+) -> None:  # fmt: skip
+    """Run a model on tasks and write its scores.
+
+    Exit code 0: complete; 2: wrong usage or data; 3: incomplete; 130: stopped, resume later.
+    """
+    given = locals()
+    settings = _with_config(config, {k: v for k, v in given.items() if k != "config"})
+    sys.exit(_run(**settings))
+
+
+def _with_config(config: Path | None, given: dict[str, Any]) -> dict[str, Any]:
+    """Flags over the config file over defaults."""
+    if config is None:
+        return given
+    import click
+    import yaml
+    from click.core import ParameterSource
+
+    from er_bench.errors import ConfigError
+
+    try:
+        told = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read {config}: {error}") from error
+    told = {str(name).replace("-", "_"): value for name, value in told.items()}
+    if unknown := sorted(set(told) - set(given)):
+        raise ConfigError(f"{config}: there is no option {', '.join(unknown)}")
+    context = click.get_current_context()
+    for name, value in told.items():
+        if context.get_parameter_source(name) is ParameterSource.DEFAULT:
+            given[name] = Path(value) if name in ("data", "out") else value
+    return given
+
+
+def _run(
+    *, model: str | None, tasks: str | None, split: str, data: Path | None, limit: int | None,
+    out: Path | None, backend: str | None, model_args: str | None, gen_args: str | None,
+    dialect: str | None, concurrency: int | None, repeats: int, seed: int,
+    batch_size: int | None, resume: bool, allow_missing: bool, accept_data: bool, dry_run: bool,
+    include_path: list[Path] | None, log_samples: bool,
+) -> int:  # fmt: skip
+    from er_bench import evaluate
+    from er_bench.errors import UsageError
+    from er_bench.registry import Registry, open_model
+    from er_bench.runner import Limits
+
+    del log_samples  # every sample is always logged
+    if not model or not tasks:
+        raise UsageError("say which --model and which --tasks; see er-bench models, er-bench tasks")
+    registry = Registry(tuple(include_path or ()))
+    args = o.key_values(model_args, "--model-args")
+    if batch_size is not None:
+        args["batch_size"] = batch_size
+    limit_args = {name: args.pop(name) for name in LIMIT_ARGS if name in args}
+    opened_model = open_model(
+        registry,
+        model,
+        backend=backend,
+        model_args=args,
+        gen_args=o.key_values(gen_args, "--gen-args"),
+        dialect_name=dialect,
+    )
+    timeout_s = limit_args.pop("timeout_s", opened_model.request_timeout_s)
+    options = evaluate.Options(
+        tasks=registry.select(tasks),
+        split=o.check_split(split),
+        data=data,
+        limit=limit,
+        repeats=repeats,
+        seed=seed,
+        allow_missing=allow_missing,
+        accept_data=accept_data,
+        concurrency=concurrency,
+        limits=Limits(request_timeout_s=timeout_s, **limit_args),
+        command=sys.argv,
+    )
+    opened = evaluate.open_tasks(registry, opened_model, options, _say, media=True)
+    if dry_run:
+        return _plan(opened, opened_model, options)
+    if out is None:
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        out = Path("runs") / f"{model.replace('/', '-')}-{stamp}"
+    return _execute(registry, opened_model, options, out, resume, opened)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _plan(opened: list[Opened], model: Model, options: Options) -> int:
+    from er_bench.cli.tables import plan_table, printed
+
+    printed(plan_table(opened, model, options))
+    return 0
+
+
+def _execute(
+    registry: Registry,
+    model: Model,
+    options: Options,
+    out: Path,
+    resume: bool,
+    opened: list[Opened],
+) -> int:
+    from er_bench import evaluate
+    from er_bench.cli.tables import printed, results_table
+    from er_bench.progress import RunProgress
+
+    total = sum(o.found.n_wanted for o in opened) * options.repeats
+    try:
+        with RunProgress(total) as progress:
+            made = evaluate.run(
+                registry, model, options, out, resume=resume, opened=opened,
+                on_outcome=progress.add,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        _say(f"\nstopped; what is done is kept. Continue: add --resume --out {out}")
+        return 130
+    printed(results_table(made))
+    print(f"results: {out / 'results.json'}")
+    return 0 if made.summary.complete else 3

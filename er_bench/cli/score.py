@@ -1,0 +1,57 @@
+"""`er-bench score`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from er_bench.cli import options as o
+
+
+def score(
+    run: Annotated[Path | None, typer.Option("--run", help="Read and score a run again.")] = None,
+    task: Annotated[str | None, typer.Option("--task", help="Task of the answers.")] = None,
+    responses: Annotated[
+        Path | None,
+        typer.Option(help='JSON lines {"id": .., "response": "..", "image_sizes": [[w, h]]?}.'),
+    ] = None,
+    data: o.Data = None,
+    split: o.Split = "official",
+    dialect: o.Dialect = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write; for --run: RUN-rescored by default.")
+    ] = None,
+    accept_data: Annotated[
+        bool, typer.Option("--accept-data", help="Use rows that differ from the task's card.")
+    ] = False,
+    include_path: o.Include = None,
+) -> None:
+    """Score answers without a model: a run's (--run), or ones made elsewhere (--responses).
+
+    Opens no images or videos; masks only.
+    """
+    from er_bench import rescore
+    from er_bench.cli.tables import printed, results_table
+    from er_bench.errors import UsageError
+    from er_bench.registry import Registry
+
+    registry = Registry(tuple(include_path or ()))
+    if run is not None and task is None and responses is None:
+        target = out or run.with_name(f"{run.resolve().name}-rescored")
+        made, changed = rescore.run_again(registry, run, target, data=data)
+    elif task is not None and responses is not None and run is None and out is not None:
+        made = rescore.responses(
+            registry, task, responses, out,
+            data=data, split=o.check_split(split), dialect_name=dialect, accept_data=accept_data,
+        )  # fmt: skip
+        target, changed = out, []
+    else:
+        raise UsageError("give --run RUN, or --task T --responses FILE --out DIR")
+    printed(results_table(made))
+    if run is not None:
+        print("\n".join(changed) if changed else "every score is the same as in the run")
+    print(f"results: {target / 'results.json'}")
+    sys.exit(0 if made.summary.complete else 3)

@@ -1,0 +1,104 @@
+"""Tables for people: percent, counts, and what is missing in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from er_bench.evaluate import Opened, Options
+    from er_bench.leaderboard import Leaderboard
+    from er_bench.model import Model
+    from er_bench.results import Results, TaskResult
+
+
+def printed(table: Table) -> None:
+    """Print a table; on a pipe at a width that cuts nothing off."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(100, Console(width=10_000).measure(table).maximum))
+    console.print(table)
+
+
+def percent(value: float | None) -> str:
+    """A fraction in percent, or a dash."""
+    return "-" if value is None else f"{value * 100:.1f}"
+
+
+def plan_table(opened: Sequence[Opened], model: Model, options: Options) -> Table:
+    """What a run would do."""
+    table = Table(title=f"{model.name}, dialect {model.dialect.name}, repeats {options.repeats}")
+    for name in ("task", "split", "protocol", "rows", "to run", "missing", "faulty", "why not"):
+        table.add_column(name, overflow="fold")
+    for o in opened:
+        f = o.found
+        table.add_row(
+            o.task.label, o.split, o.task.protocol, str(f.n_rows), str(f.n_wanted),
+            str(len(f.missing)), str(len(f.faults)), o.why_not or "",
+        )  # fmt: skip
+    return table
+
+
+def results_table(results: Results) -> Table:
+    """One run, a line a task."""
+    table = Table(title=f"{results.model.name} (percent)")
+    for name in ("task", "split", "metric", "score", "95% interval", "robust", "chance", "scored",
+                 "unparsed", "format", "errors", "status"):  # fmt: skip
+        table.add_column(name, overflow="fold")
+    for name, task in results.tasks.items():
+        table.add_row(name, *_result_cells(task))
+    average = results.summary.average
+    marks = "" if results.summary.complete else ", incomplete"
+    table.caption = f"mean of {results.summary.n_tasks} tasks: {percent(average)}{marks}"
+    return table
+
+
+def _result_cells(task: TaskResult) -> list[str]:
+    interval = "-" if task.ci95 is None else " .. ".join(percent(v) for v in task.ci95)
+    errors = {
+        "data": task.n_data_error, "model": task.n_model_error, "env": task.n_env_error,
+    }  # fmt: skip
+    named = ", ".join(f"{count} {kind}" for kind, count in errors.items() if count)
+    status = task.status if task.why is None else f"{task.status}: {task.why}"
+    return [
+        task.split, task.metric, percent(task.score), interval, percent(task.robust_score),
+        percent(task.chance), f"{task.n_scored}/{task.n_total}", str(task.n_unparsed),
+        str(task.n_format_failures), named or "0", status,
+    ]  # fmt: skip
+
+
+def leaderboard_table(board: Leaderboard) -> Table:
+    """Measured entries first, then reported ones under a line of their own."""
+    from er_bench.leaderboard import show
+
+    table = Table(title="Leaderboard (percent)")
+    table.add_column("rank", justify="right")
+    table.add_column("model", overflow="fold")
+    average = f"average of {len(board.common)}" if board.common else "average"
+    table.add_column(average, justify="right")
+    for column in board.columns:
+        table.add_column(column, justify="right")
+    for kind in ("measured", "reported"):
+        entries = [r for r in board.entries if r.entry.kind == kind]
+        if entries and kind == "reported":
+            table.add_section()
+        for r in entries:
+            cells = [show(r.entry.cells.get(c)) for c in board.columns]
+            name = r.entry.name if kind == "measured" else f"{r.entry.name} [reported]"
+            table.add_row(str(r.rank or "-"), _plain(name), percent(r.average), *cells)
+    notes = ["* incomplete: some samples were not scored; such a column is in no average"]
+    if any(r.entry.kind == "reported" for r in board.entries):
+        sources = sorted({f"{r.entry.source}: {r.entry.note}" for r in board.entries
+                          if r.entry.kind == "reported"})  # fmt: skip
+        notes.append("[reported] rows are published numbers, not measured here, and have no rank")
+        notes += sources
+    table.caption = _plain("\n".join(notes))
+    return table
+
+
+def _plain(text: str) -> str:
+    """Text whose square brackets are no markup."""
+    return text.replace("[", r"\[")

@@ -1,0 +1,233 @@
+"""Any OpenAI-compatible endpoint: chat completions with image parts, one POST a prompt.
+
+Image bytes go out as they are stored when their format and size allow. The key comes from the
+environment and is written nowhere. Settings (`--model-args`):
+
+- `base_url`: the endpoint up to `/v1` (default: OPENAI_BASE_URL, else https://api.openai.com/v1)
+- `api_key_env`: the variable that holds the key (default OPENAI_API_KEY)
+- `detail`: `low`, `high` or `auto` image detail, left out by default
+- `frames`, `sampling`: frames taken from a video (default 16, `linspace`)
+- `extra_body`: more fields of the request, as a JSON object
+- `max_tokens_field`: `max_tokens` (default) or `max_completion_tokens`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import os
+import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+import PIL.Image
+
+from er_bench import media
+from er_bench.errors import ConfigError, DataError, ModelError, UsageError
+from er_bench.geometry import Size
+from er_bench.model import Model, ModelSettings
+from er_bench.prompt import Completion, Prompt
+from er_bench.sample import Image, Text, Video
+
+PASSED_THROUGH = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+MAX_IMAGE_BYTES = 20 * 2**20
+RETRYABLE = {408, 409, 425, 429, 500, 502, 503, 504, 529}
+KNOWN_ARGS = {
+    "base_url", "api_key_env", "detail", "frames", "sampling", "extra_body", "max_tokens_field",
+}  # fmt: skip
+
+
+def build(settings: ModelSettings) -> Model:
+    """A client for the model that the checkpoint names. Raises UsageError."""
+    if any("key" in name and name != "api_key_env" for name in settings.args):
+        raise UsageError(
+            "a key is never given on the command line: put it into OPENAI_API_KEY, "
+            "or name another variable with --model-args api_key_env=NAME"
+        )
+    if unknown := sorted(set(settings.args) - KNOWN_ARGS):
+        raise UsageError(
+            f"the openai backend has no setting {', '.join(unknown)}; "
+            f"it has: {', '.join(sorted(KNOWN_ARGS))}"
+        )
+    return OpenAI(settings)
+
+
+class OpenAI(Model):
+    """A client of one endpoint and one model name."""
+
+    concurrency = 64
+    request_timeout_s = 600.0
+
+    def __init__(self, settings: ModelSettings) -> None:
+        args = settings.args
+        self.name, self.dialect, self._settings = settings.name, settings.dialect, settings
+        base = args.get("base_url") or os.environ.get("OPENAI_BASE_URL")
+        self._url = f"{(base or 'https://api.openai.com/v1').rstrip('/')}/chat/completions"
+        key_variable = args.get("api_key_env", "OPENAI_API_KEY")
+        self._key = os.environ.get(key_variable)
+        if base is None and not self._key:
+            raise ConfigError(f"{self._url} needs a key: set {key_variable}")
+        self._extra = args.get("extra_body") or {}
+        if isinstance(self._extra, str):
+            self._extra = json.loads(self._extra)
+        self._session: aiohttp.ClientSession | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """Endpoint, model name and settings; no key."""
+        s = self._settings
+        return {
+            "name": self.name,
+            "backend": "openai",
+            "checkpoint": s.checkpoint,
+            "revision": s.revision,
+            "dialect": self.dialect.name,
+            "decoding": {"card": s.card_decoding.to_dict(), "forced": s.forced_decoding.to_dict()},
+            "endpoint": self._url,
+            "args": {k: v for k, v in sorted(s.args.items()) if k != "base_url"},
+        }
+
+    async def ask(self, prompt: Prompt) -> Completion:
+        """One POST. Raises ModelError, or DataError for media that cannot be read."""
+        body, sizes = await asyncio.to_thread(self._body, prompt)
+        start = time.monotonic()
+        try:
+            async with self._open_session().post(self._url, data=body) as response:
+                content = await response.read()
+                if response.status != 200:
+                    raise self._refused(response, content)
+        except (aiohttp.ClientError, OSError) as error:
+            raise ModelError(
+                f"{self._url}: {type(error).__name__}: {error}", retryable=True
+            ) from error
+        return self._read(content, sizes, prompt.json_schema is not None, time.monotonic() - start)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            headers = {"Content-Type": "application/json"}
+            if self._key:
+                headers["Authorization"] = f"Bearer {self._key}"
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                timeout=aiohttp.ClientTimeout(total=None),
+                headers=headers,
+            )
+        return self._session
+
+    def _refused(self, response: aiohttp.ClientResponse, content: bytes) -> ModelError:
+        text = content[:500].decode(errors="replace").replace(self._key or "\0", "***")
+        return ModelError(
+            f"{self._url} answered {response.status}: {text}",
+            retryable=response.status in RETRYABLE,
+            retry_after_s=retry_after_s(response.headers.get("Retry-After")),
+        )
+
+    def _read(
+        self, content: bytes, sizes: tuple[Size, ...], constrained: bool, latency_s: float
+    ) -> Completion:
+        try:
+            reply = json.loads(content)
+            choice = reply["choices"][0]
+            text = choice["message"]["content"]
+            usage = reply.get("usage") or {}
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            shown = content[:200].decode(errors="replace")
+            raise ModelError(
+                f"{self._url}: not a chat completion: {shown}", retryable=True
+            ) from error
+        return Completion(
+            text=text or "",
+            finish_reason=choice.get("finish_reason"),
+            tokens_in=usage.get("prompt_tokens"),
+            tokens_out=usage.get("completion_tokens"),
+            latency_s=latency_s,
+            image_sizes=sizes,
+            constrained=constrained,
+        )
+
+    def _body(self, prompt: Prompt) -> tuple[bytes, tuple[Size, ...]]:
+        """The request, ready to send, and the size of each image in it. Runs in a thread."""
+        sizes: list[Size] = []
+        messages = [
+            {"role": m.role, "content": [c for p in m.parts for c in self._content(p, sizes)]}
+            for m in prompt.messages
+        ]
+        limits = self._settings.decoding(prompt)
+        body: dict[str, Any] = {"model": self._settings.checkpoint, "messages": messages}
+        max_tokens_field = self._settings.args.get("max_tokens_field", "max_tokens")
+        for name, value in (
+            (max_tokens_field, limits.max_new_tokens),
+            ("temperature", limits.temperature),
+            ("top_p", limits.top_p),
+            ("seed", limits.seed),
+        ):
+            if value is not None:
+                body[name] = value
+        if prompt.json_schema is not None:
+            schema = {"name": "answer", "schema": dict(prompt.json_schema), "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return json.dumps(body | self._extra).encode(), tuple(sizes)
+
+    def _content(self, part: Text | Image | Video, sizes: list[Size]) -> list[dict[str, Any]]:
+        match part:
+            case Text(text):
+                return [{"type": "text", "text": text}]
+            case Image(blob):
+                return [self._image(*_image_bytes(blob.read(), blob.name), sizes)]
+        frames = media.FRAMES.frames(
+            part,
+            int(self._settings.args.get("frames", 16)),
+            self._settings.args.get("sampling", "linspace"),
+        )
+        return [self._image(_jpeg(frame), "image/jpeg", frame.size, sizes) for frame in frames]
+
+    def _image(self, content: bytes, mime: str, size: Size, sizes: list[Size]) -> dict[str, Any]:
+        sizes.append(size)
+        url = {"url": f"data:{mime};base64,{base64.b64encode(content).decode()}"}
+        if detail := self._settings.args.get("detail"):
+            url["detail"] = detail
+        return {"type": "image_url", "image_url": url}
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def _image_bytes(content: bytes, name: str) -> tuple[bytes, str, Size]:
+    """Image bytes that every endpoint takes, their type and size. Raises DataError."""
+    try:
+        with PIL.Image.open(io.BytesIO(content)) as opened:
+            mime = PASSED_THROUGH.get(opened.format or "")
+            if mime and len(content) <= MAX_IMAGE_BYTES:
+                return content, mime, opened.size
+            out = io.BytesIO()
+            opened.convert("RGB").save(out, "PNG")
+            return out.getvalue(), "image/png", opened.size
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+        raise DataError(f"not a readable image: {error}", file=name) from error
+
+
+def _jpeg(frame: PIL.Image.Image) -> bytes:
+    out = io.BytesIO()
+    frame.save(out, "JPEG", quality=95)
+    return out.getvalue()
+
+
+def retry_after_s(header: str | None, now: datetime | None = None) -> float | None:
+    """Seconds that a `Retry-After` header asks for: a number, or an HTTP date (RFC 9110 10.2.3)."""
+    if header is None:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        when = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())

@@ -1,0 +1,146 @@
+"""Reference models: no weights, but every table's floor and ceiling.
+
+- `reference/oracle` writes the truth in the run's dialect: 100%, or the harness is wrong.
+- `reference/chance` guesses: a uniform letter, a uniform point or box, the median number.
+- `reference/blind` never looks: the most frequent letter, the image centre, the median number.
+- `reference/random-object` points at a random object, where a sample lists its objects.
+- `reference/random-action` acts at random in an episode.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from statistics import median
+from typing import Any
+
+from er_bench.answer import Boxes, Points, Value
+from er_bench.errors import UsageError
+from er_bench.geometry import Unit
+from er_bench.model import Model, ModelSettings
+from er_bench.prompt import Completion, Expect, Prompt
+from er_bench.sample import Sample
+from er_bench.task import Task
+
+KINDS = ("oracle", "chance", "blind", "random-object", "random-action")
+
+
+def build(settings: ModelSettings) -> Model:
+    """The reference model that the checkpoint names. Raises UsageError."""
+    if settings.checkpoint not in KINDS:
+        raise UsageError(
+            f"there is no reference model {settings.checkpoint!r}; there are: {', '.join(KINDS)}"
+        )
+    seed = int(settings.args.get("seed", 0))
+    return Reference(settings.checkpoint, seed, settings)
+
+
+class Reference(Model):
+    """One of the reference models; deterministic for a seed, whatever the order of samples."""
+
+    concurrency = 16
+
+    def __init__(self, kind: str, seed: int, settings: ModelSettings) -> None:
+        self.kind, self.seed = kind, seed
+        self.name, self.dialect = settings.name, settings.dialect
+        self._truths: dict[tuple[str, str], Value] = {}
+
+    def identity(self) -> dict[str, Any]:
+        """Kind, seed and dialect."""
+        return {
+            "name": self.name,
+            "backend": "reference",
+            "checkpoint": self.kind,
+            "revision": None,
+            "dialect": self.dialect.name,
+            "decoding": {},
+            "seed": self.seed,
+        }
+
+    async def ask(self, prompt: Prompt) -> Completion:
+        """Refuse: a reference model answers about samples only."""
+        raise UsageError("a reference model answers only inside a run")
+
+    def bind(
+        self, task: Task, sample: Sample, repeat: int
+    ) -> Callable[[Prompt], Awaitable[Completion]]:
+        """Answer prompts about one sample, the truth at hand."""
+        rng = random.Random(f"{self.seed}/{task.label}/{sample.id}/{repeat}")
+
+        async def answer(prompt: Prompt) -> Completion:
+            value = self._value(task, sample, prompt, rng)
+            text = "" if value is None else task.write(value, sample, self.dialect)
+            size = task.size_wh(sample)
+            return Completion(text, "stop", image_sizes=(size,) if size else ())
+
+        return answer
+
+    def _value(
+        self, task: Task, sample: Sample, prompt: Prompt, rng: random.Random
+    ) -> Value | None:
+        if self.kind == "oracle":
+            return task.ideal(sample)
+        if self.kind == "random-object":
+            objects = task.objects(sample)
+            if not objects:
+                raise UsageError(
+                    f"{task.label}: sample {sample.id!r} lists no objects, "
+                    "so that reference/random-object has nothing to choose from"
+                )
+            return rng.choice(objects)
+        guess = _blind if self.kind == "blind" else _chance
+        return guess(self, task, sample, prompt.expects, rng)
+
+    def usual(self, task: Task, sample: Sample) -> Value:
+        """The most frequent letter of the task, or the median number of the sample's category."""
+        letters = bool(task.letters(sample))
+        key = (task.label, "letter" if letters else sample.category)
+        if key not in self._truths:
+            alike = [
+                task.ideal(s)
+                for s in task.samples()
+                if bool(task.letters(s)) == letters and (letters or s.category == sample.category)
+            ]
+            if letters:
+                counts = Counter(str(v) for v in alike)
+                self._truths[key] = min(counts, key=lambda letter: (-counts[letter], letter))
+            else:
+                self._truths[key] = median(v for v in alike if isinstance(v, (int, float)))
+        return self._truths[key]
+
+
+def _chance(
+    model: Reference, task: Task, sample: Sample, expects: Expect, rng: random.Random
+) -> Value | None:
+    match expects:
+        case Expect.LETTER:
+            return rng.choice(task.letters(sample))
+        case Expect.NUMBER:
+            return model.usual(task, sample)
+        case Expect.POINTS | Expect.BOXES:
+            size = task.size_wh(sample)
+            if size is None:
+                raise UsageError(f"{task.label}: sample {sample.id!r} has no image size")
+            (x1, x2), (y1, y2) = (sorted((rng.random() * n, rng.random() * n)) for n in size)
+            if expects is Expect.BOXES:
+                return Boxes(((x1, y1, x2, y2),), Unit.PIXEL)
+            return Points(((rng.random() * size[0], rng.random() * size[1]),), Unit.PIXEL)
+    return task.random_value(sample, rng)
+
+
+def _blind(
+    model: Reference, task: Task, sample: Sample, expects: Expect, rng: random.Random
+) -> Value | None:
+    match expects:
+        case Expect.LETTER | Expect.NUMBER:
+            return model.usual(task, sample)
+        case Expect.POINTS | Expect.BOXES:
+            size = task.size_wh(sample)
+            if size is None:
+                raise UsageError(f"{task.label}: sample {sample.id!r} has no image size")
+            w, h = size
+            if expects is Expect.BOXES:
+                return Boxes(((0.0, 0.0, float(w), float(h)),), Unit.PIXEL)
+            return Points(((w / 2, h / 2),), Unit.PIXEL)
+    return task.blind_value(sample)
