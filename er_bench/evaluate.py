@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from er_bench.outcome import Outcome
 from er_bench.preflight import Inspection
 from er_bench.registry import Registry
 from er_bench.sample import Sample
+from er_bench.stored import StoredAnswers
 from er_bench.task import Task
 
 PACKAGES = ("numpy", "pillow", "torch", "transformers", "vllm", "aiohttp", "av", "mujoco")
@@ -156,7 +158,7 @@ def run(
             records.append(outcome)
             on_outcome(outcome)
 
-        jobs = [_job(o, options, records.done) for o in runs]
+        jobs = [_job(o, options, records.done, model) for o in runs]
         concurrency = options.concurrency or model.concurrency
         asyncio.run(_run_and_close(jobs, model, keep, concurrency, options))
         return count(out, opened)
@@ -182,13 +184,17 @@ async def _run_and_close(
         await model.close()
 
 
-def _job(opened: Opened, options: Options, done: set[store.Key]) -> runner.Job:
+def _job(opened: Opened, options: Options, done: set[store.Key], model: Model) -> runner.Job:
     label, found = opened.task.label, opened.found
 
     def wanted(sample: Sample, repeat: int) -> bool:
         return (label, sample.id, repeat) not in done
 
-    return runner.Job(opened.task, wanted, options.limit, {**found.missing, **found.faults})
+    steps = None
+    if isinstance(model, StoredAnswers):
+        steps = partial(model.steps, opened.task)
+    faults = {**found.missing, **found.faults}
+    return runner.Job(opened.task, wanted, options.limit, faults, steps)
 
 
 def _manifest(

@@ -64,7 +64,7 @@ def inspect(task: Task, dialect: AnyDialect, limit: int | None, *, media: bool) 
         if media:
             prompts.update(task.prompt_sha256(sample, dialect).encode())
     found.fingerprint = hashlib.sha256(b"".join(sorted(digests))).hexdigest()
-    found.prompt_sha256 = prompts.hexdigest()
+    found.prompt_sha256 = prompts.hexdigest() if media else ""
     found.chance = sum(guesses) / len(guesses) if guesses and all(guesses) else None
     return found
 

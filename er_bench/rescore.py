@@ -38,6 +38,7 @@ def run_again(
                 f"fingerprint {now}, in the run {then}; give the run's data with --data",
                 file=o.task.root,
             )
+        o.found.prompt_sha256 = tasks[o.task.label]["prompt_sha256"]
     made = evaluate.run(names, model, options, out, resume=False, opened=opened)
     return made, _changed(results.read_results(run), made)
 

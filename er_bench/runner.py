@@ -10,9 +10,10 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Any
 
 from er_bench.dialect import AnyDialect
 from er_bench.errors import DataError, EnvError, ModelError
@@ -52,8 +53,10 @@ class Job:
     wanted: Callable[[Sample, int], bool]
     """Whether a sample still has to run, for a repeat."""
     limit: int | None = None
-    faults: dict[str, str] | None = None
+    faults: Mapping[str, str] = field(default_factory=dict)
     """Samples known to be unusable before the run, by id, and why."""
+    steps: Callable[[Sample, int], tuple[Mapping[str, Any], ...]] | None = None
+    """Where the stored steps of a sample come from, when a run is scored again."""
 
 
 @dataclass(slots=True)
@@ -100,6 +103,9 @@ async def run(
                 group.create_task(work())
     except BaseExceptionGroup as group_error:
         raise group_error.exceptions[0] from None
+    finally:
+        for job in jobs:
+            await job.task.close()
 
 
 def _stream(jobs: Sequence[Job], repeats: int) -> Iterator[tuple[Job, Sample, int]]:
@@ -130,10 +136,11 @@ async def _one(
     name, start = job.task.label, time.monotonic()
     ask = Recorder(model.bind(job.task, sample, repeat), model.dialect, limits, health)
     try:
-        if fault := (job.faults or {}).get(sample.id):
+        if fault := job.faults.get(sample.id):
             outcome = Outcome.failed(name, sample, OutcomeStatus.DATA_ERROR, fault)
         else:
-            outcome = await job.task.solve(sample, ask)
+            task = job.task.replaying(job.steps(sample, repeat)) if job.steps else job.task
+            outcome = await task.solve(sample, ask)
     except ModelError as error:
         outcome = Outcome.failed(name, sample, OutcomeStatus.MODEL_ERROR, str(error))
     except DataError as error:

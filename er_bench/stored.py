@@ -53,6 +53,11 @@ class StoredAnswers(Model):
         line: dict[str, Any] = json.loads(self._file.readline())
         return line
 
+    def steps(self, task: Task, sample: Sample, repeat: int) -> tuple[dict[str, Any], ...]:
+        """The environment's side of a stored episode."""
+        record = self.record(task, sample, repeat)
+        return tuple((record or {}).get("steps", ()))
+
     def bind(
         self, task: Task, sample: Sample, repeat: int
     ) -> Callable[[Prompt], Awaitable[Completion]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from er_bench.answer import Answer, Value
 from er_bench.card import TaskCard
@@ -85,6 +85,15 @@ class Task(ABC):
         Called with stored completions, it scores a run again: so everything that is scored is
         a function of the sample and of what `ask` returns.
         """
+
+    def replaying(self, steps: tuple[Mapping[str, Any], ...]) -> Task:
+        """The task with a stored outcome's `steps` in place of a simulator; questions need none."""
+        del steps
+        return self
+
+    async def close(self) -> None:
+        """Let go of what `solve` opened (simulators)."""
+        return None
 
     def check(self, sample: Sample) -> None:  # noqa: B027 - most tasks have nothing to check
         """Look for faults of a row before the first request: sizes, ranges, truths.

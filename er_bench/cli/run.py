@@ -20,6 +20,7 @@ LIMIT_ARGS = ("timeout_s", "max_retries", "backoff_base_s")
 
 
 def run(
+    context: typer.Context,
     model: Annotated[
         str | None, typer.Option("--model", help="A card's name (vlaser-8b) or backend/ID.")
     ] = None,
@@ -74,18 +75,17 @@ def run(
 
     Exit code 0: complete; 2: wrong usage or data; 3: incomplete; 130: stopped, resume later.
     """
-    given = locals()
-    settings = _with_config(config, {k: v for k, v in given.items() if k != "config"})
-    sys.exit(_run(**settings))
+    given = {k: v for k, v in locals().items() if k not in ("context", "config")}
+    sys.exit(_run(**_with_config(context, config, given)))
 
 
-def _with_config(config: Path | None, given: dict[str, Any]) -> dict[str, Any]:
+def _with_config(
+    context: typer.Context, config: Path | None, given: dict[str, Any]
+) -> dict[str, Any]:
     """Flags over the config file over defaults."""
     if config is None:
         return given
-    import click
     import yaml
-    from click.core import ParameterSource
 
     from er_bench.errors import ConfigError
 
@@ -96,9 +96,9 @@ def _with_config(config: Path | None, given: dict[str, Any]) -> dict[str, Any]:
     told = {str(name).replace("-", "_"): value for name, value in told.items()}
     if unknown := sorted(set(told) - set(given)):
         raise ConfigError(f"{config}: there is no option {', '.join(unknown)}")
-    context = click.get_current_context()
     for name, value in told.items():
-        if context.get_parameter_source(name) is ParameterSource.DEFAULT:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "DEFAULT":
             given[name] = Path(value) if name in ("data", "out") else value
     return given
 
