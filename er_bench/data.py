@@ -146,7 +146,11 @@ def find_files(root: Path, *patterns: str) -> list[Path]:
 
 
 def read_rows(file: Path, columns: Sequence[str] | None = None) -> Iterator[Row]:
-    """The rows of one file, one at a time. `columns` spares a parquet file its heavy columns."""
+    """The rows of one file, one at a time.
+
+    `columns` spares a parquet file its heavy columns: names of columns, or `images.path` for one
+    leaf of a nested column. A TFRecord row has a list of values for each feature.
+    """
     readers = {
         ".parquet": _parquet_rows,
         ".json": _json_rows,
@@ -170,11 +174,16 @@ def _parquet_rows(file: Path, columns: Sequence[str] | None) -> Iterator[Mapping
         table = pq.ParquetFile(file)
         wanted = None
         if columns is not None:
-            wanted = [name for name in table.schema_arrow.names if name in columns]
+            leaves = [table.schema.column(k).path for k in range(len(table.schema))]
+            wanted = [leaf for leaf in leaves if _is_wanted(leaf.split("."), columns)]
         for batch in table.iter_batches(batch_size=16, columns=wanted):
             yield from batch.to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"not a readable parquet file: {error}", file=file) from error
+
+
+def _is_wanted(leaf: Sequence[str], columns: Sequence[str]) -> bool:
+    return leaf[0] in columns or f"{leaf[0]}.{leaf[-1]}" in columns
 
 
 def _json_rows(file: Path, columns: Sequence[str] | None) -> Iterator[Any]:
@@ -198,5 +207,6 @@ def _jsonl_rows(file: Path, columns: Sequence[str] | None) -> Iterator[Any]:
 
 
 def _tfrecord_rows(file: Path, columns: Sequence[str] | None) -> Iterator[Mapping[str, Any]]:
-    raise NotImplementedError
-    yield
+    from er_bench.tfrecord import read_examples
+
+    return read_examples(file)

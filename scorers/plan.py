@@ -1,0 +1,225 @@
+"""Plans as sequences of skill calls: two readers, and the four matches of VLABench.
+
+A step is `{"name": skill, "params": {"target_entity_name": tag, "target_container_name": tag}}`.
+Source: OpenMOSS/VLABench, commit 47b04bf, `VLABench/evaluation/utils.py` and
+`evaluation/evaluator/vlm.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from er_bench.answer import Answer, Plan
+from er_bench.scorers.final import without_thoughts
+
+Step = Mapping[str, Any]
+_TARGETS = ("target_entity_name", "target_container_name")
+
+SUBTASKS: tuple[tuple[str, ...], ...] = (
+    ("pick", "place"),
+    ("pick", "insert"),
+    ("pick", "pour", "place"),
+    ("pick", "pour"),
+    ("pick", "pull"),
+    ("pick", "lift"),
+    ("pick", "push", "pull"),
+    ("pick", "push", "place"),
+    ("pick", "push"),
+    ("pick", "open_door"),
+    ("press",),
+)
+"""Skills that make a subtask, in the order in which they are tried; the first that fits wins."""
+
+
+# --- scoring ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PlanScore:
+    """How a plan matches the truth; fractions."""
+
+    skill: float = 0.0
+    """Recall of skill names."""
+    entity: float = 0.0
+    """Recall of parameters, each with its role."""
+    skill_with_entity: float = 0.0
+    """Recall of skills with their parameters."""
+    exact: float = 0.0
+    """Share of the truth's subtasks found in their place."""
+    total: float = 0.0
+    """The paper's weighting: 0.4, 0.4, 0.1, 0.1 (arXiv 2412.18194, eq. 6)."""
+    released_total: float = 0.0
+    """The released code's sum, which leaves out the last two: at most 0.8."""
+    over_generation: float = 0.0
+    """Share of the plan's steps that are no step of the truth. The recalls above do not see it."""
+
+    def parts(self) -> dict[str, float]:
+        """The numbers by name."""
+        return asdict(self)
+
+
+def score_plan(truth: Sequence[Step], plan: object, *, star: bool = False) -> PlanScore:
+    """Match a plan with the truth. A plan or truth that released code fails on scores 0.
+
+    Args:
+        truth: the steps of the demonstration.
+        plan: what was read; anything but a list of steps scores 0.
+        star: whether subtasks may come in any order (released name: `Seq-independent`).
+    """
+    try:
+        return _score(list(truth), list(plan), star)  # type: ignore[call-overload]
+    except (TypeError, KeyError, AttributeError, ZeroDivisionError):
+        return PlanScore()
+
+
+def _score(truth: list[Step], plan: list[Step], star: bool) -> PlanScore:
+    skill = _recall([s["name"] for s in truth], [s["name"] for s in plan])
+    entity = _recall(_parameters(truth), _parameters(plan))
+    calls, plan_calls = [_call(s) for s in truth], [_call(s) for s in plan]
+    call = _recall(calls, plan_calls)
+    exact = _exact(_subtasks(truth), _subtasks(plan), star)
+    released = 0.4 * skill + 0.4 * entity
+    known = sum((Counter(calls) & Counter(plan_calls)).values())
+    return PlanScore(
+        skill=skill,
+        entity=entity,
+        skill_with_entity=call,
+        exact=exact,
+        total=released + 0.1 * call + 0.1 * exact,
+        released_total=released,
+        over_generation=1 - known / len(plan) if plan else 0.0,
+    )
+
+
+def _recall(truth: list[Any], found: list[Any]) -> float:
+    if not truth:
+        return 0.0
+    return sum((Counter(truth) & Counter(found)).values()) / len(truth)
+
+
+def _parameters(steps: list[Step]) -> list[tuple[str, Any]]:
+    given = [(role, step["params"].get(role)) for step in steps for role in _TARGETS]
+    return [(role, tag) for role, tag in given if tag is not None]
+
+
+def _call(step: Step) -> tuple[Any, ...]:
+    return step["name"], *(step["params"].get(role) for role in _TARGETS)
+
+
+def _subtasks(steps: list[Step]) -> list[tuple[Any, ...]]:
+    """Each subtask as its skills, its last entity and its last container; other steps skipped."""
+    names = tuple(step["name"] for step in steps)
+    found: list[tuple[Any, ...]] = []
+    at = 0
+    while at < len(steps):
+        skills = next((s for s in SUBTASKS if names[at : at + len(s)] == s), None)
+        if skills is None:
+            at += 1
+            continue
+        part = steps[at : at + len(skills)]
+        tags = [[s["params"].get(role) for s in part] for role in _TARGETS]
+        found.append(
+            (skills, *(next((t for t in reversed(r) if t is not None), None) for r in tags))
+        )
+        at += len(skills)
+    return found
+
+
+def _last_tag(steps: list[Step], role: str) -> Any:
+    tags = [step["params"].get(role) for step in steps]
+    return next((tag for tag in reversed(tags) if tag is not None), None)
+
+
+def _exact(truth: list[tuple[Any, ...]], plan: list[tuple[Any, ...]], star: bool) -> float:
+    """Subtasks matched layer by layer in the dependency graph, over those of the truth.
+
+    In a star every subtask is in one layer. In a chain each is a layer of its own, and its
+    predecessor must match as well. Raises ZeroDivisionError for a truth without subtasks.
+    """
+    if star:
+        return sum((Counter(truth) & Counter(plan)).values()) / len(truth)
+    same = [a == b for a, b in zip(truth, plan, strict=False)]
+    return sum(here and (k == 0 or same[k - 1]) for k, here in enumerate(same)) / len(truth)
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+def read_fenced_plan(text: str) -> Answer:
+    """The JSON in the first ```json fence; anything else is a format error.
+
+    Released code: `text.split("```json")[1].split("```")[0]`, then `json.loads`.
+    """
+    pieces = text.split("```json")
+    if len(pieces) < 2:
+        return Answer.unparsed("there is no ```json fence")
+    try:
+        steps = json.loads(pieces[1].split("```")[0], parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return Answer.unparsed("the ```json fence holds no JSON")
+    if not isinstance(steps, list):
+        return Answer.unparsed("the JSON is no list")
+    return Answer(Plan(tuple(steps)))
+
+
+_START = re.compile(r"[\[{]\s*[\"{\]]")
+_MAX_STARTS = 400
+_WRAPPERS = ("skill_sequence", "plan", "sequence", "steps", "skills")
+
+
+def read_plan(text: str) -> Answer:
+    """The last list of steps in an answer: fenced or bare, wrapped in an object or not.
+
+    Names are brought to the skills' spelling, tags written as text to numbers; a step without
+    `params` has none.
+    """
+    text = without_thoughts(text)
+    decoder = json.JSONDecoder(parse_constant=_refuse)
+    plan: tuple[Step, ...] | None = None
+    end = 0
+    for number, match in enumerate(_START.finditer(text)):
+        if number >= _MAX_STARTS:
+            break
+        if match.start() < end:
+            continue
+        try:
+            value, end = decoder.raw_decode(text, match.start())
+        except (ValueError, RecursionError):
+            continue
+        if (steps := _steps(value)) is not None:
+            plan = steps
+    return Answer(Plan(plan)) if plan is not None else Answer.unparsed("there is no list of steps")
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _steps(value: Any) -> tuple[Step, ...] | None:
+    if isinstance(value, dict):
+        wrapped = [value[key] for key in _WRAPPERS if isinstance(value.get(key), list)]
+        value = wrapped[0] if wrapped else [value]
+    steps = [_step(item) for item in value] if isinstance(value, list) else []
+    whole = [step for step in steps if step is not None]
+    return tuple(whole) if len(whole) == len(steps) and (steps or value == []) else None
+
+
+def _step(item: Any) -> Step | None:
+    if not isinstance(item, dict) or not isinstance(item.get("name"), str):
+        return None
+    params = item.get("params")
+    name = re.sub(r"[\s-]+", "_", item["name"].strip().lower())
+    return {"name": name, "params": _tags(params if isinstance(params, dict) else {})}
+
+
+def _tags(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {role: _tag(tag) for role, tag in params.items() if isinstance(tag, (str, int, float))}
+
+
+def _tag(tag: str | float) -> str | float:
+    return int(tag) if isinstance(tag, str) and re.fullmatch(r"\s*\d{1,9}\s*", tag) else tag
