@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from er_bench.errors import DataError
+from er_bench.sample import Blob
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,26 @@ def inside(root: Path, relative: str, row: Row, field: str) -> Path:
     if os.path.isabs(relative) or os.path.normpath(relative).startswith(".."):
         raise row.error(f"the path {relative!r} leaves the data folder", field)
     return root / relative
+
+
+def image_blobs(row: Row, field: str, sample_id: str, root: Path) -> list[Blob]:
+    """The images of a row: encoded bytes, `{bytes, path}` as the hub stores them, or paths.
+
+    Bytes get the row's id in their name, so that the same row in another file is the same prompt.
+    Raises DataError.
+    """
+    blobs: list[Blob] = []
+    for number, item in enumerate(row.items(field), 1):
+        name = f"{row.file}/{sample_id} image {number}"
+        if isinstance(item, Mapping) and "bytes" not in item:
+            blobs.append(BytesBlob(name, None))
+        elif isinstance(content := item["bytes"] if isinstance(item, Mapping) else item, bytes):
+            blobs.append(BytesBlob(name, content))
+        elif isinstance(item, str):
+            blobs.append(FileBlob(inside(root, item, row, field)))
+        else:
+            raise row.error(f"expected an encoded image, found {_show(item)}", field)
+    return blobs
 
 
 def find_files(root: Path, *patterns: str) -> list[Path]:

@@ -59,6 +59,8 @@ class Task(ABC):
     """
 
     card: TaskCard
+    with_media: bool = True
+    """Whether `samples()` brings media that lie inside row files; scoring again needs none."""
 
     def __init__(self, card: TaskCard, root: Path, protocol: str = "official") -> None:
         self.card, self.root, self.protocol = card, root, protocol
