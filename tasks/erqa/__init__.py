@@ -1,0 +1,1 @@
+"""ERQA: multiple-choice questions about robot images."""

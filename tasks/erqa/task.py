@@ -1,0 +1,154 @@
+"""ERQA: 400 multiple-choice questions on one or more robot images.
+
+The rows hold the whole prompt; `visual_indices` says where in the text the images stand. The
+official harness compares the whole answer with the letter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from er_bench.answer import Answer
+from er_bench.data import Row, find_files, image_blobs, read_rows
+from er_bench.dialect import AnyDialect
+from er_bench.errors import DataError
+from er_bench.prompt import Completion, Expect, Prompt, user
+from er_bench.sample import Blob, Image, Part, Sample, Text
+from er_bench.score import Score
+from er_bench.scorers.letter import read_whole
+from er_bench.task import Aggregate, Judgement, Scored, mean, value
+from er_bench.tasks.choice import Choice, ChoiceTask, gold_letter
+
+LETTERS = "ABCD"
+_LIGHT = ["question_id", "question", "question_type", "answer", "visual_indices", "images.path"]
+
+
+class Erqa(ChoiceTask):
+    """ERQA from the hub's parquet mirror or the authors' TFRecord; both give the same samples."""
+
+    def samples(self) -> Iterator[Sample]:
+        """Every row in order; images come with their row, 16 rows at a time."""
+        files = find_files(self.root, "*.parquet", "*.tfrecord", "*.jsonl", "*.json")
+        number = 0
+        for file in files:
+            for row in read_rows(file, None if self.with_media else _LIGHT):
+                number += 1
+                yield self.sample(_from_example(row, number) if _is_example(row) else row)
+
+    def sample(self, row: Row) -> Sample:
+        """One row, in the mirror's columns."""
+        sample_id, question = row.text("question_id"), row.text("question")
+        images = image_blobs(row, "images", sample_id, self.root)
+        return Sample(
+            id=sample_id,
+            parts=tuple(interleave(question, images, _offsets(row, len(images)))),
+            target=Choice(gold_letter(row, "answer", LETTERS), listed_options(question)),
+            cluster=sample_id,
+            category=row.text("question_type"),
+            where=row.where,
+            meta={"n_images": len(images)},
+        )
+
+    def prompt(self, sample: Sample, dialect: AnyDialect) -> Prompt:
+        """The row as it is: its text ends with the request for one letter."""
+        return Prompt((user(*sample.parts),), Expect.LETTER)
+
+    def read_official(self, text: str) -> Answer:
+        """The whole answer, full stops aside."""
+        return read_whole(text)
+
+    def judge(self, sample: Sample, completion: Completion, dialect: AnyDialect) -> Judgement:
+        """Right or wrong; the number of images is kept for the aggregate."""
+        judged = ChoiceTask.judge(self, sample, completion, dialect)
+        return replace(
+            judged, score=replace(judged.score, parts={"n_images": sample.meta["n_images"]})
+        )
+
+    def aggregate(self, scored: Sequence[Scored], reading: str = "official") -> Aggregate:
+        """Accuracy over all questions; by type; with one image and with several."""
+        whole = super().aggregate(scored, reading)
+        split = {
+            "single_image": mean([value(s, reading) or 0.0 for s in _with_images(scored, True)]),
+            "multi_image": mean([value(s, reading) or 0.0 for s in _with_images(scored, False)]),
+        }
+        return Aggregate(whole.score, {**whole.by_category, **split})
+
+
+def _with_images(scored: Sequence[Scored], single: bool) -> list[Score]:
+    return [s.score for s in scored if (s.score.parts["n_images"] == 1) == single]
+
+
+def interleave(question: str, images: Sequence[Blob], offsets: Sequence[int]) -> Iterator[Part]:
+    """Images set into the text at their character offsets, as the official harness sends them.
+
+    Without offsets, or with all of them 0, the images stand before the text. An offset beyond the
+    text puts the image where the walk has come to, before the rest of the text.
+    """
+    if not any(offsets):
+        yield from (Image(blob) for blob in images)
+        yield Text(question)
+        return
+    at = 0
+    for offset, blob in sorted(zip(offsets, images, strict=True), key=lambda pair: pair[0]):
+        if 0 < offset <= len(question):
+            if text := question[at:offset]:
+                yield Text(text)
+            at = offset
+        yield Image(blob)
+    if rest := question[at:]:
+        yield Text(rest)
+
+
+def _offsets(row: Row, n_images: int) -> list[int]:
+    found = row.fields.get("visual_indices")
+    offsets = list(found) if found is not None else []
+    if not n_images:
+        raise row.error("a question without images", "images")
+    if any(isinstance(k, bool) or not isinstance(k, int) or k < 0 for k in offsets):
+        raise row.error(f"expected character offsets, found {offsets!r:.60}", "visual_indices")
+    if len(offsets) not in (0, n_images):
+        raise row.error(f"{len(offsets)} offsets for {n_images} images", "visual_indices")
+    return offsets
+
+
+def listed_options(question: str) -> Mapping[str, str]:
+    """The options listed in a question's text, `Choices: A. .. B. ..`; empty texts if not found."""
+    listed = question.rpartition("Choices:")[2].partition("Please answer directly")[0]
+    pieces = re.split(r"(?:^|(?<=\s))([A-D])\.\s", listed)
+    found = dict(zip(pieces[1::2], (text.strip() for text in pieces[2::2]), strict=True))
+    letters = "".join(found)
+    return found if len(letters) > 1 and LETTERS.startswith(letters) else dict.fromkeys(LETTERS, "")
+
+
+def _is_example(row: Row) -> bool:
+    return "image/encoded" in row.fields
+
+
+def _from_example(row: Row, number: int) -> Row:
+    """A row of the authors' TFRecord in the mirror's columns; the mirror numbers from 1."""
+
+    def text(name: str, default: str | None = None) -> str:
+        values = row.fields.get(name) or []
+        if not values and default is not None:
+            return default
+        if len(values) != 1 or not isinstance(values[0], bytes):
+            raise row.error("expected one text", name)
+        try:
+            return values[0].decode()
+        except UnicodeDecodeError as error:
+            raise DataError(f"not UTF-8: {error}", file=row.file, row=row.index) from error
+
+    fields = {
+        "question_id": f"ERQA_{number}",
+        "question": text("question"),
+        "question_type": text("question_type", "unlabelled"),
+        "answer": text("answer"),
+        "visual_indices": row.fields.get("visual_indices", []),
+        "images": row.fields["image/encoded"],
+    }
+    return Row(fields, row.file, row.index)
+
+
+TASK = Erqa
