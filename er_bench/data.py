@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ class BytesBlob:
     """Bytes that came with their row."""
 
     name: str
-    content: bytes | None
+    content: bytes | None = dataclass_field(repr=False)
 
     def read(self) -> bytes:
         """The bytes. Raises DataError when the row was read without its media."""

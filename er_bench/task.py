@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import Any, ClassVar
 
 from er_bench.answer import Answer, Value
-from er_bench.card import TaskCard
+from er_bench.card import Dataset, TaskCard
 from er_bench.dialect import AnyDialect
 from er_bench.geometry import Size
 from er_bench.model import Ask
@@ -75,6 +75,11 @@ class Task(ABC):
     def name(self) -> str:
         """The task's name, as on its card."""
         return self.card.name
+
+    @property
+    def dataset(self) -> Dataset:
+        """What the rows must look like; the card's, unless the protocol takes only some of them."""
+        return self.card.dataset
 
     @abstractmethod
     def samples(self) -> Iterator[Sample]:
