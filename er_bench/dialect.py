@@ -6,7 +6,7 @@ The dialect is a property of the model, declared on its card. It is never guesse
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from er_bench.answer import Answer, Boxes, Points
 from er_bench.geometry import Unit
@@ -27,6 +27,22 @@ class Dialect(Protocol):
     @property
     def unit(self) -> Unit:
         """What one coordinate counts."""
+
+    @property
+    def order(self) -> Literal["xy", "yx"]:
+        """Which coordinate the family writes first."""
+
+    @property
+    def example(self) -> str:
+        """An answer with points, as the family writes it."""
+
+    @property
+    def box_example(self) -> str:
+        """An answer with a box; empty when the family writes none."""
+
+    @property
+    def source(self) -> str:
+        """Where instruction, reader and unit were read."""
 
     def point_prompt(self, question: str, referring: str) -> str:
         """The text that asks for points.

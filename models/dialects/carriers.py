@@ -1,0 +1,211 @@
+"""What coordinates are carried in: tags, tuples, JSON, XML attributes, location tokens.
+
+Every reader takes any text and returns the number tuples it finds, in written order; none raises,
+and none takes more than linear time (the released patterns are rewritten with possessive
+quantifiers, which accept the same strings). Whole numbers come back as `int`, others as `float`:
+two released readers tell pixels from fractions by the decimal point.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Numbers = tuple[float, ...]
+"""Two numbers of a point or four of a box, as written."""
+
+_UNSIGNED = r"\d++(?:\.\d*+)?+"
+_SIGNED = rf"[-+]?{_UNSIGNED}"
+_LOOSE = r"[-+]?(?:\d++(?:\.\d*+)?+|\.\d++)"
+_LONGEST_NUMBER = 300
+_HUGE = 1e300
+
+
+def number(text: str) -> float:
+    """A number token as `int` if it has no decimal point, else `float`; NaN for a runaway one."""
+    token = text.strip()
+    if len(token) > _LONGEST_NUMBER:
+        return math.nan
+    return float(token) if "." in token else int(token)
+
+
+def _numbers(groups: Iterable[Sequence[str]]) -> list[Numbers]:
+    return [tuple(number(token) for token in group) for group in groups]
+
+
+_BLOCK_OPEN = re.compile(r"<point>\s*+\[\s*+(?=\[)")
+_BLOCK_CLOSE = re.compile(r"\](?=\s*+\]</point>)")
+_INTEGER_PAIR = re.compile(r"\[\s*+(\d++)\s*+,\s*+(\d++)\s*+\]")
+
+
+def point_block(text: str) -> list[Numbers]:
+    """Whole-number pairs in the first `<point>[[..]]</point>`.
+
+    Source: Vlaser `Vlaser_VLM/README.md` `text2pts`, commit 40d7821: `<point>`, `[`, pairs, `]`,
+    and `</point>` right after it, the pairs on one line.
+    """
+    closes = [match.start() for match in _BLOCK_CLOSE.finditer(text)]
+    breaks = [match.start() for match in re.finditer("\n", text)] + [len(text)]
+    for opened in _BLOCK_OPEN.finditer(text):
+        start = opened.end()
+        close = bisect_right(closes, start)
+        if close == len(closes):
+            break
+        if closes[close] < breaks[bisect_right(breaks, start)]:
+            return _numbers(_INTEGER_PAIR.findall(text[start : closes[close] + 1]))
+    return []
+
+
+_PAIR = re.compile(rf"\[\s*+({_UNSIGNED})\s*+,\s*+({_UNSIGNED})\s*+\]")
+
+
+def bracket_pairs(text: str) -> list[Numbers]:
+    """Every `[x, y]` of unsigned numbers, tags or no tags, as floats.
+
+    Source: Vlaser `eval/evaluate_point_paco.py` and `evaluate_point_pixmo.py`, commit 40d7821.
+    """
+    return _numbers(_PAIR.findall(text))
+
+
+_TUPLE = re.compile(rf"\(({_SIGNED}(?:,\s*+{_SIGNED})*+)\)")
+
+
+def tuples(text: str) -> list[Numbers]:
+    """Every `(a, b, ..)` of any length; no space after `(` or before `)`, no leading dot.
+
+    Source: RoboPoint `summarize_vqa.py`, commit adbee8d, line 10; the same in RoboRefer
+    `Evaluation/summarize_acc.py`, commit d97a995.
+    """
+    return _numbers(match.split(",") for match in _TUPLE.findall(text))
+
+
+_INTEGER_TUPLE = re.compile(r"\(\s*+(\d++)\s*+,\s*+(\d++)\s*+\)")
+
+
+def integer_tuples(text: str) -> list[Numbers]:
+    """Every `(x, y)` of whole numbers. Source: RoboBrain 2.0 `inference.py`, commit 8b8b3bd."""
+    return _numbers(_INTEGER_TUPLE.findall(text))
+
+
+_QUAD = re.compile(r"\[\s*+" + r"\s*+,\s*+".join([f"({_SIGNED})"] * 4) + r"\s*+\]")
+
+
+def bracket_quads(text: str) -> list[Numbers]:
+    """Every `[a, b, c, d]`, whatever tags surround it; decoding may have dropped special tokens.
+
+    Source: InternVL `eval/refcoco/evaluate_grounding.py` as Vlaser ships it, commit 40d7821.
+    """
+    return _numbers(_QUAD.findall(text))
+
+
+_MOLMO = (
+    re.compile(r"Click\((\d++\.\d), ?(\d++\.\d)\)"),
+    re.compile(r"\((\d++\.\d),? ?(\d++\.\d)\)"),
+    re.compile(r'x\d*+="\s*+(\d++(?:\.\d++)?+)"\s++y\d*+="\s*+(\d++(?:\.\d++)?+)"'),
+)
+_MOLMO_PACKED = re.compile(r"(?:(?<!\d)\d++|p)\s*+=\s*+(\d{3})\s*+,\s*+(\d{3})")
+
+
+def molmo_points(text: str) -> list[Numbers]:
+    """Points in percent in any of Molmo's four forms; a value over 100 drops its point.
+
+    Source: Molmo `olmo/util.py` `extract_points`, commit 793fa38, lines 831-897.
+    """
+    found = [pair for form in _MOLMO for pair in _numbers(form.findall(text))]
+    found += [(x / 10, y / 10) for x, y in _numbers(_MOLMO_PACKED.findall(text))]
+    return [pair for pair in found if not max(pair) > 100]
+
+
+_LOCATIONS = re.compile(r"<loc(\d{4})><loc(\d{4})><loc(\d{4})><loc(\d{4})>")
+
+
+def location_boxes(text: str) -> list[Numbers]:
+    """Groups of four `<locNNNN>` tokens as `(y1, x1, y2, x2)`."""
+    return _numbers(_LOCATIONS.findall(text))
+
+
+_FENCE = re.compile(r"```\w*+\n(.*?)```", re.DOTALL)
+
+
+def json_items(text: str, *, fence_only: bool = False) -> list[Any]:
+    """The items of the JSON in the first code fence, else of all the text, else of `[..]` in it.
+
+    `[..]` goes from the first `[` to the last `]`; an object stands for a list of itself. Nothing
+    when the JSON is broken.
+    """
+    if fenced := _FENCE.search(text):
+        bodies = [fenced[1]]
+    else:
+        bodies = [] if fence_only else [text, text[max(text.find("["), 0) : text.rfind("]") + 1]]
+    for body in bodies:
+        try:
+            found = json.loads(body)
+        except (ValueError, RecursionError):
+            continue
+        return found if isinstance(found, list) else [found]
+    return []
+
+
+def json_numbers(items: Iterable[Any], keys: Sequence[str], length: int) -> list[Numbers]:
+    """The number lists of one length under one of `keys`, from the objects among `items`."""
+    lists = [i[key] for i in items if isinstance(i, dict) for key in keys if key in i]
+    return [
+        tuple(n if abs(n) < _HUGE else math.nan for n in v)
+        for v in lists
+        if isinstance(v, list)
+        and len(v) == length
+        and all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in v)
+    ]
+
+
+_KEYED_PAIR = re.compile(
+    rf'["\'](?:point_2d|points?|coordinates?|xy)["\']\s*+:\s*+\[\s*+({_LOOSE})\s*+,\s*+({_LOOSE})\s*+\]'
+)
+_LOOSE_TUPLE = re.compile(rf"\(\s*+({_LOOSE})\s*+,\s*+({_LOOSE})\s*+\)")
+_LOOSE_PAIR = re.compile(rf"\[\s*+({_LOOSE})\s*+,\s*+({_LOOSE})\s*+\]")
+_ATTRIBUTES = re.compile(
+    rf"""\bx\d*+\s*+=\s*+["']?+\s*+({_LOOSE})\s*+["']?+[\s,]++y\d*+\s*+=\s*+["']?+\s*+({_LOOSE})"""
+)
+_KEYED_QUAD = re.compile(
+    r'["\'](?:bbox_2d|box_2d|bbox|box)["\']\s*+:\s*+\[\s*+'
+    + r"\s*+,\s*+".join([f"({_LOOSE})"] * 4)
+    + r"\s*+\]"
+)
+_LOOSE_QUAD = re.compile(r"[\[(]\s*+" + r"\s*+,\s*+".join([f"({_LOOSE})"] * 4) + r"\s*+[\])]")
+
+
+def attribute_pairs(text: str) -> list[Numbers]:
+    """XML-like `x="..", y=".."` attributes, numbered or not; x is named, so the order is known."""
+    return _numbers(_ATTRIBUTES.findall(text))
+
+
+def loose_pairs(text: str) -> list[Numbers]:
+    """Pairs in the first form that has any: keyed JSON, round brackets, square brackets."""
+    for form in (_KEYED_PAIR, _LOOSE_TUPLE, _LOOSE_PAIR):
+        if found := form.findall(text):
+            return _numbers(found)
+    return []
+
+
+def loose_quads(text: str) -> list[Numbers]:
+    """Groups of four in the first form that has any: keyed JSON, then any brackets."""
+    for form in (_KEYED_QUAD, _LOOSE_QUAD):
+        if found := form.findall(text):
+            return _numbers(found)
+    return []
+
+
+def after_thinking(text: str) -> str:
+    """The text after the last `</think>`, inside `<answer>` where that is closed.
+
+    A thought that was opened and never closed holds no answer: the text is then empty.
+    """
+    _, closed, rest = text.rpartition("</think>")
+    if not closed and "<think>" in text:
+        return ""
+    inner, answered, _ = rest.partition("<answer>")[2].partition("</answer>")
+    return inner if answered else rest
