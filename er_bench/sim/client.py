@@ -1,0 +1,275 @@
+"""One simulator at the other end of the wire: a child process, or a server on 127.0.0.1.
+
+The client owns every deadline. Whatever goes wrong inside a request (silence, death, a broken
+frame, cancellation) ends the other side, because a late reply would answer the wrong request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from er_bench.errors import EnvError, UnavailableError
+from er_bench.sim.environment import Episode, Hello, Started, Stepped, checked
+from er_bench.sim.protocol import PROTOCOL, WireError, encode_frame, read_reply
+
+R = TypeVar("R", Started, Stepped)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long each method may take, in seconds. Simulators load whole scenes in a reset."""
+
+    hello: float = 300.0
+    list_episodes: float = 60.0
+    reset: float = 300.0
+    step: float = 120.0
+    state: float = 60.0
+    close: float = 5.0
+
+
+class Connection(Protocol):
+    """A way to the other side, already open."""
+
+    @property
+    def reader(self) -> asyncio.StreamReader:
+        """What it sends."""
+
+    @property
+    def writer(self) -> asyncio.StreamWriter:
+        """What it is sent."""
+
+    async def end(self, grace_s: float) -> None:
+        """End it: gently within `grace_s`, then by force. Returns when nothing is left."""
+
+    def last_words(self) -> str:
+        """What it printed last, for messages."""
+
+
+class Launch(Protocol):
+    """How connections are made."""
+
+    @property
+    def name(self) -> str:
+        """What to call the simulator in messages."""
+
+    @property
+    def token(self) -> str:
+        """What the first request must carry; empty for none."""
+
+    async def open(self) -> Connection:
+        """Make one. Raises EnvError."""
+
+
+@dataclass(slots=True)
+class _Child:
+    process: asyncio.subprocess.Process
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    printed: deque[str]
+    listener: asyncio.Task[None]
+
+    async def end(self, grace_s: float) -> None:
+        """Close its stdin, wait, then kill its process group."""
+        self.writer.close()
+        try:
+            if grace_s > 0:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(grace_s):
+                        await self.process.wait()
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            await asyncio.shield(self.process.wait())
+            await asyncio.wait({self.listener}, timeout=0.5)
+            self.listener.cancel()
+
+    def last_words(self) -> str:
+        return " | ".join(self.printed)
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """A child process that speaks on stdin and stdout, in a process group of its own."""
+
+    name: str
+    command: Sequence[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    token: str = ""
+
+    async def open(self) -> Connection:
+        """Start it."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self.command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+                env={**os.environ, **self.environment},
+            )
+        except OSError as error:
+            raise EnvError(f"{self.name}: cannot start {self.command[0]}: {error}") from error
+        assert process.stdin and process.stdout and process.stderr
+        printed: deque[str] = deque(maxlen=8)
+        listener = asyncio.create_task(_listen(process.stderr, printed))
+        return _Child(process, process.stdout, process.stdin, printed, listener)
+
+
+async def _listen(stream: asyncio.StreamReader, printed: deque[str]) -> None:
+    """Keep the last lines that a simulator prints; never let it block on a full pipe."""
+    while chunk := await stream.read(65536):
+        printed.extend(line[:300] for line in chunk.decode(errors="replace").splitlines() if line)
+
+
+@dataclass(slots=True)
+class _Socket:
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def end(self, grace_s: float) -> None:
+        """Hang up. The server's process is its owner's."""
+        del grace_s
+        self.writer.close()
+        with contextlib.suppress(OSError):
+            await self.writer.wait_closed()
+
+    def last_words(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """A server on this machine that somebody else has started."""
+
+    name: str
+    port: int
+    token: str
+
+    async def open(self) -> Connection:
+        """Connect to it."""
+        try:
+            return _Socket(*await asyncio.open_connection("127.0.0.1", self.port))
+        except OSError as error:
+            raise EnvError(f"{self.name}: nothing answers on port {self.port}: {error}") from error
+
+
+class Client:
+    """An `Environment` over the wire. Not usable any more once it has raised."""
+
+    def __init__(self, launch: Launch, deadlines: Deadlines | None = None) -> None:
+        self._launch, self._deadlines = launch, deadlines or Deadlines()
+        self._connection: Connection | None = None
+        self._number = 0
+        self.hello: Hello | None = None
+        self.scene = ""
+        """The scene of the last reset."""
+
+    async def start(self) -> Hello:
+        """Open the connection and shake hands. Raises EnvError, UnavailableError."""
+        self._connection = await self._launch.open()
+        fields = await self.request("hello", {"protocol": PROTOCOL})
+        self.hello = checked(Hello, fields, self._launch.name)
+        if self.hello.protocol != PROTOCOL:
+            await self.kill()
+            raise EnvError(
+                f"{self._launch.name} speaks protocol {self.hello.protocol}, "
+                f"er-bench speaks {PROTOCOL}; copy the server file of this er-bench beside it"
+            )
+        return self.hello
+
+    async def reset(self, episode: Episode) -> Started:
+        """Start an episode."""
+        params = {
+            "episode_id": episode.id,
+            "seed": episode.seed,
+            "resolution": episode.resolution,
+            "episode": episode.spec,
+        }
+        fields = await self.request("reset", params)
+        self.scene = episode.scene
+        return await self._checked(Started, fields)
+
+    async def step(self, action_id: int) -> Stepped:
+        """Do one action."""
+        return await self._checked(Stepped, await self.request("step", {"action_id": action_id}))
+
+    async def _checked(self, kind: type[R], fields: dict[str, Any]) -> R:
+        try:
+            return checked(kind, fields, self._launch.name)
+        except EnvError:
+            await self.kill()
+            raise
+
+    async def request(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """One request and its result, within the method's deadline."""
+        if self._connection is None:
+            raise EnvError(f"{self._launch.name} is not running")
+        self._number += 1
+        header: dict[str, Any] = {"id": self._number, "method": method, "params": params}
+        if self._number == 1 and self._launch.token:
+            header["token"] = self._launch.token
+        deadline_s: float = getattr(self._deadlines, method, self._deadlines.state)
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await self._exchange(self._connection, header)
+        except TimeoutError:
+            raise await self._dead(f"no answer to {method} within {deadline_s:g} s") from None
+        except WireError as error:
+            raise await self._dead(f"{method}: {error}") from None
+        except asyncio.CancelledError:
+            await self.kill()
+            raise
+
+    async def _exchange(self, connection: Connection, header: dict[str, Any]) -> dict[str, Any]:
+        connection.writer.write(encode_frame(header, {}))
+        try:
+            await connection.writer.drain()
+        except OSError as error:
+            raise WireError(f"the connection broke: {error}") from None
+        reply = await read_reply(connection.reader)
+        failure = reply.header.error
+        if failure is not None and reply.header.id in (header["id"], None):
+            raise self._refusal(header["method"], failure.type, failure.message)
+        if reply.header.id != header["id"] or reply.header.result is None:
+            raise WireError(f"a reply to request {reply.header.id}, not to {header['id']}")
+        return {**reply.header.result, **({"obs": reply.blobs} if reply.blobs else {})}
+
+    def _refusal(self, method: str, kind: str, message: str) -> EnvError | UnavailableError:
+        text = f"{self._launch.name}: {method}: {kind}: {message}"
+        return UnavailableError(text) if kind == "asset_missing" else EnvError(text)
+
+    async def _dead(self, problem: str) -> EnvError:
+        connection = self._connection
+        await self.kill()
+        words = connection.last_words() if connection else ""
+        return EnvError(
+            f"{self._launch.name}: {problem}" + (f"; it said: {words}" if words else "")
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether requests can still be made."""
+        return self._connection is not None
+
+    async def kill(self) -> None:
+        """End the other side at once."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.end(0.0)
+
+    async def close(self) -> None:
+        """Ask the other side to close, then see to it."""
+        if self._connection is None:
+            return
+        with contextlib.suppress(EnvError, UnavailableError):
+            await self.request("close", {})
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.end(self._deadlines.close)
