@@ -87,8 +87,10 @@ class _Child:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             await asyncio.shield(self.process.wait())
-            await asyncio.wait({self.listener}, timeout=0.5)
-            self.listener.cancel()
+            rest = asyncio.create_task(self.reader.read())
+            _, open_still = await asyncio.wait({self.listener, rest}, timeout=1.0)
+            for task in open_still:
+                task.cancel()
 
     def last_words(self) -> str:
         return " | ".join(self.printed)

@@ -15,6 +15,7 @@ carries its id and either `result` or `error {type, message}`. One request at a 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import hmac
 import importlib.util
@@ -185,8 +186,12 @@ def guard(stream: BinaryIO) -> None:
     server = os.getpid()
     if os.getpgrp() != server or os.fork():
         return
-    os.dup2(os.open(os.devnull, os.O_RDWR), 2)
-    os.dup2(2, 1)
+    for held in range(3, 64):
+        if held != stream.fileno():
+            with contextlib.suppress(OSError):
+                os.close(held)
+    os.dup2(0, 1)
+    os.dup2(0, 2)
     poll = select.poll()
     poll.register(stream.fileno(), 0)
     while os.getppid() == server:

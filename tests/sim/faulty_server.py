@@ -1,0 +1,68 @@
+"""Serve the counting world, and break the protocol at one step in the way the options say."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from counting_world import create
+
+from er_bench.sim.server import Server, guard, own_streams, read_request
+
+
+def broken(reply: bytes, fault: str) -> bytes:
+    """What is sent in place of a good reply."""
+    if fault == "truncated":
+        return reply[: len(reply) // 2]
+    if fault == "wrong_length":
+        return (int.from_bytes(reply[:4], "big") - 7).to_bytes(4, "big") + reply[4:]
+    if fault == "huge_length":
+        return b"\xff\xff\xff\xff" + reply[4:]
+    if fault == "garbage":
+        return (12).to_bytes(4, "big") + b"{not json..}"
+    if fault == "deep":
+        return (400_000).to_bytes(4, "big") + b"[" * 400_000
+    if fault == "bad_picture":
+        return reply[:-1] + bytes([reply[-1] ^ 1])
+    if fault == "wrong_id":
+        return reply.replace(b'{"id": ', b'{"id":9', 1)
+    if fault == "no_feedback":
+        body = reply[4:].replace(b'"feedback"', b'"feedbacx"', 1)
+        return reply[:4] + body
+    raise ValueError(fault)
+
+
+def main() -> None:
+    options = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    requests, replies = own_streams()
+    guard(requests)
+    server, fault, steps = Server(create(options)), options.get("fault", ""), 0
+    while (request := read_request(requests)) is not None:
+        steps += request["method"] == "step"
+        reply = server.reply(request)
+        if fault and request["method"] == "step" and steps == int(options.get("at", "2")):
+            if "once" not in options or not os.path.exists(options["once"]):
+                if "once" in options:
+                    Path(options["once"]).touch()
+                if fault == "exit":
+                    sys.exit(7)
+                if fault == "hang":
+                    child = subprocess.Popen(["sleep", "600"])
+                    with open(options["pids"], "a") as file:
+                        file.write(f"{child.pid}\n")
+                    time.sleep(600)
+                reply = broken(reply, fault)
+                if fault in ("truncated", "wrong_length"):
+                    replies.write(reply)
+                    replies.flush()
+                    return
+        replies.write(reply)
+        replies.flush()
+
+
+if __name__ == "__main__":
+    main()
