@@ -95,11 +95,11 @@ class Server:
     """Answers requests for one simulator, one at a time."""
 
     def __init__(self, simulator: Any, token: str = "") -> None:
-        self._simulator, self._token = simulator, token
+        self._simulator, self._token, self._started = simulator, token, False
 
     def serve(self, requests: BinaryIO, replies: BinaryIO) -> None:
         """Answer until the stream ends or `close` is asked for."""
-        trusted = not self._token
+        trusted, self._started = not self._token, False
         while True:
             try:
                 request = read_request(requests)
@@ -145,7 +145,10 @@ class Server:
             raise BadRequest(f"there is no method {method!r}")
         if set(params) != set(names):
             raise BadRequest(method + " takes " + (", ".join(names) or "nothing"))
+        if method in ("step", "state") and not self._started:
+            raise BadRequest("reset first")
         answer = getattr(self._simulator, method)(*[params[name] for name in names])
+        self._started = self._started or method == "reset"
         return {"episodes": answer} if method == "list_episodes" else answer
 
 

@@ -94,7 +94,7 @@ def test_a_good_server_keeps_every_rule() -> None:
 
 def test_the_suite_finds_a_server_that_breaks_a_rule() -> None:
     findings = asyncio.run(check(faulty(fault="no_feedback", at=3), SHORT))
-    assert [f.detail for f in findings if not f.kept][0].endswith("Field required")
+    assert next(f.detail for f in findings if not f.kept).endswith("Field required")
 
 
 def test_prints_do_not_reach_the_protocol_and_pictures_arrive_whole() -> None:
