@@ -1,0 +1,203 @@
+"""Any vision-language family of transformers that is not InternVL, by its own processor.
+
+Qwen2.5-VL and what is built on it (RoboBrain2.0, Embodied-R1), Qwen3-VL, and others. Video
+frames are sent as images, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import PIL.Image
+from pydantic import BaseModel, ConfigDict, Field
+
+from er_bench import media
+from er_bench.errors import ConfigError
+from er_bench.geometry import Size
+from er_bench.models.engine import Reply, Request, generation_config
+from er_bench.prompt import Decoding, Prompt
+from er_bench.sample import Image, Text, Video
+
+if TYPE_CHECKING:
+    import torch
+
+
+class AutoArgs(BaseModel):
+    """Settings of these families, from a card's `args` and `--model-args`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    system_message: str | None = Field(None, description="None: what the chat template has")
+    assistant_prefix: str = Field("", description="Text that the answer is made to start with")
+    min_pixels: int | None = Field(None, description="Least area of an image as sent")
+    max_pixels: int | None = Field(None, description="Greatest area of an image as sent")
+    frames: int = Field(32, ge=1, description="Video frames, unless the task says")
+    frame_sampling: Literal["centres", "linspace"] = "linspace"
+
+
+def load_auto(
+    folder: Path, device: str, dtype: torch.dtype, attention: str, args: AutoArgs
+) -> tuple[Any, Any]:
+    """The model and the processor of a checkpoint. No remote code is run.
+
+    Raises ConfigError when either cannot be opened, or when `AutoProcessor` hands back less than
+    a processor: without a working torchvision it returns a bare tokenizer and says nothing.
+    """
+    from transformers import AutoModelForImageTextToText, AutoProcessor, ProcessorMixin
+
+    pixels = {"min_pixels": args.min_pixels, "max_pixels": args.max_pixels}
+    try:
+        opener: Any = AutoProcessor
+        processor = opener.from_pretrained(
+            folder,
+            trust_remote_code=False,
+            padding_side="left",
+            **{name: value for name, value in pixels.items() if value is not None},
+        )
+        if not isinstance(processor, ProcessorMixin):
+            raise ConfigError(
+                f"{folder}: transformers found only a {type(processor).__name__} here, no "
+                "processor. Most often torchvision is missing: install the torchvision that "
+                "matches torch"
+            )
+        model: Any = AutoModelForImageTextToText.from_pretrained(
+            folder, dtype=dtype, attn_implementation=attention, trust_remote_code=False
+        )
+    except (OSError, ValueError, ImportError, KeyError, AttributeError, TypeError) as error:
+        raise ConfigError(f"{folder}: cannot open the checkpoint: {error}") from error
+    model.to(device)
+    model.eval()
+    return model, processor
+
+
+class AutoEngine:
+    """A loaded checkpoint of any family with its processor."""
+
+    def __init__(self, model: Any, processor: Any, args: AutoArgs) -> None:
+        self._model, self._processor, self._args = model, processor, args
+        own = model.generation_config
+        ends = own.eos_token_id if own.eos_token_id is not None else []
+        ends = list(ends) if isinstance(ends, (list, tuple)) else [ends]
+        if processor.tokenizer.eos_token_id is not None:
+            ends.append(processor.tokenizer.eos_token_id)
+        if not ends:
+            raise ConfigError("neither generation_config.json nor the tokenizer names an end token")
+        self._stops = sorted(set(ends))
+        pad = processor.tokenizer.pad_token_id
+        self._pad: int = pad if pad is not None else self._stops[0]
+        self._repetition_penalty: float = own.repetition_penalty or 1.0
+        # What a checkpoint says about sampling would otherwise leak into greedy decoding.
+        model.generation_config = generation_config(Decoding(), self._stops, self._pad)
+
+    def prepare(self, prompt: Prompt) -> Request:
+        """Read the media, resize and tokenise. Raises DataError."""
+        chat, images, stills = self._chat(prompt)
+        text = self._processor.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        inputs = self._processor(
+            text=[text + self._args.assistant_prefix],
+            images=images or None,
+            return_tensors="pt",
+        )
+        sizes = self._sent_sizes(inputs, images)
+        sent = tuple(size for size, still in zip(sizes, stills, strict=True) if still)
+        return Request(int(inputs["input_ids"].shape[1]), sent, dict(inputs))
+
+    def generate(self, requests: Sequence[Request], decoding: Decoding) -> list[Reply]:
+        """Answer a batch, padded on the left."""
+        import torch
+
+        inputs = join([request.payload for request in requests], self._pad)
+        inputs = {name: self._placed(tensor) for name, tensor in inputs.items()}
+        if decoding.temperature and decoding.seed is not None:
+            torch.manual_seed(decoding.seed)
+        settings = generation_config(decoding, self._stops, self._pad, self._repetition_penalty)
+        with torch.inference_mode():
+            out = self._model.generate(**inputs, generation_config=settings)
+        return [self._reply(row) for row in out[:, inputs["input_ids"].shape[1] :].tolist()]
+
+    def identity(self) -> dict[str, Any]:
+        """Precision and every prompt setting."""
+        return {"dtype": str(self._model.dtype), **self._args.model_dump()}
+
+    def _chat(
+        self, prompt: Prompt
+    ) -> tuple[list[dict[str, Any]], list[PIL.Image.Image], list[bool]]:
+        """The chat, its images in order, and which of them are still images."""
+        images: list[PIL.Image.Image] = []
+        stills: list[bool] = []
+        chat: list[dict[str, Any]] = []
+        if self._args.system_message is not None and prompt.messages[0].role != "system":
+            chat.append(_message("system", [{"type": "text", "text": self._args.system_message}]))
+        for message in prompt.messages:
+            content: list[dict[str, str]] = []
+            for part in message.parts:
+                match part:
+                    case Text(text):
+                        content.append({"type": "text", "text": text})
+                    case Image(blob):
+                        images.append(media.image(blob))
+                        stills.append(True)
+                        content.append({"type": "image"})
+                    case Video():
+                        frames = self._frames(part)
+                        images += frames
+                        stills += [False] * len(frames)
+                        content += [{"type": "image"}] * len(frames)
+            chat.append(_message(message.role, content))
+        return chat, images, stills
+
+    def _frames(self, video: Video) -> list[PIL.Image.Image]:
+        return media.FRAMES.frames(video, self._args.frames, self._args.frame_sampling)
+
+    def _sent_sizes(
+        self, inputs: Mapping[str, Any], images: Sequence[PIL.Image.Image]
+    ) -> list[Size]:
+        """`(width, height)` after the processor's resize: from the patch grid, where it has one."""
+        if "image_grid_thw" not in inputs:
+            return [image.size for image in images]
+        patch = self._processor.image_processor.patch_size
+        return [(int(w) * patch, int(h) * patch) for _, h, w in inputs["image_grid_thw"].tolist()]
+
+    def _placed(self, tensor: torch.Tensor) -> torch.Tensor:
+        dtype = self._model.dtype if tensor.is_floating_point() else None
+        return tensor.to(self._model.device, dtype)
+
+    def _reply(self, ids: list[int]) -> Reply:
+        ended = next((k for k, token in enumerate(ids) if token in self._stops), None)
+        text = self._processor.tokenizer.decode(ids[:ended], skip_special_tokens=False)
+        if ended is None:
+            return Reply(text.strip(), "length", len(ids))
+        return Reply(text.strip(), "stop", ended + 1)
+
+
+def _message(role: str, content: list[dict[str, str]]) -> dict[str, Any]:
+    return {"role": role, "content": content}
+
+
+def join(batch: Sequence[Mapping[str, torch.Tensor]], pad: int) -> dict[str, torch.Tensor]:
+    """One processor output for several prompts.
+
+    What runs along the tokens, `(1, length)`, is padded on the left; what runs along images or
+    patches is put end to end.
+    """
+    import torch
+
+    longest = max(item["input_ids"].shape[1] for item in batch)
+    joined: dict[str, torch.Tensor] = {}
+    for name in dict.fromkeys(name for item in batch for name in item):
+        rows = []
+        along_tokens = any(
+            name in item and item[name].shape == item["input_ids"].shape for item in batch
+        )
+        for item in batch:
+            if along_tokens:
+                row = item.get(name, torch.zeros_like(item["input_ids"]))
+                fill = pad if name == "input_ids" else 0
+                short = longest - row.shape[1]
+                rows.append(torch.nn.functional.pad(row, (short, 0), value=fill))
+            elif name in item:
+                rows.append(item[name])
+        joined[name] = torch.cat(rows)
+    return joined

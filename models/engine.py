@@ -1,0 +1,74 @@
+"""What one checkpoint in this process must be able to do: prepare a prompt, answer a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from er_bench.geometry import Size
+from er_bench.prompt import Decoding, Prompt
+
+if TYPE_CHECKING:
+    from transformers import GenerationConfig
+
+DEFAULT_NEW_TOKENS = 1024
+"""Used where nobody sets a limit: OpenGVLab/Vlaser commit 40d7821, `eval/eval_example.py`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A prompt made ready: everything read, cut and tokenised."""
+
+    length: int
+    """Number of prompt tokens."""
+    image_sizes: tuple[Size, ...]
+    """`(width, height)` of each still image as sent."""
+    payload: Any
+    """The engine's own form of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to one request."""
+
+    text: str
+    finish_reason: str
+    tokens_out: int
+
+
+class Engine(Protocol):
+    """One loaded checkpoint."""
+
+    def prepare(self, prompt: Prompt) -> Request:
+        """Read the media and tokenise; called on several threads. Raises DataError."""
+
+    def generate(self, requests: Sequence[Request], decoding: Decoding) -> list[Reply]:
+        """Answer a batch; called on one thread."""
+
+    def identity(self) -> dict[str, Any]:
+        """The settings that the answers depend on."""
+
+
+def generation_config(
+    decoding: Decoding, stops: Sequence[int], pad: int, repetition_penalty: float = 1.0
+) -> GenerationConfig:
+    """Transformers' settings for a batch; greedy unless a temperature above 0 is asked for."""
+    from transformers import GenerationConfig
+
+    sampling: dict[str, Any] = {"do_sample": False}
+    if decoding.temperature:
+        sampling = {
+            "do_sample": True,
+            "temperature": decoding.temperature,
+            "top_p": decoding.top_p if decoding.top_p is not None else 1.0,
+            "top_k": 0,
+        }
+    return GenerationConfig(  # type: ignore[no-untyped-call]
+        max_new_tokens=decoding.max_new_tokens or DEFAULT_NEW_TOKENS,
+        num_beams=decoding.num_beams or 1,
+        eos_token_id=list(stops),
+        pad_token_id=pad,
+        repetition_penalty=repetition_penalty,
+        **sampling,
+    )

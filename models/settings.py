@@ -1,0 +1,70 @@
+"""Backend settings: `args` of a card and `--model-args`, checked; device and precision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from er_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+First = TypeVar("First", bound=BaseModel)
+Second = TypeVar("Second", bound=BaseModel)
+
+
+class DeviceArgs(BaseModel):
+    """Settings of this backend whatever the family."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    batch_size: int = Field(8, ge=1, description="Most prompts in one batch")
+    device: str = Field("auto", description="`auto` (cuda, mps, cpu), or a torch device")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="`auto` is bfloat16 on a GPU and float32 on a CPU"
+    )
+    attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
+
+
+def placement(args: DeviceArgs) -> tuple[str, torch.dtype]:
+    """The device and precision in force. Raises UsageError for an unknown device."""
+    import torch
+
+    device = args.device
+    if device == "auto":
+        device = (
+            "cuda"
+            if torch.cuda.is_available()
+            else "mps"
+            if torch.backends.mps.is_available()
+            else "cpu"
+        )
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise UsageError(f"there is no device {device!r}") from error
+    auto = "float32" if kind == "cpu" else "bfloat16"
+    dtype: torch.dtype = getattr(torch, auto if args.dtype == "auto" else args.dtype)
+    return device, dtype
+
+
+def parse_args(
+    args: dict[str, Any], first: type[First], second: type[Second]
+) -> tuple[First, Second]:
+    """Share `--model-args` out between two groups of settings.
+
+    Raises UsageError that lists the known settings, or says which value is wrong.
+    """
+    known = [*first.model_fields, *second.model_fields]
+    if unknown := sorted(set(args) - set(known)):
+        raise UsageError(f"unknown model arguments {', '.join(unknown)}; known: {', '.join(known)}")
+    try:
+        return (
+            first(**{k: v for k, v in args.items() if k in first.model_fields}),
+            second(**{k: v for k, v in args.items() if k in second.model_fields}),
+        )
+    except ValidationError as error:
+        wrong = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
+        raise UsageError(f"wrong model arguments: {wrong}") from error
