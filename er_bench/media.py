@@ -141,6 +141,39 @@ def decode_frames(video: Video, n: int, sampling: str) -> list[PIL.Image.Image]:
     return [frames[k] for k in wanted]
 
 
+def video_length(path: Path) -> tuple[int, float]:
+    """How many frames a video has and how many a second. Raises DataError that names the file."""
+    try:
+        import av
+    except ImportError as error:
+        raise MissingExtraError("reading video", "video", str(error)) from error
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            rate = float(stream.average_rate or 1)
+            return stream.frames or sum(1 for _ in container.demux(stream) if _.size), rate
+    except (av.FFmpegError, IndexError, ValueError) as error:
+        raise DataError(f"not a readable video: {error}", file=path) from error
+
+
+def frames_at(path: Path, wanted: Sequence[int]) -> list[PIL.Image.Image]:
+    """The frames of these numbers, RGB. Raises DataError that names the file."""
+    try:
+        import av
+    except ImportError as error:
+        raise MissingExtraError("reading video", "video", str(error)) from error
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            frames = _pick(container, stream, set(wanted))
+    except (av.FFmpegError, IndexError, ValueError) as error:
+        raise DataError(f"not a readable video: {error}", file=path) from error
+    if missing := [k for k in wanted if k not in frames]:
+        raise DataError(f"the video has no frame {missing[0]}", file=path)
+    return [frames[k] for k in wanted]
+
+
 def _pick(container, stream, wanted: set[int]) -> dict[int, PIL.Image.Image]:  # type: ignore[no-untyped-def]
     frames: dict[int, PIL.Image.Image] = {}
     for number, frame in enumerate(container.decode(stream)):
