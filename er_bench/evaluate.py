@@ -74,6 +74,7 @@ def open_tasks(
         try:
             root, split = _root(registry, name, options)
             task = registry.open_task(name, root, protocol or None)
+            task.with_media = media
             if media and (why := task.unavailable()):
                 raise UnavailableError(why)
             say(f"{word}: looking over the rows in {root}")
@@ -83,16 +84,23 @@ def open_tasks(
             opened.append(Opened(task, options.split, Inspection(), [], str(error)))
             say(f"{word}: unavailable: {error}")
             continue
-        differences = [] if split == "mini" else preflight.mismatch(task.card.dataset, found)
+        differences = [] if split == "mini" else preflight.mismatch(task.dataset, found)
         if differences and not options.accept_data:
             refusals.append(_mismatch_message(word, root, differences))
         problems = preflight.refusal(word, found)
         if problems and not options.allow_missing:
             refusals.append(problems + "\n  --allow-missing runs the rest; these are data_error")
-        opened.append(Opened(task, split, found, differences))
+        opened.append(Opened(task, _split_label(split, found, differences), found, differences))
     if refusals:
         raise DataError("\n".join(refusals))
     return opened
+
+
+def _split_label(split: str, found: Inspection, differences: Sequence[str]) -> str:
+    """What results call the rows: only all of the published rows are `official`."""
+    if differences:
+        return "custom"
+    return split if found.n_wanted == found.n_rows else f"{split}[:{found.n_wanted}]"
 
 
 def _mismatch_message(task: str, root: Path, differences: Sequence[str]) -> str:
@@ -227,16 +235,10 @@ def model_info(registry: Registry, model: Model) -> dict[str, Any]:
     """The model's entry in results."""
     info = model.identity()
     card = registry.model_files.get(model.name)
-    known = {k: info.pop(k, None) for k in ("checkpoint", "revision", "backend", "decoding")}
-    info.pop("name", None)
-    info.pop("dialect", None)
-    return {
-        "name": model.name,
-        "card_sha256": card and hashlib.sha256(card.read_bytes()).hexdigest(),
-        "dialect": model.dialect.name,
-        **known,
-        "settings": info,
-    }
+    known = {name: info.pop(name) for name in ("name", "backend", "checkpoint", "revision",
+                                               "dialect", "decoding")}  # fmt: skip
+    sha256 = card and hashlib.sha256(card.read_bytes()).hexdigest()
+    return {**known, "card_sha256": sha256, "settings": info}
 
 
 def count(out: Path, opened: Sequence[Opened]) -> results.Results:

@@ -76,19 +76,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """An entry with its average over `Leaderboard.common`; only measured entries have a rank."""
+    """An entry with its average over the columns `over`; only measured entries have a rank."""
 
     entry: Entry
     average: float | None
+    over: Sequence[str]
     rank: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Leaderboard:
-    """All entries. `common` are the columns that every entry has, over which all are averaged."""
+    """All entries, ordered within their kind."""
 
     columns: Sequence[str]
-    common: Sequence[str]
     entries: Sequence[Ranked]
 
 
@@ -126,23 +126,29 @@ def reported_entries(source: Reported) -> list[Entry]:
 
 
 def rank(entries: Sequence[Entry]) -> Leaderboard:
-    """Order entries by their average over the columns that all have; rank the measured ones.
+    """Order entries by their average over the columns that all entries have.
 
-    A cell without a score, or of an incomplete run, is in no average: its column drops out for
-    everybody. Reported entries are ordered but never ranked.
+    Where measured and reported entries share no column (the mini split has no reported scores),
+    each kind is averaged over its own common columns. A cell without a score, or of an incomplete
+    run, is in no average: its column drops out for everybody. Reported entries are never ranked.
     """
     columns = list(dict.fromkeys(c for e in entries for c in e.cells))
-    common = [c for c in columns if all(_counts(e.cells.get(c)) for e in entries)]
-    averaged = [(e, _average(e, common)) for e in entries]
-    averaged.sort(key=lambda pair: (pair[1] is None, -(pair[1] or 0.0)))
-    placed = []
-    for entry, average in averaged:
-        place = None
-        if entry.kind == "measured" and average is not None:
-            better = [a for e, a in averaged if e.kind == "measured" and (a or 0.0) > average]
-            place = len(better) + 1
-        placed.append(Ranked(entry, average, place))
-    return Leaderboard(columns, common, placed)
+    shared = _common(columns, entries)
+    placed: list[Ranked] = []
+    for kind in ("measured", "reported"):
+        own = [e for e in entries if e.kind == kind]
+        over = shared or _common(columns, own)
+        averages = sorted((_average(e, over) or 0.0 for e in own), reverse=True)
+        for entry in sorted(own, key=lambda e: -(_average(e, over) or 0.0)):
+            average = _average(entry, over)
+            ranked = kind == "measured" and average is not None
+            place = averages.index(average or 0.0) + 1 if ranked else None
+            placed.append(Ranked(entry, average, over, place))
+    return Leaderboard(columns, placed)
+
+
+def _common(columns: Sequence[str], entries: Sequence[Entry]) -> list[str]:
+    return [c for c in columns if all(_counts(e.cells.get(c)) for e in entries)]
 
 
 def _counts(cell: Cell | None) -> bool:
@@ -171,13 +177,13 @@ def to_json(board: Leaderboard) -> dict[str, Any]:
     return {
         "schema_version": "1.0",
         "columns": list(board.columns),
-        "average_over": list(board.common),
         "entries": [
             {
                 "name": r.entry.name,
                 "kind": r.entry.kind,
                 "rank": r.rank,
                 "average": r.average,
+                "average_over": list(r.over),
                 "source": r.entry.source,
                 "note": r.entry.note,
                 "scores": {column: asdict(cell) for column, cell in r.entry.cells.items()},

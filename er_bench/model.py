@@ -84,3 +84,18 @@ class ModelSettings:
     def decoding(self, prompt: Prompt) -> Decoding:
         """The limits in force for a prompt: command line, then task, then card."""
         return self.forced_decoding.over(prompt.decoding).over(self.card_decoding)
+
+    def identity(self, backend: str, **more: Any) -> dict[str, Any]:
+        """What every backend's `Model.identity` holds, and what this one adds."""
+        return {
+            "name": self.name,
+            "backend": backend,
+            "checkpoint": self.checkpoint,
+            "revision": self.revision,
+            "dialect": self.dialect.name,
+            "decoding": {
+                "card": self.card_decoding.to_dict(),
+                "forced": self.forced_decoding.to_dict(),
+            },
+            **more,
+        }

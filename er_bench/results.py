@@ -74,7 +74,9 @@ class TaskResult(_Part):
 
     status: Literal["complete", "incomplete", "unavailable"]
     why: str | None = Field(description="What is missing, unless complete")
-    split: str = Field(description="official, mini or custom")
+    split: str = Field(
+        description="official or mini, with [:N] for its first N rows; custom: accepted other data"
+    )
     protocol: str
     metric: str
     score: float | None = Field(description="Headline by the released code; null: not measured")
@@ -266,3 +268,7 @@ def summary(tasks: Mapping[str, TaskResult]) -> Summary:
         n_tasks=len(scores),
         complete=all(t.status == "complete" for t in tasks.values()),
     )
+
+
+if __name__ == "__main__":
+    Path("docs/results.schema.json").write_text(json_schema(), encoding="utf-8")

@@ -78,17 +78,8 @@ class OpenAI(Model):
 
     def identity(self) -> dict[str, Any]:
         """Endpoint, model name and settings; no key."""
-        s = self._settings
-        return {
-            "name": self.name,
-            "backend": "openai",
-            "checkpoint": s.checkpoint,
-            "revision": s.revision,
-            "dialect": self.dialect.name,
-            "decoding": {"card": s.card_decoding.to_dict(), "forced": s.forced_decoding.to_dict()},
-            "endpoint": self._url,
-            "args": {k: v for k, v in sorted(s.args.items()) if k != "base_url"},
-        }
+        args = {k: v for k, v in sorted(self._settings.args.items()) if k != "base_url"}
+        return self._settings.identity("openai", endpoint=self._url, args=args)
 
     async def ask(self, prompt: Prompt) -> Completion:
         """One POST. Raises ModelError, or DataError for media that cannot be read."""

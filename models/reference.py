@@ -43,20 +43,12 @@ class Reference(Model):
 
     def __init__(self, kind: str, seed: int, settings: ModelSettings) -> None:
         self.kind, self.seed = kind, seed
-        self.name, self.dialect = settings.name, settings.dialect
+        self.name, self.dialect, self._settings = settings.name, settings.dialect, settings
         self._truths: dict[tuple[str, str], Value] = {}
 
     def identity(self) -> dict[str, Any]:
         """Kind, seed and dialect."""
-        return {
-            "name": self.name,
-            "backend": "reference",
-            "checkpoint": self.kind,
-            "revision": None,
-            "dialect": self.dialect.name,
-            "decoding": {},
-            "seed": self.seed,
-        }
+        return self._settings.identity("reference", seed=self.seed)
 
     async def ask(self, prompt: Prompt) -> Completion:
         """Refuse: a reference model answers about samples only."""

@@ -46,12 +46,7 @@ class TransformersModel(Model):
 
     def identity(self) -> dict[str, Any]:
         """Checkpoint, revision and everything that the answers depend on."""
-        return {
-            "backend": "transformers",
-            "checkpoint": self._settings.checkpoint,
-            "revision": self._settings.revision,
-            **self._engine.identity(),
-        }
+        return self._settings.identity("transformers", **self._engine.identity())
 
     async def close(self) -> None:
         """Stop the threads."""

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.chat import chat_server as chat_server
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 TOY_CARD = """

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 def printed(table: Table) -> None:
     """Print a table; on a pipe at a width that cuts nothing off."""
-    console = Console()
+    console = Console(markup=False)
     if not console.is_terminal:
-        console = Console(width=max(100, Console(width=10_000).measure(table).maximum))
+        console = Console(markup=False, width=max(100, _width(table)))
     console.print(table)
+
+
+def _width(table: Table) -> int:
+    return Console(markup=False, width=10_000).measure(table).maximum
 
 
 def percent(value: float | None) -> str:
@@ -52,7 +56,9 @@ def results_table(results: Results) -> Table:
         table.add_row(name, *_result_cells(task))
     average = results.summary.average
     marks = "" if results.summary.complete else ", incomplete"
-    table.caption = f"mean of {results.summary.n_tasks} tasks: {percent(average)}{marks}"
+    n_tasks = results.summary.n_tasks
+    noun = "task" if n_tasks == 1 else "tasks"
+    table.caption = f"mean of {n_tasks} {noun}: {percent(average)}{marks}"
     return table
 
 
@@ -77,10 +83,10 @@ def leaderboard_table(board: Leaderboard) -> Table:
     table = Table(title="Leaderboard (percent)")
     table.add_column("rank", justify="right")
     table.add_column("model", overflow="fold")
-    average = f"average of {len(board.common)}" if board.common else "average"
-    table.add_column(average, justify="right")
+    table.add_column("average", justify="right")
     for column in board.columns:
         table.add_column(column, justify="right")
+    notes = ["* incomplete: some samples were not scored; such a column is in no average"]
     for kind in ("measured", "reported"):
         entries = [r for r in board.entries if r.entry.kind == kind]
         if entries and kind == "reported":
@@ -88,17 +94,13 @@ def leaderboard_table(board: Leaderboard) -> Table:
         for r in entries:
             cells = [show(r.entry.cells.get(c)) for c in board.columns]
             name = r.entry.name if kind == "measured" else f"{r.entry.name} [reported]"
-            table.add_row(str(r.rank or "-"), _plain(name), percent(r.average), *cells)
-    notes = ["* incomplete: some samples were not scored; such a column is in no average"]
+            table.add_row(str(r.rank or "-"), name, percent(r.average), *cells)
+        if entries and entries[0].over:
+            notes.append(f"average of {kind} rows: over {', '.join(entries[0].over)}")
     if any(r.entry.kind == "reported" for r in board.entries):
         sources = sorted({f"{r.entry.source}: {r.entry.note}" for r in board.entries
                           if r.entry.kind == "reported"})  # fmt: skip
         notes.append("[reported] rows are published numbers, not measured here, and have no rank")
         notes += sources
-    table.caption = _plain("\n".join(notes))
+    table.caption = "\n".join(notes)
     return table
-
-
-def _plain(text: str) -> str:
-    """Text whose square brackets are no markup."""
-    return text.replace("[", r"\[")

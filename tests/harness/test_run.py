@@ -18,8 +18,8 @@ import pytest
 from aiohttp import web
 
 from er_bench.results import read_results
+from tests.chat import ChatServer, completion, obey
 from tests.conftest import Command, write_toy_rows
-from tests.harness.conftest import ChatServer, completion, obey
 
 Records = Callable[[Path], list[dict[str, Any]]]
 FAST = "backoff_base_s=0.01"
