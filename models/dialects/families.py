@@ -10,8 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from er_bench.geometry import Unit
-from er_bench.models.dialects.carriers import (
+from er_bench.carriers import (
     Numbers,
     after_thinking,
     bracket_pairs,
@@ -20,10 +19,11 @@ from er_bench.models.dialects.carriers import (
     json_items,
     json_numbers,
     location_boxes,
-    molmo_points,
+    percent_points,
     point_block,
     tuples,
 )
+from er_bench.geometry import Unit
 from er_bench.models.dialects.family import FamilyDialect
 
 VLASER_POINT_PREFIX = (
@@ -257,7 +257,7 @@ MOLMO_MULTI = FamilyDialect(
     unit=Unit.PERCENT,
     order="xy",
     point_template="pointing: {question}",
-    point_reader=molmo_points,
+    point_reader=percent_points,
     point_writer=_molmo_multi,
     example='<points x1="61.5" y1="40.4" x2="76.8" y2="21.8" alt="cups">cups</points>',
     source="allenai/molmo 793fa38: olmo/data/data_formatter.py:308-323, olmo/util.py:831-897",

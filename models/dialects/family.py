@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from er_bench.answer import Answer, Boxes, Points, Status
-from er_bench.errors import UsageError
-from er_bench.geometry import Box, Point, Unit
-from er_bench.models.dialects.carriers import (
+from er_bench.carriers import (
     Numbers,
     after_thinking,
     attribute_pairs,
     loose_pairs,
     loose_quads,
 )
+from er_bench.errors import UsageError
+from er_bench.geometry import Box, Point, Unit
 
 Reader = Callable[[str], Sequence[Numbers]]
 Writer = Callable[[Sequence[Numbers]], str]

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from er_bench.answer import Boxes, Points, Status
+from er_bench.carriers import bracket_pairs
 from er_bench.errors import UsageError
 from er_bench.geometry import Unit
 from er_bench.models.dialects import DIALECTS
-from er_bench.models.dialects.carriers import bracket_pairs
 from er_bench.registry import dialect
 
 NAMES = sorted(DIALECTS)

@@ -110,7 +110,7 @@ _MOLMO = (
 _MOLMO_PACKED = re.compile(r"(?:(?<!\d)\d++|p)\s*+=\s*+(\d{3})\s*+,\s*+(\d{3})")
 
 
-def molmo_points(text: str) -> list[Numbers]:
+def percent_points(text: str) -> list[Numbers]:
     """Points in percent in any of Molmo's four forms; a value over 100 drops its point.
 
     Source: Molmo `olmo/util.py` `extract_points`, commit 793fa38, lines 831-897.

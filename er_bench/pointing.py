@@ -1,0 +1,151 @@
+"""The base of tasks that ask for points or boxes in one image, and the masks that judge them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from abc import abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+from er_bench.answer import Answer, Boxes, Points, Value
+from er_bench.dialect import AnyDialect, Benchmark
+from er_bench.errors import DataError
+from er_bench.geometry import Box, Mask, Point, Size, Unit, boxes_to_px, from_px, points_to_px
+from er_bench.media import image_size, mask_over
+from er_bench.prompt import Completion
+from er_bench.sample import Sample
+from er_bench.score import Score
+from er_bench.task import Judgement, QuestionTask
+
+Read = Callable[[str], Answer]
+MASK_CACHE_BYTES = 256 * 2**20
+OBJECTS = "objects.json"
+"""A mini split's side file: the centre of each thing in the scene, `{id: [[x, y], ..]}`, pixels."""
+
+
+class PointTask(QuestionTask):
+    """A task whose answers are points in one image.
+
+    A model with a dialect is asked and read in that dialect; a model without one (`benchmark`)
+    in the benchmark's own words. `released_readers` says which families the benchmark's released
+    code reads by rules of its own: they replace the dialect's strict reader.
+    """
+
+    judges_in_thread: ClassVar[bool] = True
+
+    @abstractmethod
+    def released_readers(self, sample: Sample) -> Mapping[str, Read]:
+        """The released code's readers by dialect name, `benchmark` among them."""
+
+    @abstractmethod
+    def own_tolerant(self, text: str) -> Answer:
+        """The best reader of answers to the benchmark's own prompt."""
+
+    @abstractmethod
+    def own_text(self, points_px_xy: list[Point], sample: Sample) -> str:
+        """Points as the benchmark's own prompt wants them written."""
+
+    @abstractmethod
+    def rate(self, sample: Sample, official: list[Point], robust: list[Point]) -> Score:
+        """The benchmark's rule on both readings, points in pixels of the original image."""
+
+    def judge(self, sample: Sample, completion: Completion, dialect: AnyDialect) -> Judgement:
+        """Read the completion twice and apply the rule to both."""
+        official, robust = self.read(sample, completion.text, dialect)
+        points = [self.points_px(a, sample, completion) for a in (official, robust)]
+        return Judgement(official, robust, self.rate(sample, *points))
+
+    def read(self, sample: Sample, text: str, dialect: AnyDialect) -> tuple[Answer, Answer]:
+        """The official and the robust reading."""
+        own = self.released_readers(sample).get(dialect.name)
+        if isinstance(dialect, Benchmark):
+            return (own or self.own_tolerant)(text), self.own_tolerant(text)
+        return (own or dialect.read_points)(text), dialect.read_points_tolerant(text)
+
+    def points_px(self, answer: Answer, sample: Sample, completion: Completion) -> list[Point]:
+        """An answer's points in pixels of the original image. Raises DataError."""
+        if not isinstance(answer.value, Points):
+            return []
+        size = self.size_wh(sample)
+        assert size is not None
+        sent = sent_size(answer.value.unit, sample, completion)
+        return points_to_px(answer.value.xy, answer.value.unit, size, sent)
+
+    def write(self, value: Value, sample: Sample, dialect: AnyDialect) -> str:
+        """Points in pixels, as a model with this dialect would write them."""
+        assert isinstance(value, Points)
+        if isinstance(dialect, Benchmark):
+            return self.own_text(list(value.xy), sample)
+        size = self.size_wh(sample)
+        assert size is not None
+        xy = tuple(from_px(p, dialect.unit, size) for p in value.xy)
+        return dialect.write_points(Points(xy, dialect.unit))
+
+    def objects(self, sample: Sample) -> Sequence[Value]:
+        """A point on each thing of the scene, from `objects.json` of a mini split; else nothing."""
+        return [Points(((x, y),), Unit.PIXEL) for x, y in self._objects.get(sample.id, ())]
+
+    @cached_property
+    def _objects(self) -> Mapping[str, Sequence[Point]]:
+        path = self.root / OBJECTS
+        listed: dict[str, Sequence[Point]] = json.loads(path.read_text()) if path.is_file() else {}
+        return listed
+
+
+@lru_cache(maxsize=4096)
+def mask_size(path: Path) -> Size:
+    """`(width, height)` of a mask, from its header. Raises DataError."""
+    return image_size(path)
+
+
+def sent_size(unit: Unit, sample: Sample, completion: Completion) -> Size | None:
+    """The size of the image as sent, where the unit needs it. Raises DataError when unknown."""
+    if unit is not Unit.PIXEL_SENT:
+        return None
+    if not completion.image_sizes:
+        raise DataError(
+            "the answer counts pixels of the image as sent, and its size is not known; "
+            'give "image_sizes" with the response',
+            file=sample.where,
+        )
+    return completion.image_sizes[0]
+
+
+def boxes_px(answer: Answer, size_wh: Size, sample: Sample, completion: Completion) -> list[Box]:
+    """An answer's boxes in pixels of the original image. Raises DataError."""
+    if not isinstance(answer.value, Boxes):
+        return []
+    sent = sent_size(answer.value.unit, sample, completion)
+    return boxes_to_px(answer.value.xyxy, answer.value.unit, size_wh, sent)
+
+
+class MaskCache:
+    """The masks used last, so that many answers to one row decode its mask once."""
+
+    def __init__(self, limit_bytes: int = MASK_CACHE_BYTES) -> None:
+        self._limit, self._held = limit_bytes, 0
+        self._masks: OrderedDict[tuple[Path, int], Mask] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def over(self, path: Path, threshold: int) -> Mask:
+        """The pixels above a threshold, `(H, W)` bool. Raises DataError."""
+        key = (path, threshold)
+        with self._guard:
+            if key in self._masks:
+                self._masks.move_to_end(key)
+                return self._masks[key]
+        mask = mask_over(path, threshold)
+        with self._guard:
+            if key not in self._masks:
+                self._masks[key] = mask
+                self._held += mask.nbytes
+            while self._held > self._limit and len(self._masks) > 1:
+                self._held -= self._masks.popitem(last=False)[1].nbytes
+        return mask
+
+
+MASKS = MaskCache()

@@ -1,0 +1,73 @@
+"""The oracle scores 100% on every pointing task's mini split in every dialect that can say it."""
+
+import asyncio
+
+import pytest
+
+from er_bench.dialect import BENCHMARK
+from er_bench.errors import UsageError
+from er_bench.model import ModelSettings
+from er_bench.models.dialects import DIALECTS
+from er_bench.models.reference import build
+from er_bench.preflight import inspect
+from er_bench.prompt import Decoding
+from er_bench.registry import Registry
+from er_bench.task import Scored
+
+NAMES = Registry()
+POINTING = NAMES.select("pointing")
+
+
+class Asking:
+    def __init__(self, model, task, sample):
+        self.dialect, self._answer = model.dialect, model.bind(task, sample, 0)
+
+    async def __call__(self, prompt):
+        return await self._answer(prompt)
+
+
+def reference(kind, dialect):
+    settings = ModelSettings(f"reference/{kind}", kind, None, dialect, Decoding(), Decoding(), {})
+    return build(settings)
+
+
+def run(task, kind, dialect):
+    model = reference(kind, dialect)
+
+    async def outcomes():
+        return [await task.solve(s, Asking(model, task, s)) for s in task.samples()]
+
+    return asyncio.run(outcomes())
+
+
+@pytest.mark.parametrize("dialect", [BENCHMARK, *DIALECTS.values()], ids=lambda d: d.name)
+@pytest.mark.parametrize("name", POINTING)
+def test_the_oracle_is_right_everywhere(name, dialect):
+    task = NAMES.open_task(name, NAMES.mini_root(name))
+    try:
+        outcomes = run(task, "oracle", dialect)
+    except UsageError as error:
+        assert "write no boxes" in str(error)
+        return
+    scored = [Scored(o.cluster, o.category, o.score) for o in outcomes]
+    assert task.aggregate(scored).score == 1
+    assert task.aggregate(scored, "robust").score == 1
+    for outcome in outcomes:
+        assert outcome.score.official == 1, (outcome.id, outcome.official_answer)
+
+
+@pytest.mark.parametrize("name", POINTING)
+def test_mini_rows_are_whole(name):
+    task = NAMES.open_task(name, NAMES.mini_root(name))
+    found = inspect(task, BENCHMARK, None, media=True)
+    assert (found.missing, found.faults) == ({}, {})
+    assert 24 <= found.n_rows <= 60
+    assert all(task.objects(s) for s in task.samples())
+
+
+@pytest.mark.parametrize("name", POINTING)
+@pytest.mark.parametrize("kind", ["chance", "blind", "random-object"])
+def test_reference_models_run_and_stay_below_the_oracle(name, kind):
+    task = NAMES.open_task(name, NAMES.mini_root(name))
+    outcomes = run(task, kind, DIALECTS["internvl_1000"])
+    assert sum(o.score.official for o in outcomes) < 0.8 * len(outcomes)

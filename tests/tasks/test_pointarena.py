@@ -1,0 +1,297 @@
+"""Point-Bench: released layout, prompts by family, released readers, faults, the mini split."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from er_bench import preflight
+from er_bench.dialect import BENCHMARK
+from er_bench.errors import DataError
+from er_bench.models.dialects import DIALECTS
+from er_bench.prompt import Completion
+from er_bench.registry import Registry
+from er_bench.sample import Text
+from er_bench.tasks.pointarena import families, mini
+from er_bench.tasks.pointarena.families import read_gemini, read_qwen
+
+NAMES = Registry()
+
+
+def row(name="a.jpg", category="spatial", mask="a_mask.png", **more):
+    return {
+        "image_filename": name,
+        "user_input": "Point to the cup",
+        "category": category,
+        "mask_filename": mask,
+        "timestamp": "2025-04-23T14:45:04",
+        **more,
+    }
+
+
+def make(root: Path, rows, size=(40, 30), mask_size=None):
+    """A folder in the released layout; the mask is the right half."""
+    for folder in ("selected_images", "selected_masks"):
+        (root / folder).mkdir(exist_ok=True)
+    for r in rows:
+        Image.new("RGB", size).save(root / "selected_images" / r["image_filename"])
+        w, h = mask_size or size
+        mask = np.zeros((h, w), np.uint8)
+        mask[:, w // 2 :] = 255
+        Image.fromarray(mask).save(root / "selected_masks" / r["mask_filename"])
+    (root / "data.json").write_text(json.dumps(rows))
+    return NAMES.open_task("pointarena", root)
+
+
+def judge(task, text, dialect=BENCHMARK, number=0):
+    sample = list(task.samples())[number]
+    return task.judge(sample, Completion(text), dialect)
+
+
+def prompt_text(task, dialect, number=0):
+    return task.prompt(list(task.samples())[number], dialect)
+
+
+def test_the_own_prompt_keeps_its_source_s_indentation(tmp_path):
+    task = make(tmp_path, [row()])
+    prompt = prompt_text(task, BENCHMARK)
+    assert [m.role for m in prompt.messages] == ["system", "user"]
+    lines = prompt.messages[1].parts[0].text.split("\n")
+    assert lines[0] == ""
+    assert lines[1] == "        Point to the cup."
+    assert lines[2] == "        The image dimensions are width=40px, height=30px."
+    assert lines[3].endswith('json format: [{"point": <point>}]. ')
+    assert lines[4].startswith("        IMPORTANT: Return EXACTLY ONE POINT. The point MUST be in")
+    assert lines[6] == " " * 12
+
+
+def test_counting_asks_for_more_points_and_gets_its_own_indentation(tmp_path):
+    task = make(tmp_path, [row(category="counting", count=2)])
+    text = prompt_text(task, BENCHMARK).messages[1].parts[0].text
+    assert '[{"point": <point>}, ...]. \n            IMPORTANT: The points MUST be' in text
+
+
+def test_steerable_rows_tell_the_original_point_in_pixels(tmp_path):
+    rows = [row(category="steerable"), row("b.jpg", "spatial", "b_mask.png")]
+    table = (
+        'image_filename,points\na.jpg,"[{""x"": 50, ""y"": 25}]"\nb.jpg,"[{""x"": 1, ""y"": 1}]"\n'
+    )
+    task = make(tmp_path, rows)
+    (tmp_path / "pixmo_metadata.csv").write_text(table)
+    said = (
+        "\nThe image contains an existing original point at pixel coordinates: [20.0, 7.5]."
+        "\nThe query refers to this existing point."
+    )
+    for dialect in (BENCHMARK, *DIALECTS.values()):
+        assert said in prompt_text(task, dialect).text()
+        assert "original point" not in prompt_text(task, dialect, 1).text()
+    assert list(task.remarks()) == []
+
+
+def test_an_absent_table_of_original_points_is_reported(tmp_path, caplog):
+    task = make(tmp_path, [row(category="steerable")])
+    list(task.samples())
+    assert "pixmo_metadata.csv is absent" in caplog.text
+    assert "pixmo_metadata.csv is absent" in task.remarks()[0]
+
+
+@pytest.mark.parametrize("points", ["x", "[1]", '[{"x": 1}]', '[{"x": "a", "y": 2}]'])
+def test_a_bad_original_point_names_file_row_and_field(tmp_path, points):
+    task = make(tmp_path, [row(category="steerable")])
+    quoted = points.replace('"', '""')
+    (tmp_path / "pixmo_metadata.csv").write_text(f'image_filename,points\na.jpg,"{quoted}"\n')
+    with pytest.raises(DataError, match=r"pixmo_metadata.csv, row 0, field points"):
+        list(task.samples())
+
+
+@pytest.mark.parametrize(
+    ("dialect", "start"),
+    [
+        ("gemini", "\n            Point to the cup\n            \n            "),
+        ("qwen2_5_vl", "\n            Point to the cup\n            Output its coordinates in XML"),
+        ("molmo_multi", "pointing: Point to the cup\n"),
+        ("internvl_1000", "You are InternVL. Your task is to locate"),
+        ("qwen3_vl", "Point to the cup Output the point coordinates in JSON"),
+    ],
+)
+def test_each_family_is_asked_in_its_words(tmp_path, dialect, start):
+    prompt = prompt_text(make(tmp_path, [row()]), DIALECTS[dialect])
+    texts = [p.text for p in prompt.parts() if isinstance(p, Text)]
+    assert texts[0].startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ('[{"point": [30, 10]}]', 1),
+        ('Sure: [{"point": [30.9, 10]}] as asked.', 1),
+        ('[{"point": [10, 10]}, {"point": [30, 10]}]', 0),
+        ('[{"point": [30, 10]}, {"point": [10, 10]}]', 1),
+        ('[{"point": ["30", "10"]}]', 1),
+        ('[{"point": [40, 10]}]', 0),
+        ('[{"point": [-0.5, 10]}]', 0),
+        ("[[30, 10]]", 0),
+        ("[30, 10]", 0),
+        ('[{"point": [30, 10]}] or [{"point": [30, 10]}]', 0),
+        ('[{"point": [30, NaN]}]', 0),
+        ('[{"point": [30, 1e999]}]', 0),
+        ('[{"point": [30]}]', 0),
+        ('[{"point": [' + "9" * 5000 + ", 1]}]", 0),
+        ("", 0),
+        ("no ] here [", 0),
+    ],
+)
+def test_the_own_reader_and_rule(tmp_path, text, score):
+    judged = judge(make(tmp_path, [row()]), text)
+    assert judged.score.official == score
+    assert judged.score.robust >= score
+
+
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ('[{"point": [30, 10]}, {"point": [31, 10]}]', 1),
+        ('[{"point": [30, 10]}]', 0),
+        ('[{"point": [30, 10]}, {"point": [31, 10]}, {"point": [32, 10]}]', 0),
+        ('[{"point": [30, 10]}, {"point": [1, 10]}]', 0),
+        ('[{"point": [30, 10]}, {"point": "x"}]', 0),
+    ],
+)
+def test_counting(tmp_path, text, score):
+    task = make(tmp_path, [row(category="counting", count=2)])
+    assert judge(task, text).score.official == score
+
+
+def test_gemini_is_read_y_first():
+    assert read_gemini('```json\n[{"point": [250, 750]}]\n```').value.xy == ((750.0, 250.0),)
+    assert read_gemini('[{"label": "a"}, [250, 750.5]]').value.xy == ((750.5, 250.0),)
+    assert read_gemini('[{"point": ["250", 750]}]').value is None
+
+
+def test_qwen_is_read_through_xml_json_and_bare_numbers_without_a_rescale(tmp_path):
+    xml = '<points x1="30" y1="10" x2="5" y2="5" alt="a">a</points>'
+    assert read_qwen(xml, counting=True).value.xy == ((30.0, 10.0),)
+    assert read_qwen('```json\n[{"point_2d": [30, 10]}]\n```', False).value.xy == ((30.0, 10.0),)
+    assert read_qwen("at 30, 10 and 5, 5", counting=True).value.xy == ((30.0, 10.0), (5.0, 5.0))
+    assert read_qwen("nowhere", counting=False).value is None
+    task = make(tmp_path, [row()])
+    sample = next(iter(task.samples()))
+    answer = Completion('[{"point_2d": [15, 10]}]', image_sizes=((20, 15),))
+    judged = task.judge(sample, answer, DIALECTS["qwen2_5_vl"])
+    assert (judged.score.official, judged.score.robust) == (0, 1)
+
+
+def test_pixels_of_the_sent_image_need_its_size(tmp_path):
+    task = make(tmp_path, [row()])
+    with pytest.raises(DataError, match="image_sizes"):
+        judge(task, '[{"point_2d": [15, 10]}]', DIALECTS["qwen2_5_vl"])
+
+
+@given(
+    text=st.text() | st.lists(st.sampled_from('[]{}",:-.09 NaN"point"'), max_size=40).map("".join)
+)
+def test_released_readers_never_raise(text):
+    for counting in (False, True):
+        for read in families.readers(counting).values():
+            read(text)
+    families.read_tolerant(text)
+
+
+UNITS = ["1", "[", "1 ", '<points x1="1" y1="1" ', "x=1", '[{"point": [1, ']
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_released_readers_take_no_long_time(unit):
+    for text in (unit * (100_000 // len(unit)), unit * (50_000 // len(unit)) + "[1]"):
+        started = time.perf_counter()
+        for read in (*families.readers(True).values(), families.read_tolerant):
+            read(text)
+        assert time.perf_counter() - started < 5.0
+
+
+def test_file_names_are_found_in_any_normal_form_and_after_a_zip_s_cp437(tmp_path):
+    import unicodedata
+
+    name = "Zürich_Straße.jpg"
+    task = make(tmp_path, [row(unicodedata.normalize("NFD", name))])
+    sample = next(iter(task.samples()))
+    assert sample.id == unicodedata.normalize("NFC", name)
+    composed = tmp_path / "selected_images" / unicodedata.normalize("NFC", name)
+    shutil.move(tmp_path / "selected_images" / unicodedata.normalize("NFD", name), composed)
+    fresh = NAMES.open_task("pointarena", tmp_path)
+    assert not next(iter(fresh.samples())).parts[1].blob.missing()
+    garbled = tmp_path / "selected_images" / name.encode().decode("cp437")
+    shutil.move(composed, garbled)
+    fresh = NAMES.open_task("pointarena", tmp_path)
+    assert next(iter(fresh.samples())).parts[1].blob.path == garbled
+    assert fresh.truth_identity(sample) == task.truth_identity(sample)
+
+
+def test_a_mask_of_another_size_is_a_fault_of_the_row(tmp_path):
+    task = make(tmp_path, [row()], mask_size=(20, 15))
+    sample = next(iter(task.samples()))
+    with pytest.raises(DataError, match=r"20x15, its image 40x30.*a_mask.png.*mask_filename"):
+        task.check(sample)
+    assert preflight.inspect(task, BENCHMARK, None, media=True).faults.keys() == {"a.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"category": "x"}, "category"),
+        ({"category": "counting"}, "count"),
+        ({"category": "counting", "count": 0}, "count"),
+        ({"category": "counting", "count": float("nan")}, "count"),
+        ({"image_filename": 7}, "image_filename"),
+        ({"mask_filename": "../../etc/passwd"}, "mask_filename"),
+    ],
+)
+def test_bad_rows_name_file_row_and_field(tmp_path, change, field):
+    (tmp_path / "data.json").write_text(json.dumps([row(), {**row("b.jpg"), **change}]))
+    with pytest.raises(DataError, match=rf"data.json, row 1, field {field}"):
+        list(NAMES.open_task("pointarena", tmp_path).samples())
+
+
+def test_two_rows_of_one_image_are_refused(tmp_path):
+    task = make(tmp_path, [row(), row()])
+    with pytest.raises(DataError, match=r"two rows have the id 'a.jpg'"):
+        preflight.inspect(task, BENCHMARK, None, media=False)
+
+
+def test_missing_images_and_masks_are_both_found(tmp_path):
+    task = make(tmp_path, [row()])
+    shutil.rmtree(tmp_path / "selected_masks")
+    (tmp_path / "selected_images" / "a.jpg").unlink()
+    found = preflight.inspect(task, BENCHMARK, None, media=True)
+    assert "selected_images/a.jpg, selected_masks/a_mask.png" in found.missing["a.jpg"]
+
+
+def test_macro_is_the_mean_of_categories_and_micro_the_headline(tmp_path):
+    rows = [row(), row("b.jpg", "spatial", "b.png"), row("c.jpg", "reasoning", "c.png")]
+    task = make(tmp_path, rows)
+    from er_bench.task import Scored
+
+    scored = [
+        Scored(s.cluster, s.category, task.judge(s, Completion(text), BENCHMARK).score)
+        for s, text in zip(task.samples(), ['[{"point": [30, 10]}]', "", ""], strict=True)
+    ]
+    made = task.aggregate(scored)
+    assert made.score == pytest.approx(1 / 3)
+    assert made.by_category == {"reasoning": 0, "spatial": 0.5, "macro": 0.25}
+
+
+def test_the_generator_makes_the_committed_mini_split(tmp_path):
+    mini.build(tmp_path)
+    committed = NAMES.mini_root("pointarena")
+    for name in ("data.json", "pixmo_metadata.csv", "objects.json"):
+        assert (tmp_path / name).read_text() == (committed / name).read_text()
+    for path in (tmp_path / "selected_masks").iterdir():
+        theirs = committed / "selected_masks" / path.name
+        assert np.array_equal(np.asarray(Image.open(path)), np.asarray(Image.open(theirs)))
+    assert sum(p.stat().st_size for p in committed.rglob("*") if p.is_file()) < 1_000_000
