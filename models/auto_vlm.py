@@ -117,10 +117,6 @@ class AutoEngine:
             out = self._model.generate(**inputs, generation_config=settings)
         return [self._reply(row) for row in out[:, inputs["input_ids"].shape[1] :].tolist()]
 
-    def identity(self) -> dict[str, Any]:
-        """Precision and every prompt setting."""
-        return {"dtype": str(self._model.dtype), **self._args.model_dump()}
-
     def _chat(
         self, prompt: Prompt
     ) -> tuple[list[dict[str, Any]], list[PIL.Image.Image], list[bool]]:

@@ -46,9 +46,6 @@ class Engine(Protocol):
     def generate(self, requests: Sequence[Request], decoding: Decoding) -> list[Reply]:
         """Answer a batch; called on one thread."""
 
-    def identity(self) -> dict[str, Any]:
-        """The settings that the answers depend on."""
-
 
 def generation_config(
     decoding: Decoding, stops: Sequence[int], pad: int, repetition_penalty: float = 1.0

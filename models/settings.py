@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -50,20 +51,29 @@ def placement(args: DeviceArgs) -> tuple[str, torch.dtype]:
     return device, dtype
 
 
+def check_names(args: Mapping[str, Any], *groups: type[BaseModel]) -> None:
+    """Raise UsageError that lists the known settings when some name is unknown."""
+    known = list(dict.fromkeys(name for group in groups for name in group.model_fields))
+    if unknown := sorted(set(args) - set(known)):
+        raise UsageError(f"unknown model arguments {', '.join(unknown)}; known: {', '.join(known)}")
+
+
+@overload
+def parse_args(args: Mapping[str, Any], first: type[First], /) -> tuple[First]: ...
+@overload
 def parse_args(
-    args: dict[str, Any], first: type[First], second: type[Second]
-) -> tuple[First, Second]:
-    """Share `--model-args` out between two groups of settings.
+    args: Mapping[str, Any], first: type[First], second: type[Second], /
+) -> tuple[First, Second]: ...
+def parse_args(args: Mapping[str, Any], /, *groups: type[BaseModel]) -> tuple[BaseModel, ...]:
+    """Share settings out between groups of them.
 
     Raises UsageError that lists the known settings, or says which value is wrong.
     """
-    known = [*first.model_fields, *second.model_fields]
-    if unknown := sorted(set(args) - set(known)):
-        raise UsageError(f"unknown model arguments {', '.join(unknown)}; known: {', '.join(known)}")
+    check_names(args, *groups)
     try:
-        return (
-            first(**{k: v for k, v in args.items() if k in first.model_fields}),
-            second(**{k: v for k, v in args.items() if k in second.model_fields}),
+        return tuple(
+            group.model_validate({k: v for k, v in args.items() if k in group.model_fields})
+            for group in groups
         )
     except ValidationError as error:
         wrong = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())

@@ -1,7 +1,7 @@
 """Checkpoints run in this process by transformers.
 
 InternVL checkpoints (Vlaser's too) go through `er_bench.models.internvl`; every other family
-through its own `AutoProcessor`.
+through its own `AutoProcessor`. Settings: `DeviceArgs`, and `InternVLArgs` or `AutoArgs`.
 """
 
 from __future__ import annotations
@@ -13,28 +13,59 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from er_bench.model import Model, ModelSettings
+from er_bench.models.auto_vlm import AutoArgs, AutoEngine, load_auto
 from er_bench.models.batching import Batcher
 from er_bench.models.engine import Engine, Reply, Request
-from er_bench.models.settings import DeviceArgs, parse_args, placement
+from er_bench.models.internvl.engine import InternVLArgs, InternVLEngine
+from er_bench.models.internvl.load import (
+    check_packages,
+    is_internvl,
+    load,
+    read_config,
+    snapshot,
+)
+from er_bench.models.settings import DeviceArgs, check_names, parse_args, placement
 from er_bench.prompt import Completion, Prompt
+
+BATCHES_IN_FLIGHT = 4
+"""How many batches' worth of samples are kept in flight, to be sorted by length."""
+
+
+def build(settings: ModelSettings) -> TransformersModel:
+    """A model that is loaded when it is first asked.
+
+    Raises UsageError for unknown settings, MissingExtraError without torch and transformers.
+    """
+    check_names(settings.args, DeviceArgs, InternVLArgs, AutoArgs)
+    check_packages()
+    return TransformersModel(settings)
 
 
 class TransformersModel(Model):
     """A checkpoint in this process. Media are read on threads; one thread runs the model."""
 
-    def __init__(self, settings: ModelSettings, engine: Engine, batch_size: int) -> None:
+    def __init__(self, settings: ModelSettings) -> None:
         self.name, self.dialect = settings.name, settings.dialect
-        self._settings, self._engine = settings, engine
+        self._settings = settings
+        device_args = {k: v for k, v in settings.args.items() if k in DeviceArgs.model_fields}
+        self._device_args = parse_args(device_args, DeviceArgs)[0]
+        self.concurrency = BATCHES_IN_FLIGHT * self._device_args.batch_size
         self._readers = ThreadPoolExecutor(min(8, os.cpu_count() or 1), "media")
-        self._batcher: Batcher[Request, Reply] = Batcher(engine.generate, batch_size)
+        self._opening = asyncio.Lock()
+        self._opened: tuple[Engine, Batcher[Request, Reply]] | None = None
 
     async def ask(self, prompt: Prompt) -> Completion:
-        """Answer one prompt. Raises DataError for its media, ModelError for the model."""
+        """Answer one prompt.
+
+        Raises DataError for its media, ModelError for the model, ConfigError (ends the run) when
+        the checkpoint cannot be loaded.
+        """
+        engine, batcher = await self._open()
         loop = asyncio.get_running_loop()
-        request = await loop.run_in_executor(self._readers, self._engine.prepare, prompt)
+        request = await loop.run_in_executor(self._readers, engine.prepare, prompt)
         start = time.perf_counter()
         decoding = self._settings.decoding(prompt)
-        reply = await self._batcher.submit(request, request.length, decoding)
+        reply = await batcher.submit(request, request.length, decoding)
         return Completion(
             text=reply.text,
             finish_reason=reply.finish_reason,
@@ -44,40 +75,43 @@ class TransformersModel(Model):
             image_sizes=request.image_sizes,
         )
 
+    async def _open(self) -> tuple[Engine, Batcher[Request, Reply]]:
+        async with self._opening:
+            if self._opened is None:
+                engine = await asyncio.to_thread(open_engine, self._settings)
+                batcher = Batcher(engine.generate, self._device_args.batch_size)
+                self._opened = engine, batcher
+            return self._opened
+
     def identity(self) -> dict[str, Any]:
-        """Checkpoint, revision and everything that the answers depend on."""
-        return self._settings.identity("transformers", **self._engine.identity())
+        """Checkpoint, revision, precision and every setting that answers depend on."""
+        machine = {"batch_size", "device", "dtype"}
+        return self._settings.identity(
+            "transformers",
+            dtype=str(placement(self._device_args)[1]).removeprefix("torch."),
+            args={k: v for k, v in sorted(self._settings.args.items()) if k not in machine},
+        )
 
     async def close(self) -> None:
         """Stop the threads."""
-        await self._batcher.close()
+        if self._opened is not None:
+            await self._opened[1].close()
         self._readers.shutdown(wait=False, cancel_futures=True)
 
 
-def build(settings: ModelSettings) -> TransformersModel:
+def open_engine(settings: ModelSettings) -> Engine:
     """Load the checkpoint that the settings name.
 
-    Raises UsageError for unknown settings, ConfigError for a checkpoint that cannot be loaded,
-    MissingExtraError without torch and transformers.
+    Raises UsageError for settings that its family does not have, ConfigError for a checkpoint
+    that cannot be loaded.
     """
-    from er_bench.models.internvl.config import is_native, is_original
-    from er_bench.models.internvl.load import check_packages, read_config, snapshot
-
-    check_packages()
     folder = snapshot(settings.checkpoint, settings.revision)
-    config = read_config(folder)
-    if is_original(config) or is_native(config):
-        from er_bench.models.internvl.engine import InternVLArgs, InternVLEngine
-        from er_bench.models.internvl.load import load
-
-        own, family = parse_args(settings.args, DeviceArgs, InternVLArgs)
-        device, dtype = placement(own)
-        loaded = load(folder, device=device, dtype=dtype, attention=own.attention)
-        engine: Engine = InternVLEngine(loaded, family)
-    else:
-        from er_bench.models.auto_vlm import AutoArgs, AutoEngine, load_auto
-
-        own, auto = parse_args(settings.args, DeviceArgs, AutoArgs)
-        device, dtype = placement(own)
-        engine = AutoEngine(*load_auto(folder, device, dtype, own.attention, auto), auto)
-    return TransformersModel(settings, engine, own.batch_size)
+    if is_internvl(read_config(folder)):
+        device_args, family = parse_args(settings.args, DeviceArgs, InternVLArgs)
+        device, dtype = placement(device_args)
+        return InternVLEngine(
+            load(folder, device=device, dtype=dtype, attention=device_args.attention), family
+        )
+    device_args, auto = parse_args(settings.args, DeviceArgs, AutoArgs)
+    device, dtype = placement(device_args)
+    return AutoEngine(*load_auto(folder, device, dtype, device_args.attention, auto), auto)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import PIL.Image
@@ -137,10 +137,6 @@ class InternVLEngine:
                 **inputs, generation_config=generation_config(decoding, vocabulary.stops, pad)
             )
         return [self._reply(row) for row in out[:, inputs["input_ids"].shape[1] :].tolist()]
-
-    def identity(self) -> dict[str, Any]:
-        """Precision and every prompt setting."""
-        return {"dtype": str(self._loaded.model.dtype), **self._args.model_dump()}
 
     def _inputs(self, batch: list[_Encoded], pad: int) -> dict[str, torch.Tensor]:
         import torch

@@ -58,7 +58,7 @@ def check_packages() -> None:
     Raises MissingExtraError without torch and transformers, and ConfigError when the installed
     torchvision belongs to another torch: transformers then fails in obscure places.
     """
-    for name in ("torch", "transformers"):
+    for name in ("torch", "transformers", "accelerate"):
         if importlib.util.find_spec(name) is None:
             raise MissingExtraError("running a checkpoint", "hf", f"no module named {name!r}")
     if importlib.util.find_spec("torchvision") is None:
@@ -101,6 +101,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ConfigError(f"{folder / CONFIG}: not an object")
     return found
+
+
+def is_internvl(config: Mapping[str, Any]) -> bool:
+    """Whether a `config.json` is InternVL's, in either layout."""
+    return is_original(config) or is_native(config)
 
 
 def read_tokenizer(folder: Path, config: Mapping[str, Any]) -> PreTrainedTokenizerBase:
