@@ -17,6 +17,7 @@ from er_bench import media
 from er_bench.errors import ConfigError
 from er_bench.geometry import Size
 from er_bench.models.engine import Reply, Request, generation_config
+from er_bench.models.internvl.load import quiet
 from er_bench.prompt import Decoding, Prompt
 from er_bench.sample import Image, Text, Video
 
@@ -47,6 +48,7 @@ def load_auto(
     """
     from transformers import AutoModelForImageTextToText, AutoProcessor, ProcessorMixin
 
+    quiet()
     pixels = {"min_pixels": args.min_pixels, "max_pixels": args.max_pixels}
     try:
         opener: Any = AutoProcessor

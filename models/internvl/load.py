@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,6 +74,14 @@ def check_packages() -> None:
         ) from error
 
 
+def quiet() -> None:
+    """Keep transformers' progress bars off everything but a terminal."""
+    from transformers.utils import logging
+
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
 def snapshot(checkpoint: str, revision: str | None = None) -> Path:
     """The folder of a checkpoint: itself, or the hub repository's local copy.
 
@@ -135,6 +144,7 @@ def load(
     tensor.
     """
     check_packages()
+    quiet()
     config = read_config(folder)
     if is_original(config):
         loaded = _load_original(folder, config, device, dtype, attention)

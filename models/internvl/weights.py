@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,26 @@ def native_names(original: str) -> tuple[str, ...]:
     raise ConfigError(f"unexpected tensor {original!r}: not of an InternVLChat checkpoint")
 
 
+_SAVED = {
+    "vision_tower.": "model.vision_tower.",
+    "multi_modal_projector.": "model.multi_modal_projector.",
+    "language_model.model.": "model.language_model.",
+    "language_model.lm_head.": "lm_head.",
+}
+
+
+def module_name(saved: str) -> str:
+    """The name that a saved native tensor has in the model.
+
+    `save_pretrained` and the `-hf` repositories write the names of transformers 4.52 (its
+    `conversion_mapping.py`, legacy renames of LLaVA).
+    """
+    for old, new in _SAVED.items():
+        if saved.startswith(old):
+            return new + saved.removeprefix(old)
+    return saved
+
+
 def original_name(native: str) -> tuple[str, int | None]:
     """The original name of a native tensor, and its third (0, 1, 2) of a joined `qkv` or None.
 
@@ -105,14 +126,13 @@ def _inverse(table: dict[str, str]) -> dict[str, str]:
 
 
 def to_native(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """The native tensors that one original tensor holds."""
+    """The native tensors that one original tensor holds, each with memory of its own."""
     names = native_names(name)
     if len(names) == 1:
         yield names[0], tensor
         return
-    if tensor.shape[0] % 3:
-        raise ConfigError(f"tensor {name!r} of shape {tuple(tensor.shape)} cannot be cut in three")
-    yield from zip(names, tensor.chunk(3, dim=0), strict=True)
+    for native, part in zip(names, tensor.chunk(len(names), dim=0), strict=True):
+        yield native, part.clone()
 
 
 def shards(folder: Path) -> list[Path]:
@@ -130,51 +150,82 @@ def shards(folder: Path) -> list[Path]:
     return files
 
 
-def read_tensors(files: Iterable[Path], device: str = "cpu") -> Iterator[tuple[str, Tensor]]:
-    """Every tensor of some safetensors files, one at a time."""
+def shapes(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor in some safetensors files, read from their headers.
+
+    Raises ConfigError for a damaged file, or a tensor that comes twice.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for file in files:
+        with opened(file) as tensors:
+            for name in tensors.keys():
+                if name in found:
+                    raise ConfigError(f"{file}: tensor {name!r} comes twice")
+                found[name] = tuple(tensors.get_slice(name).get_shape())
+    return found
+
+
+@contextmanager
+def opened(file: Path, device: str = "cpu") -> Iterator[Any]:
+    """A safetensors file, mapped into memory. Raises ConfigError for a damaged one."""
     from safetensors import SafetensorError, safe_open
 
-    for file in files:
-        try:
-            with safe_open(file, framework="pt", device=device) as opened:
-                for name in opened.keys():
-                    yield name, opened.get_tensor(name)
-        except SafetensorError as error:
-            raise ConfigError(f"{file}: not a safetensors file: {error}") from error
+    try:
+        with safe_open(file, framework="pt", device=device) as tensors:
+            yield tensors
+    except SafetensorError as error:
+        raise ConfigError(f"{file}: not a safetensors file: {error}") from error
+
+
+def native_shapes(original: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """The names and shapes that original tensors have in the native layout.
+
+    Raises ConfigError for a name that the original layout does not have.
+    """
+    return {
+        native: (shape[0] // len(names), *shape[1:]) if len(names) > 1 else shape
+        for name, shape in original.items()
+        for names in [native_names(name)]
+        for native in names
+    }
+
+
+def check_tensors(
+    folder: Path, found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Compare native names and shapes with what the model has.
+
+    Raises ConfigError that lists every missing, unexpected or misshapen tensor.
+    """
+    problems = [
+        *(f"missing {original_name(n)[0]} ({n})" for n in expected if n not in found),
+        *(f"unexpected {original_name(n)[0]} ({n})" for n in found if n not in expected),
+        *(
+            f"{n} has shape {found[n]}, not {expected[n]}"
+            for n in expected
+            if n in found and found[n] != expected[n]
+        ),
+    ]
+    if problems:
+        shown = "; ".join(problems[:8]) + ("; ..." if len(problems) > 8 else "")
+        raise ConfigError(f"{folder}: {len(problems)} wrong tensors: {shown}")
 
 
 def load_original(
     model: nn.Module, folder: Path, *, device: str, dtype: torch.dtype | None
 ) -> None:
-    """Fill a native model, built without memory, from an original checkpoint.
+    """Fill a native model, built without memory, from an original checkpoint, shard by shard.
 
-    Raises ConfigError that lists every missing, unexpected, doubled or misshapen tensor.
+    Raises ConfigError that lists every missing, unexpected or misshapen tensor.
     """
-    expected: dict[str, Any] = {n: tuple(p.shape) for n, p in model.state_dict().items()}
-    seen: set[str] = set()
-    problems: list[str] = []
-    for original, tensor in read_tensors(shards(folder), device):
-        try:
-            pairs = list(to_native(original, tensor))
-        except ConfigError as error:
-            problems.append(str(error))
-            continue
-        for name, part in pairs:
-            if name not in expected:
-                problems.append(f"unexpected tensor {original!r} ({name})")
-            elif name in seen:
-                problems.append(f"tensor {original!r} comes twice")
-            elif tuple(part.shape) != expected[name]:
-                found = tuple(part.shape)
-                problems.append(f"tensor {original!r} has shape {found}, not {expected[name]}")
-            else:
-                # A third of a qkv is copied, so that it does not keep the whole alive.
-                _assign(model, name, part.to(dtype=dtype, copy=len(pairs) > 1).contiguous())
-            seen.add(name)
-    problems += [f"missing tensor {original_name(n)[0]!r} ({n})" for n in expected if n not in seen]
-    if problems:
-        shown = "; ".join(problems[:8]) + ("; ..." if len(problems) > 8 else "")
-        raise ConfigError(f"{folder}: {len(problems)} wrong tensors: {shown}")
+    files = shards(folder)
+    expected = {name: tuple(p.shape) for name, p in model.state_dict().items()}
+    check_tensors(folder, native_shapes(shapes(files)), expected)
+    for file in files:
+        with opened(file, device) as tensors:
+            for original in tensors.keys():
+                for name, part in to_native(original, tensors.get_tensor(original)):
+                    _assign(model, name, part.to(dtype))
 
 
 def _assign(model: nn.Module, name: str, tensor: Tensor) -> None:

@@ -1,0 +1,52 @@
+"""The chat template of a converted checkpoint: `lay_out` of prompt.py, written in Jinja.
+
+Servers that build the prompt themselves (vLLM) then send the same text as er-bench does.
+"""
+
+from __future__ import annotations
+
+import json
+
+_TEMPLATE = """\
+{%- macro write(message, state) -%}
+{%- if message.content is string -%}{{ message.content }}{%- else -%}
+{%- set line = namespace(open=false, picture=false) -%}
+{%- for part in message.content -%}
+{%- if part.type == 'text' -%}
+{%- if part.text -%}
+{%- if line.picture and not part.text.startswith('\\n') -%}{{ '\\n' }}{%- endif -%}
+{{ part.text }}
+{%- set line.open = not part.text.endswith('\\n') -%}{%- set line.picture = false -%}
+{%- endif -%}
+{%- else -%}
+{%- if line.open or line.picture -%}{{ '\\n' }}{%- endif -%}
+{%- set state.seen = state.seen + 1 -%}
+{%- if state.images > 1 and part.type != 'video' -%}{{ 'Image-' ~ state.seen ~ ': ' }}{%- endif -%}
+{{ '<|video_pad|>' if part.type == 'video' else '<IMG_CONTEXT>' }}
+{%- set line.open = false -%}{%- set line.picture = true -%}
+{%- endif -%}
+{%- endfor -%}
+{%- endif -%}
+{%- endmacro -%}
+{%- set state = namespace(images=0, seen=0) -%}
+{%- for message in messages -%}{%- if message.content is not string -%}
+{%- for part in message.content -%}
+{%- if part.type not in ('text', 'video') -%}
+{%- set state.images = state.images + 1 -%}
+{%- endif -%}
+{%- endfor -%}
+{%- endif -%}{%- endfor -%}
+SYSTEM{%- for message in messages -%}
+{{ '<|im_start|>' ~ message.role ~ '\\n' }}{{ write(message, state) }}{{ '<|im_end|>\\n' }}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}
+"""
+
+
+def chat_template(system_text: str | None) -> str:
+    """The Jinja template; `system_text` opens a conversation that has no system turn."""
+    if system_text is None:
+        return _TEMPLATE.replace("SYSTEM", "")
+    turn = json.dumps(f"<|im_start|>system\n{system_text}<|im_end|>\n", ensure_ascii=False)
+    opening = "{%- if messages[0].role != 'system' -%}{{ " + turn + " }}{%- endif -%}\n"
+    return _TEMPLATE.replace("SYSTEM", opening)
