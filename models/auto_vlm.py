@@ -36,6 +36,7 @@ class AutoArgs(BaseModel):
     max_pixels: int | None = Field(None, description="Greatest area of an image as sent")
     frames: int = Field(32, ge=1, description="Video frames, unless the task says")
     frame_sampling: Literal["centres", "linspace"] = "linspace"
+    repetition_penalty: float | None = Field(None, description="None: the checkpoint's own")
 
 
 def load_auto(
@@ -89,7 +90,7 @@ class AutoEngine:
         self._stops = sorted(set(ends))
         pad = processor.tokenizer.pad_token_id
         self._pad: int = pad if pad is not None else self._stops[0]
-        self._repetition_penalty: float = own.repetition_penalty or 1.0
+        self._repetition_penalty = args.repetition_penalty or own.repetition_penalty or 1.0
         # What a checkpoint says about sampling would otherwise leak into greedy decoding.
         model.generation_config = generation_config(Decoding(), self._stops, self._pad)
 
