@@ -1,0 +1,65 @@
+"""`er-bench sft`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def sft(
+    recipe: Annotated[Path, typer.Option("--recipe", help="YAML file with the settings.")],
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="key=value over the recipe; may be given again."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the newest checkpoint in the output.")
+    ] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave bad records out, counted and listed.")
+    ] = False,
+    eval_tasks: Annotated[
+        str | None,
+        typer.Option("--eval-tasks", help="Tasks to run while training, comma-separated."),
+    ] = None,
+    eval_every: Annotated[
+        int | None, typer.Option("--eval-every", min=1, help="Steps between evaluations.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan and some samples; train nothing.")
+    ] = False,
+    world_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --dry-run: ranks to plan for; else those there are."),
+    ] = None,
+    samples: Annotated[int, typer.Option(min=0, help="With --dry-run: samples to show.")] = 3,
+) -> None:
+    """Fine-tune a checkpoint on conversations about images.
+
+    On several devices or nodes: torchrun ... -m er_bench.cli.main sft --recipe FILE.
+    """
+    from rich.console import Console
+
+    from er_bench.errors import UsageError
+    from er_bench.train.recipe import load_recipe
+
+    told = list(sets or [])
+    if skip_bad:
+        told.append("skip_bad=true")
+    if eval_tasks is not None:
+        told.append(f"eval_tasks=[{eval_tasks}]")
+    if eval_every is not None:
+        told.append(f"eval_every={eval_every}")
+    settings, console = load_recipe(recipe, told), Console()
+    if dry_run:
+        from er_bench.train.plan import show_plan
+
+        show_plan(settings, console, world_size=world_size, samples=samples)
+        return
+    if world_size is not None:
+        raise UsageError("--world-size is for --dry-run; ranks are started by torchrun")
+    from er_bench.train.run import train
+
+    train(settings, resume=resume, console=console)

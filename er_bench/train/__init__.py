@@ -1,0 +1,1 @@
+"""Supervised fine-tuning on conversations about images, for any family of tiling models."""

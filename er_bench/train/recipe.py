@@ -1,0 +1,178 @@
+"""A recipe: every setting of a training run, from a preset, a YAML file and `--set`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from er_bench.errors import ConfigError
+from er_bench.train.family import family
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Recipe(BaseModel):
+    """Settings of one run. Every later source wins: defaults, preset, file, command line."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    family: str
+    """Model family: names the module that knows tokens, tiles and weights."""
+    preset: str | None = None
+    """Named settings of the family that this recipe starts from."""
+    model: str
+    """Checkpoint to start from: a folder or a hub id."""
+    data: Path
+    """Meta JSON that lists the data sets of the mixture."""
+    output: Path
+    """Folder for checkpoints, logs and the final model."""
+
+    sequence_length: int = Field(16_384, gt=0)
+    """Longest sample, and the length of a packed row, in tokens."""
+    max_tiles: int = Field(12, gt=0)
+    """Most tiles of one image, thumbnail not counted; n images share it: max(1, max_tiles // n)."""
+    video_frames: tuple[int, int] = (8, 32)
+    """Fewest and most frames taken from a video; the count is drawn for each record."""
+    system_message: str | None = None
+    """System message of records that bring none. Null: the family's own."""
+
+    train_vision: bool = True
+    """Whether the vision tower learns."""
+    train_projector: bool = True
+    """Whether the projector learns."""
+    train_language: bool = True
+    """Whether the language model learns."""
+
+    epochs: float | None = Field(1.0, gt=0)
+    """Passes over the mixture. Null: as many as `max_steps` needs."""
+    max_steps: int | None = Field(None, gt=0)
+    """Optimizer steps at most; the run ends with `epochs` or `max_steps`, whichever is first."""
+    global_batch_size: int = Field(128, gt=0)
+    """Rows of one optimizer step over all ranks: samples, or packs when `batching` is packed."""
+    micro_batch_size: int = Field(1, gt=0)
+    """Rows of one forward pass on one device; accumulation follows from it."""
+    batching: Literal["shuffled", "grouped", "packed"] = "grouped"
+    """One sample a row in random order; of similar length together; or several samples a row."""
+    loss_reduction: Literal["token", "sample", "square"] = "token"
+    """Weight of a token in a sample with n supervised tokens: 1, 1/n or 1/sqrt(n)."""
+
+    learning_rate: float = Field(2e-5, gt=0)
+    """Peak learning rate of AdamW."""
+    schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
+    """Learning rate after the warm-up; cosine and linear end at 0."""
+    warmup_ratio: Fraction = 0.03
+    """Share of the steps over which the learning rate rises from 0."""
+    weight_decay: float = Field(0.05, ge=0)
+    """Decoupled weight decay; biases and norms are spared."""
+    adam_betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    """Decay rates of AdamW's two moments."""
+    adam_epsilon: float = Field(1e-8, gt=0)
+    """AdamW's epsilon."""
+    max_grad_norm: float = Field(1.0, ge=0)
+    """Gradient norm above which gradients are scaled down; 0 never."""
+
+    precision: Literal["bf16", "fp32"] = "bf16"
+    """Compute type. Weights and optimizer states are float32 under both."""
+    attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
+    """Attention kernel."""
+    gradient_checkpointing: bool = True
+    """Compute activations again in the backward pass instead of keeping them."""
+    sharding: Literal["none", "fsdp2", "zero1", "zero2", "zero3"] = "none"
+    """How ranks share the model: DDP, FSDP2, or a stage of DeepSpeed ZeRO."""
+    wrap_classes: tuple[str, ...] = ()
+    """Layer classes that FSDP2 shards one by one. Empty: those that the model names."""
+
+    seed: int = 42
+    """Seed of the order of samples, of random frames and of augmentation."""
+    workers: int = Field(4, ge=0)
+    """Processes that read data, for each rank; also the processes of the scan."""
+    skip_bad: bool = False
+    """Leave bad records out, counted and listed, instead of ending the run."""
+    log_every: int = Field(10, gt=0)
+    """Steps between progress lines."""
+    save_every: int = Field(200, gt=0)
+    """Steps between checkpoints."""
+    keep_checkpoints: int = Field(1, gt=0)
+    """Checkpoints kept; older ones are deleted."""
+    report_to: tuple[Literal["tensorboard", "wandb"], ...] = ()
+    """Where figures go beside the progress line."""
+
+    eval_tasks: tuple[str, ...] = ()
+    """Tasks to run on the weights while they train."""
+    eval_every: int = Field(500, gt=0)
+    """Steps between evaluations."""
+    eval_split: Literal["official", "mini"] = "mini"
+    """Split of the evaluation tasks."""
+    eval_limit: int | None = Field(None, gt=0)
+    """Samples of each evaluation task. Null: all."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.epochs is None and self.max_steps is None:
+            raise ValueError("one of epochs and max_steps must be set")
+        if self.global_batch_size % self.micro_batch_size:
+            raise ValueError("global_batch_size must be a multiple of micro_batch_size")
+        if not 1 <= self.video_frames[0] <= self.video_frames[1]:
+            raise ValueError("video_frames must be a rising pair of counts from 1 on")
+        if not (self.train_vision or self.train_projector or self.train_language):
+            raise ValueError("no part of the model is to learn")
+        if self.eval_tasks and self.sharding in ("fsdp2", "zero3"):
+            raise ValueError(f"evaluation while training needs whole weights, not {self.sharding}")
+        return self
+
+    def accumulation(self, world_size: int) -> int:
+        """Micro batches that each rank adds up for a step. Raises ConfigError."""
+        rows = self.micro_batch_size * world_size
+        if self.global_batch_size % rows:
+            raise ConfigError(
+                f"global_batch_size {self.global_batch_size} is not a multiple of "
+                f"micro_batch_size {self.micro_batch_size} x {world_size} ranks"
+            )
+        return self.global_batch_size // rows
+
+
+def load_recipe(file: Path, sets: Sequence[str] = ()) -> Recipe:
+    """The recipe of a YAML file with `key=value` settings over it. Raises ConfigError."""
+    try:
+        fields = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read the recipe {file}: {error}") from error
+    if not isinstance(fields, dict):
+        raise ConfigError(f"the recipe {file} is not a mapping of settings")
+    return build_recipe({**fields, **dict(_setting(text) for text in sets)}, str(file))
+
+
+def build_recipe(fields: Mapping[str, Any], source: str) -> Recipe:
+    """The recipe with these settings over its preset's. Raises ConfigError."""
+    settings = {**_preset(fields, source), **fields}
+    try:
+        return Recipe(**settings)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors()
+        )
+        raise ConfigError(f"recipe {source}: {problems}") from error
+
+
+def _preset(fields: Mapping[str, Any], source: str) -> dict[str, Any]:
+    name = fields.get("preset")
+    if name is None:
+        return {}
+    presets = family(str(fields.get("family"))).presets
+    if name not in presets:
+        raise ConfigError(f"recipe {source}: no preset {name!r}; there are {', '.join(presets)}")
+    return {key: value for key, value in presets[name].items() if key != "differs"}
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {text!r}: expected key=value")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {text!r}: the value is not YAML: {error}") from error

@@ -1,0 +1,224 @@
+"""From a recipe to a trained model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from er_bench.errors import ConfigError, DataError
+from er_bench.train.batches import Batches, plan_batches
+from er_bench.train.collate import Collator
+from er_bench.train.dataset import MicroBatches
+from er_bench.train.examples import Reader
+from er_bench.train.family import Codec, Family, family
+from er_bench.train.mixture import Mixture, read_mixture
+from er_bench.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from er_bench.train.trainer import SftTrainer
+
+RECIPE, SKIPPED, SCANS, FINAL = "recipe.json", "skipped.jsonl", "scan", "final"
+MAY_CHANGE = {"workers", "log_every", "save_every", "keep_checkpoints", "report_to", "output"} | {
+    name for name in Recipe.model_fields if name.startswith("eval_")
+}
+"""Settings that a resumed run may change: none of them touches the weights."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything of a run that is decided before a weight is loaded."""
+
+    recipe: Recipe
+    family: Family
+    folder: Path
+    """Folder of the checkpoint that training starts from."""
+    codec: Codec
+    reader: Reader
+    mixture: Mixture
+    batches: Batches
+
+    def data(self) -> MicroBatches:
+        """The micro batches, in order."""
+        recipe = self.recipe
+        blank = None
+        if self.mixture.has_images:
+            blank = self.reader.weighted(*self.codec.blank())
+        packed = recipe.batching == "packed"
+        flash = recipe.attention == "flash_attention_2"
+        collator = Collator(self.codec.pad_id, packed, packed and flash, blank)
+        skipped = recipe.output / SKIPPED if recipe.skip_bad else None
+        return MicroBatches(self.batches, self.mixture, self.reader, collator, skipped)
+
+
+def prepare(recipe: Recipe, console: Console) -> Run:
+    """Read the mixture and plan every step. Raises ConfigError, DataError."""
+    known = family(recipe.family)
+    folder = known.folder(recipe.model)
+    codec = known.codec(folder, system_message=recipe.system_message)
+    reader = Reader(
+        codec,
+        recipe.sequence_length,
+        recipe.max_tiles,
+        recipe.video_frames,
+        recipe.loss_reduction,
+        recipe.seed,
+    )
+    with console.status("looking at the records") as status:
+        looked = 0
+
+        def advance(n: int) -> None:
+            nonlocal looked
+            looked += n
+            status.update(f"looking at the records: {looked:,}")
+
+        mixture = read_mixture(
+            recipe.data,
+            reader,
+            workers=recipe.workers,
+            cache=recipe.output / SCANS,
+            skip_bad=recipe.skip_bad,
+            advance=advance,
+        )
+    batches = plan_batches(
+        mixture.sizes[:, 0],
+        batching=recipe.batching,
+        sequence_length=recipe.sequence_length,
+        global_batch_size=recipe.global_batch_size,
+        micro_batch_size=recipe.micro_batch_size,
+        epochs=recipe.epochs,
+        max_steps=recipe.max_steps,
+        seed=recipe.seed,
+    )
+    return Run(recipe, known, folder, codec, reader, mixture, batches)
+
+
+def train(recipe: Recipe, *, resume: bool, console: Console) -> Path:
+    """Train and write the final model; returns its folder.
+
+    With `resume` the newest checkpoint of `output` is gone on from, to the bit as if it had
+    never stopped. Raises ConfigError, DataError.
+    """
+    from er_bench.train.trainer import last_checkpoint
+
+    checkpoint = last_checkpoint(recipe.output)
+    check_output(recipe, checkpoint, resume=resume)
+    run = _prepare_on_each_node(recipe, console)
+    trainer = build_trainer(run, console)
+    if trainer.is_world_process_zero():
+        _write_recipe(recipe)
+        if resume and checkpoint is None:
+            console.print("nothing to resume; starting from the first step")
+    trainer.train(resume_from_checkpoint=str(checkpoint) if resume and checkpoint else None)
+    return _save_final(run, trainer, console)
+
+
+def _prepare_on_each_node(recipe: Recipe, console: Console) -> Run:
+    """Scan on one process of each node; the others read what it found."""
+    from accelerate import PartialState
+
+    state = PartialState(cpu=not _has_gpu())
+    quiet = console if state.is_main_process else Console(quiet=True)
+    with state.local_main_process_first():
+        return prepare(recipe, quiet)
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def build_trainer(run: Run, console: Console) -> SftTrainer:
+    """The model, its frozen parts and the Trainer. Raises ConfigError."""
+    import torch
+    from accelerate import PartialState
+
+    from er_bench.train.progress import Progress
+    from er_bench.train.trainer import SftTrainer, training_arguments
+
+    recipe = run.recipe
+    # The arguments come first: under ZeRO-3 they decide how a model is built.
+    args = training_arguments(recipe, run.batches.steps, PartialState().num_processes)
+    torch.manual_seed(recipe.seed)
+    model = run.family.load(run.folder, dtype=torch.float32, attention=recipe.attention)
+    freeze(model, run)
+    # FSDP2 wraps the layers for this itself.
+    if recipe.gradient_checkpointing and recipe.sharding != "fsdp2":
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    trainer = SftTrainer(model, args, run.data(), run.codec)
+    trainer.add_callback(Progress(run.batches.step_tokens, console))
+    return trainer
+
+
+def trained_parts(run: Run) -> set[str]:
+    """The parts that learn. Without an image in the mixture, vision and projector cannot."""
+    recipe, images = run.recipe, run.mixture.has_images
+    parts = {
+        "vision": recipe.train_vision and images,
+        "projector": recipe.train_projector and images,
+        "language": recipe.train_language,
+    }
+    return {name for name, learns in parts.items() if learns}
+
+
+def freeze(model: PreTrainedModel, run: Run) -> None:
+    """Let exactly the recipe's parts learn. Raises ConfigError when none can."""
+    parts = trained_parts(run)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(run.family.part(name) in parts)
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ConfigError("no part of the model learns: the mixture has no images")
+    model.train()
+
+
+def check_output(recipe: Recipe, checkpoint: Path | None, *, resume: bool) -> None:
+    """Keep two runs from meeting in one folder. Raises ConfigError."""
+    if not resume:
+        if checkpoint is not None:
+            raise ConfigError(
+                f"{recipe.output} holds a run ({checkpoint.name}); go on with --resume, "
+                "or choose another output"
+            )
+        return
+    file = recipe.output / RECIPE
+    if checkpoint is None or not file.is_file():
+        return
+    old = json.loads(file.read_text(encoding="utf-8"))
+    new = recipe.model_dump(mode="json")
+    changed = [key for key in new if key not in MAY_CHANGE and old.get(key) != new[key]]
+    if changed:
+        told = "; ".join(f"{key}: {old.get(key)!r} became {new[key]!r}" for key in changed)
+        raise ConfigError(f"{recipe.output} cannot be resumed with another recipe: {told}")
+
+
+def _write_recipe(recipe: Recipe) -> None:
+    recipe.output.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(recipe.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    (recipe.output / RECIPE).write_text(text + "\n", encoding="utf-8")
+
+
+def _save_final(run: Run, trainer: SftTrainer, console: Console) -> Path:
+    import torch
+
+    state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    out = run.recipe.output / FINAL
+    if trainer.is_world_process_zero():
+        dtype = torch.bfloat16 if run.recipe.precision == "bf16" else torch.float32
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        run.family.save(model, {k: v.to(dtype) for k, v in state.items()}, run.folder, out)
+        skipped = run.recipe.output / SKIPPED
+        if skipped.is_file():
+            n = sum(1 for _ in skipped.open("rb"))
+            console.print(f"left out while training: {n} samples, listed in {skipped}")
+        console.print(f"saved {out}")
+    trainer.accelerator.wait_for_everyone()
+    return out
+
+
+__all__ = ["DataError", "Run", "prepare", "train"]
