@@ -138,11 +138,13 @@ def build_trainer(run: Run, console: Console) -> SftTrainer:
     """The model, its frozen parts and the Trainer. Raises ConfigError."""
     import torch
     from accelerate import PartialState
+    from transformers.utils import logging
 
     from er_bench.train.progress import Progress
     from er_bench.train.trainer import SftTrainer, training_arguments
 
     recipe = run.recipe
+    logging.disable_progress_bar()
     # The arguments come first: under ZeRO-3 they decide how a model is built.
     args = training_arguments(recipe, run.batches.steps, PartialState().num_processes)
     torch.manual_seed(recipe.seed)

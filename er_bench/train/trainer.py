@@ -144,6 +144,21 @@ class SftTrainer(Trainer):
         del inputs
         return 0
 
+    def _save(
+        self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None
+    ) -> None:
+        """Write the weights of a checkpoint, under the names that resuming looks for.
+
+        By default transformers 5 writes an older layout's names, which its Trainer then finds
+        none of when it resumes.
+        """
+        if self.args.should_save:
+            self.accelerator.unwrap_model(self.model).save_pretrained(
+                output_dir or self.args.output_dir,
+                state_dict=state_dict,
+                save_original_format=False,
+            )
+
     def _issue_warnings_after_load(self, load_result: Any) -> None:
         """A checkpoint that does not fit the model ends the run."""
         tied = set(getattr(self.model, "all_tied_weights_keys", None) or ())
