@@ -19,7 +19,7 @@ from er_bench.errors import ConfigError
 from er_bench.geometry import Size
 from er_bench.model import Model
 from er_bench.models.internvl import tiling
-from er_bench.models.internvl.config import image_seq_length, is_original
+from er_bench.models.internvl.config import image_seq_length, is_original, native_config
 from er_bench.models.internvl.load import (
     InternVL,
     load,
@@ -160,11 +160,8 @@ class InternVLFamily:
         self, folder: Path, *, dtype: torch.dtype, attention: str, empty: bool = False
     ) -> PreTrainedModel:
         """The model, or its shapes alone."""
-        import torch
-
         if empty:
-            with torch.device("meta"):
-                return load(folder, dtype=dtype, attention=attention).model
+            return _empty(folder)
         return load(folder, dtype=dtype, attention=attention).model
 
     def part(self, parameter: str) -> Part:
@@ -188,6 +185,20 @@ class InternVLFamily:
     def live(self, model: PreTrainedModel, folder: Path) -> Model:
         """The model under training, asked through the same code as any checkpoint."""
         raise NotImplementedError
+
+
+def _empty(folder: Path) -> PreTrainedModel:
+    import torch
+    from transformers import InternVLConfig, InternVLForConditionalGeneration
+
+    config = read_config(folder)
+    if is_original(config):
+        vocabulary = Vocabulary(read_tokenizer(folder, config))
+        end, pad = vocabulary.stops
+        image = vocabulary.id("<IMG_CONTEXT>")
+        config = native_config(config, image_token_id=image, eos_token_id=end, pad_token_id=pad)
+    with torch.device("meta"):
+        return InternVLForConditionalGeneration(InternVLConfig(**config))
 
 
 def _tile(config: Mapping[str, Any]) -> tuple[int, int]:
