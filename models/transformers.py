@@ -42,11 +42,14 @@ def build(settings: ModelSettings) -> TransformersModel:
 
 
 class TransformersModel(Model):
-    """A checkpoint in this process. Media are read on threads; one thread runs the model."""
+    """A checkpoint in this process. Media are read on threads; one thread runs the model.
 
-    def __init__(self, settings: ModelSettings) -> None:
+    `engine` is a model that is loaded already, such as one in training.
+    """
+
+    def __init__(self, settings: ModelSettings, engine: Engine | None = None) -> None:
         self.name, self.dialect = settings.name, settings.dialect
-        self._settings = settings
+        self._settings, self._loaded = settings, engine
         device_args = {k: v for k, v in settings.args.items() if k in DeviceArgs.model_fields}
         self._device_args = parse_args(device_args, DeviceArgs)[0]
         self.concurrency = BATCHES_IN_FLIGHT * self._device_args.batch_size
@@ -78,7 +81,7 @@ class TransformersModel(Model):
     async def _open(self) -> tuple[Engine, Batcher[Request, Reply]]:
         async with self._opening:
             if self._opened is None:
-                engine = await asyncio.to_thread(open_engine, self._settings)
+                engine = self._loaded or await asyncio.to_thread(open_engine, self._settings)
                 batcher = Batcher(engine.generate, self._device_args.batch_size)
                 self._opened = engine, batcher
             return self._opened
