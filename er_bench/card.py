@@ -40,6 +40,14 @@ class Metric(_Card):
     aggregate: str = Field(description="`mean` over samples, or the name of another rule")
 
 
+class OfficialTexts(_Card):
+    """Long official texts that are not copied here: read from the user's copy, or fetched once."""
+
+    repository: str = Field(description="GitHub owner/name")
+    commit: str = Field(description="The commit whose files these are")
+    sha256: dict[str, str] = Field(description="SHA-256 of each file, by path in the repository")
+
+
 class TaskCard(_Card):
     """`tasks/<name>/card.yaml`."""
 
@@ -58,6 +66,7 @@ class TaskCard(_Card):
         [], description="Reported columns this task may stand beside; empty means none"
     )
     needs: list[str] = Field([], description="Extras of er-bench that the task needs")
+    texts: OfficialTexts | None = Field(None, description="Official texts kept elsewhere")
     simulator: str | None = Field(None, description="External simulator, if the task needs one")
     sources: list[str] = Field(description="Where each rule was read")
 
