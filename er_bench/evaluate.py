@@ -75,7 +75,7 @@ def open_tasks(
             root, split = _root(registry, name, options)
             task = registry.open_task(name, root, protocol or None)
             task.with_media = media
-            if media and (why := task.unavailable()):
+            if media and (why := task.unavailable() or model.unable(task)):
                 raise UnavailableError(why)
             say(f"{word}: looking over the rows in {root}")
             found = preflight.inspect(task, model.dialect, options.limit, media=media)

@@ -59,6 +59,11 @@ class Model(ABC):
         del task, sample, repeat
         return self.ask
 
+    def unable(self, task: Task) -> str | None:
+        """Why this model cannot answer a task at all; None if it can."""
+        del task
+        return None
+
     async def close(self) -> None:
         """Let go of connections, processes and memory."""
         return None

@@ -54,6 +54,12 @@ class Reference(Model):
         """Refuse: a reference model answers about samples only."""
         raise UsageError("a reference model answers only inside a run")
 
+    def unable(self, task: Task) -> str | None:
+        """Why: a random object needs a list of objects."""
+        if self.kind == "random-object" and not any(task.objects(s) for s in task.samples()):
+            return "its samples list no objects for reference/random-object to choose from"
+        return None
+
     def bind(
         self, task: Task, sample: Sample, repeat: int
     ) -> Callable[[Prompt], Awaitable[Completion]]:
@@ -75,12 +81,7 @@ class Reference(Model):
             return task.ideal(sample)
         if self.kind == "random-object":
             objects = task.objects(sample)
-            if not objects:
-                raise UsageError(
-                    f"{task.label}: sample {sample.id!r} lists no objects, "
-                    "so that reference/random-object has nothing to choose from"
-                )
-            return rng.choice(objects)
+            return rng.choice(objects) if objects else None
         guess = _blind if self.kind == "blind" else _chance
         return guess(self, task, sample, prompt.expects, rng)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from er_bench.cli import doctor, leaderboard, listing, run, score
+from er_bench.cli import convert, doctor, leaderboard, listing, run, score, sft
 from er_bench.errors import ErBenchError
 
 app = typer.Typer(
@@ -27,6 +27,8 @@ app.command("tasks")(listing.tasks)
 app.command("models")(listing.models)
 app.command("describe")(listing.describe)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.command("convert")(convert.convert)
+app.command("sft")(sft.sft)
 app.command("doctor")(doctor.doctor)
 
 

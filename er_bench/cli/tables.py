@@ -58,7 +58,9 @@ def results_table(results: Results) -> Table:
     marks = "" if results.summary.complete else ", incomplete"
     n_tasks = results.summary.n_tasks
     noun = "task" if n_tasks == 1 else "tasks"
-    table.caption = f"mean of {n_tasks} {noun}: {percent(average)}{marks}"
+    lines = [f"mean of {n_tasks} {noun}: {percent(average)}{marks}"]
+    lines += [f"{name}: {task.why}" for name, task in results.tasks.items() if task.why]
+    table.caption = "\n".join(lines)
     return table
 
 
@@ -68,11 +70,10 @@ def _result_cells(task: TaskResult) -> list[str]:
         "data": task.n_data_error, "model": task.n_model_error, "env": task.n_env_error,
     }  # fmt: skip
     named = ", ".join(f"{count} {kind}" for kind, count in errors.items() if count)
-    status = task.status if task.why is None else f"{task.status}: {task.why}"
     return [
         task.split, task.metric, percent(task.score), interval, percent(task.robust_score),
         percent(task.chance), f"{task.n_scored}/{task.n_total}", str(task.n_unparsed),
-        str(task.n_format_failures), named or "0", status,
+        str(task.n_format_failures), named or "0", task.status,
     ]  # fmt: skip
 
 

@@ -1,0 +1,33 @@
+# Two commands do everything on a bare clone: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+SOURCES := pyproject.toml constraints.txt
+
+.PHONY: demo test check clean
+
+demo: $(VENV)/demo.stamp
+	sh benchmarks/demo.sh $(BIN)/er-bench
+
+test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -n 2
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p er_bench
+
+# torch goes first and alone: any other package would choose a build of its own.
+$(VENV)/demo.stamp: $(SOURCES)
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) torch
+	$(PIP) --editable '.[hf,video]'
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/demo.stamp
+	$(PIP) --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV)
