@@ -27,7 +27,9 @@ class Dataset(_Card):
     rows: int | None = Field(None, description="Number of rows; null where not known")
     categories: dict[str, int] = Field({}, description="Rows per category, as the task names them")
     fingerprint: str | None = Field(
-        None, description="SHA-256 over ids, texts and truths; null where the rows were never seen"
+        None,
+        description="Sum modulo 2^256 of each row's SHA-256 over id, category, texts and truth, in any "
+        "order; null where the rows were never seen",
     )
     licence: str = Field(description="Licence of the data, or what is known of it")
 

@@ -25,6 +25,7 @@ from er_bench.preflight import Inspection
 from er_bench.registry import Registry
 from er_bench.sample import Sample
 from er_bench.stored import StoredAnswers
+from er_bench.tally import Tally, tally
 from er_bench.task import Task
 
 PACKAGES = ("numpy", "pillow", "torch", "transformers", "vllm", "aiohttp", "av", "mujoco")
@@ -78,6 +79,8 @@ def open_tasks(
             if media and (why := task.unavailable() or model.unable(task)):
                 raise UnavailableError(why)
             say(f"{word}: looking over the rows in {root}")
+            for remark in task.remarks():
+                say(f"{word}: {remark}")
             found = preflight.inspect(task, model.dialect, options.limit, media=media)
         except UnavailableError as error:
             task = registry.open_task(name, registry.task_folders[name], protocol or None)
@@ -244,7 +247,7 @@ def model_info(registry: Registry, model: Model) -> dict[str, Any]:
 def count(out: Path, opened: Sequence[Opened]) -> results.Results:
     """Make `results.json` of a run folder from its manifest and records."""
     manifest = store.read_manifest(out)
-    tallies = results.tally(store.read_records(out))
+    tallies = tally(store.read_records(out))
     tasks: dict[str, results.TaskResult] = {}
     for o in opened:
         if o.why_not is not None:
@@ -256,14 +259,13 @@ def count(out: Path, opened: Sequence[Opened]) -> results.Results:
             revision=o.task.card.dataset.revision,
             fingerprint=o.found.fingerprint,
             accepted=told["accepted"],
+            remarks=o.task.remarks(),
         )
         prompt_sha256 = manifest["identity"]["tasks"][o.task.label]["prompt_sha256"]
         context = results.TaskContext(
             o.task, o.split, told["n_total"], told["chance"], dataset, prompt_sha256
         )
-        tasks[o.task.label] = results.task_result(
-            context, tallies.get(o.task.label, results.Tally())
-        )
+        tasks[o.task.label] = results.task_result(context, tallies.get(o.task.label, Tally()))
     info = {k: manifest[k] for k in ("created", "er_bench_version", "git_sha", "command",
                                      "packages", "hardware")}  # fmt: skip
     made = results.Results(

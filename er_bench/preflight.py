@@ -41,32 +41,37 @@ def inspect(task: Task, dialect: AnyDialect, limit: int | None, *, media: bool) 
 
     Raises DataError for rows that cannot be read and for ids that occur twice.
     """
-    found, seen = Inspection(), {}  # type: Inspection, dict[str, str]
-    digests: list[bytes] = []
-    prompts, guesses = hashlib.sha256(), []  # type: hashlib._Hash, list[float]
+    found, seen, prompts = Inspection(), set[str](), hashlib.sha256()
+    digest_sum, guess_sum, all_letters = 0, 0.0, True
     for sample in task.samples():
         if sample.id in seen:
-            raise DataError(
-                f"two rows have the id {sample.id!r}: {seen[sample.id]} and {sample.where}",
-                file=task.root,
-            )
-        seen[sample.id] = sample.where
-        digests.append(_digest(task, sample))
+            raise _twice(task, sample)
+        seen.add(sample.id)
+        digest_sum += int.from_bytes(_digest(task, sample))
         found.n_rows += 1
         found.categories[sample.category] += 1
         if limit is not None and found.n_rows > limit:
             continue
         found.n_wanted += 1
         letters = task.letters(sample)
-        guesses.append(1 / len(letters) if letters else 0.0)
+        all_letters &= bool(letters)
+        guess_sum += 1 / len(letters) if letters else 0.0
         if media and _unusable(task, sample, found):
             continue
         if media:
             prompts.update(task.prompt_sha256(sample, dialect).encode())
-    found.fingerprint = hashlib.sha256(b"".join(sorted(digests))).hexdigest()
+    found.fingerprint = f"{digest_sum % 2**256:064x}"
     found.prompt_sha256 = prompts.hexdigest() if media else ""
-    found.chance = sum(guesses) / len(guesses) if guesses and all(guesses) else None
+    if found.n_wanted and all_letters:
+        found.chance = guess_sum / found.n_wanted
     return found
+
+
+def _twice(task: Task, second: Sample) -> DataError:
+    first = next(s for s in task.samples() if s.id == second.id)
+    return DataError(
+        f"two rows have the id {second.id!r}: {first.where} and {second.where}", file=task.root
+    )
 
 
 def _digest(task: Task, sample: Sample) -> bytes:

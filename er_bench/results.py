@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from er_bench import stats
 from er_bench.errors import StoreError
-from er_bench.score import Score
+from er_bench.tally import Tally
 from er_bench.task import Aggregate, Scored, Task
 
 SCHEMA_VERSION = "1.0"
@@ -54,7 +53,10 @@ class DatasetInfo(_Part):
 
     id: str | None
     revision: str | None
-    fingerprint: str = Field(description="SHA-256 over ids, texts and truths of every row")
+    fingerprint: str = Field(
+        description="Sum modulo 2^256 of each row's SHA-256 over id, category, texts and truth"
+    )
+    remarks: list[str] = Field([], description="What about these rows changes what a score means")
     accepted: list[str] = Field(
         [], description="Differences from the task card that --accept-data let pass"
     )
@@ -142,43 +144,6 @@ def json_schema() -> str:
     return json.dumps(Results.model_json_schema(by_alias=True), indent=2) + "\n"
 
 
-@dataclass(slots=True)
-class Tally:
-    """What is kept of one task's records while they are read once: numbers, no texts."""
-
-    statuses: Counter[str] = field(default_factory=Counter)
-    scored: list[Scored] = field(default_factory=list)
-    n_unparsed: int = 0
-    n_truncated: int = 0
-    tokens: dict[str, int | None] = field(default_factory=lambda: {"in": None, "out": None})
-    seconds: float = 0.0
-    first_errors: dict[str, str] = field(default_factory=dict)
-
-    def add(self, record: Mapping[str, Any]) -> None:
-        """Count one record."""
-        status = record["status"]
-        self.statuses[status] += 1
-        self.seconds += record["seconds"]
-        self.n_truncated += any(c["finish_reason"] == "length" for c in record["completions"])
-        for way, count in record["tokens"].items():
-            if count is not None:
-                self.tokens[way] = (self.tokens[way] or 0) + count
-        if status == "scored":
-            score = Score(**record["score"])
-            self.scored.append(Scored(record["cluster"], record["category"], score))
-            self.n_unparsed += record["answer"]["official"]["status"] == "unparsed"
-        else:
-            self.first_errors.setdefault(status, record.get("error", ""))
-
-
-def tally(records: Iterable[Mapping[str, Any]]) -> dict[str, Tally]:
-    """Records counted per task."""
-    tallies: dict[str, Tally] = {}
-    for record in records:
-        tallies.setdefault(record["task"], Tally()).add(record)
-    return tallies
-
-
 @dataclass(frozen=True, slots=True)
 class TaskContext:
     """What is known of a task besides its records."""
@@ -255,7 +220,9 @@ def _why(counted: Tally, n_total: int) -> str:
 
 def unavailable(task: Task, split: str, why: str) -> TaskResult:
     """The result of a task that cannot run here: no number at all."""
-    dataset = DatasetInfo(id=task.card.dataset.id, revision=None, fingerprint="", accepted=[])
+    dataset = DatasetInfo(
+        id=task.card.dataset.id, revision=None, fingerprint="", accepted=[], remarks=[]
+    )
     context = TaskContext(task, split, 0, None, dataset, "")
     return task_result(context, Tally()).model_copy(update={"status": "unavailable", "why": why})
 

@@ -127,6 +127,10 @@ class Task(ABC):
         """Identity of what a sample asks first, so that a changed prompt is noticed on resume."""
         return ""
 
+    def remarks(self) -> list[str]:
+        """What about the rows in this folder changes what a score means; kept in results."""
+        return []
+
     def truth_identity(self, sample: Sample) -> object:
         """The truth as JSON, for the data fingerprint; media excluded."""
         return repr(sample.target)

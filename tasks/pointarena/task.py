@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import json
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,8 +30,6 @@ from er_bench.score import Score
 from er_bench.scorers.points import first_or_all
 from er_bench.task import Aggregate, Scored
 from er_bench.tasks.pointarena import families
-
-log = logging.getLogger(__name__)
 
 CATEGORIES = ("affordable", "spatial", "reasoning", "steerable", "counting")
 MASK_THRESHOLD = 127
@@ -104,11 +101,10 @@ class PointArena(PointTask):
     def _originals(self) -> Mapping[str, tuple[Point, ...]]:
         path = self.root / METADATA
         if not path.is_file():
-            log.warning("%s", self.remarks()[0])
             return {}
         return _original_points(path)
 
-    def remarks(self) -> Sequence[str]:
+    def remarks(self) -> list[str]:
         """What a reader of the numbers must know about this folder of data."""
         if (self.root / METADATA).is_file():
             return []

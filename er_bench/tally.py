@@ -1,0 +1,100 @@
+"""Counting a run's records, read once: numbers are kept, in columns, and no texts."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+from er_bench.score import Score
+from er_bench.task import Scored
+
+
+class ScoredColumns(Sequence[Scored]):
+    """Scored samples in arrays, some forty bytes each; made into `Scored` when looked at."""
+
+    def __init__(self) -> None:
+        self._official, self._robust = array("d"), array("d")
+        self._clusters, self._categories = array("L"), array("L")
+        self._cluster_codes: dict[str, int] = {}
+        self._category_codes: dict[str, int] = {}
+        self._names: dict[str, list[str]] = {"cluster": [], "category": []}
+        self._parts: dict[str, array[float]] = {}
+
+    def append(self, cluster: str, category: str, score: Score) -> None:
+        """Add one sample; a part that it lacks is NaN inside and absent when looked at."""
+        n = len(self)
+        self._official.append(math.nan if score.official is None else score.official)
+        self._robust.append(score.robust)
+        self._clusters.append(_code(cluster, self._cluster_codes, self._names["cluster"]))
+        self._categories.append(_code(category, self._category_codes, self._names["category"]))
+        for name in score.parts:
+            if name not in self._parts:
+                self._parts[name] = array("d", [math.nan]) * n
+        for name, column in self._parts.items():
+            column.append(score.parts.get(name, math.nan))
+
+    def __len__(self) -> int:
+        return len(self._robust)
+
+    @overload
+    def __getitem__(self, at: int) -> Scored: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Scored]: ...
+    def __getitem__(self, at: int | slice) -> Scored | Sequence[Scored]:
+        if isinstance(at, slice):
+            return [self[k] for k in range(*at.indices(len(self)))]
+        official = self._official[at]
+        parts = {n: c[at] for n, c in self._parts.items() if not math.isnan(c[at])}
+        score = Score(None if math.isnan(official) else official, self._robust[at], parts)
+        cluster = self._names["cluster"][self._clusters[at]]
+        return Scored(cluster, self._names["category"][self._categories[at]], score)
+
+    def __iter__(self) -> Iterator[Scored]:
+        return (self[k] for k in range(len(self)))
+
+
+def _code(name: str, codes: dict[str, int], names: list[str]) -> int:
+    if name not in codes:
+        codes[name] = len(names)
+        names.append(name)
+    return codes[name]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is kept of one task's records."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    scored: ScoredColumns = field(default_factory=ScoredColumns)
+    n_unparsed: int = 0
+    n_truncated: int = 0
+    tokens: dict[str, int | None] = field(default_factory=lambda: {"in": None, "out": None})
+    seconds: float = 0.0
+    first_errors: dict[str, str] = field(default_factory=dict)
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Count one record."""
+        status = record["status"]
+        self.statuses[status] += 1
+        self.seconds += record["seconds"]
+        self.n_truncated += any(c["finish_reason"] == "length" for c in record["completions"])
+        for way, count in record["tokens"].items():
+            if count is not None:
+                self.tokens[way] = (self.tokens[way] or 0) + count
+        if status == "scored":
+            self.scored.append(record["cluster"], record["category"], Score(**record["score"]))
+            self.n_unparsed += record["answer"]["official"]["status"] == "unparsed"
+        else:
+            self.first_errors.setdefault(status, record.get("error", ""))
+
+
+def tally(records: Iterable[Mapping[str, Any]]) -> dict[str, Tally]:
+    """Records counted per task."""
+    tallies: dict[str, Tally] = {}
+    for record in records:
+        tallies.setdefault(record["task"], Tally()).add(record)
+    return tallies
