@@ -48,6 +48,13 @@ class Chat(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Server(ThreadingHTTPServer):
+    """A server that does not mind clients that die."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing."""
+
+
 def command(url: str, out: Path, *more: str) -> list[str]:
     """One `er-bench run` on the mini split."""
     return [
@@ -70,7 +77,7 @@ def records(folder: Path) -> list[dict[str, object]]:
 def main() -> None:
     """Run the rounds; exit 1 at the first difference."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Chat)
+    server = Server(("127.0.0.1", 0), Chat)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url, rng = f"http://127.0.0.1:{server.server_port}/v1", random.Random(0)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

@@ -52,7 +52,8 @@ def measure(n: int, folder: Path) -> tuple[float, int]:
         "import resource; print('KB', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     command = [sys.executable, "-c", code, "score", "--task", TASK, "--responses", str(answers),
-               "--data", str(folder / str(n)), "--accept-data", "--out", str(folder / f"o{n}")]  # fmt: skip
+               "--data", str(folder / str(n)), "--accept-data",
+               "--out", str(folder / f"o{n}")]  # fmt: skip
     start = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     seconds = time.perf_counter() - start

@@ -28,8 +28,8 @@ class Dataset(_Card):
     categories: dict[str, int] = Field({}, description="Rows per category, as the task names them")
     fingerprint: str | None = Field(
         None,
-        description="Sum modulo 2^256 of each row's SHA-256 over id, category, texts and truth, in any "
-        "order; null where the rows were never seen",
+        description="Sum modulo 2^256 of each row's SHA-256 over id, category, texts and truth; "
+        "null where the rows were never seen",
     )
     licence: str = Field(description="Licence of the data, or what is known of it")
 
