@@ -82,7 +82,7 @@ def _released(letter: str) -> Answer:
 # --- robust -----------------------------------------------------------------------------------
 
 _OPEN = r"""[\s*_`"'\u201c\u2018(\[{<:$.]{0,16}"""
-_LETTER = r"(?<![A-Za-z0-9])([A-Za-z])(?![A-Za-z0-9]|['\u2019-]\w)"
+_LETTER = r"(?<![A-Za-z0-9])(?<!\w-)([A-Za-z])(?![A-Za-z0-9]|['\u2019-]\w)"
 _BE = r"(?:\s+(?:is|are|was|would\s+be|should\s+be|must\s+be)\b|\s*[:=])"
 _NOUN = r"(?:option|choice|letter)\s+"
 _CUES = (

@@ -117,9 +117,10 @@ def listed_options(question: str) -> Mapping[str, str]:
     """The options listed in a question's text, `Choices: A. .. B. ..`; empty texts if not found."""
     listed = question.rpartition("Choices:")[2].partition("Please answer directly")[0]
     pieces = re.split(r"(?:^|(?<=\s))([A-D])\.\s", listed)
-    found = dict(zip(pieces[1::2], (text.strip() for text in pieces[2::2]), strict=True))
-    letters = "".join(found)
-    return found if len(letters) > 1 and LETTERS.startswith(letters) else dict.fromkeys(LETTERS, "")
+    letters = "".join(pieces[1::2])
+    if len(letters) < 2 or not LETTERS.startswith(letters):
+        return dict.fromkeys(LETTERS, "")
+    return dict(zip(letters, (text.strip() for text in pieces[2::2]), strict=True))
 
 
 def _is_example(row: Row) -> bool:

@@ -1,0 +1,156 @@
+import io
+
+import PIL.Image
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from er_bench.data import BytesBlob, read_rows
+from er_bench.dialect import BENCHMARK
+from er_bench.errors import DataError
+from er_bench.prompt import Completion
+from er_bench.registry import Registry
+from er_bench.sample import Image, Text
+from er_bench.task import Scored
+from er_bench.tasks.erqa import mini
+from er_bench.tasks.erqa.task import interleave, listed_options
+from er_bench.tfrecord import write_examples
+
+REGISTRY = Registry()
+MINI = REGISTRY.mini_root("erqa")
+
+
+def shown(parts):
+    return [p.text if isinstance(p, Text) else p.blob.name for p in parts]
+
+
+def identity(task):
+    return [
+        (
+            sample.id,
+            sample.category,
+            task.truth_identity(sample),
+            task.prompt(sample, BENCHMARK).sha256(),
+            [p.blob.read() for p in sample.parts if isinstance(p, Image)],
+        )
+        for sample in task.samples()
+    ]
+
+
+def test_the_authors_tfrecord_gives_the_samples_of_the_mirror(tmp_path):
+    (file,) = (MINI / "data").glob("*.parquet")
+    write_examples(
+        tmp_path / "erqa.tfrecord",
+        (
+            {
+                "answer": [row.text("answer").encode()],
+                "image/encoded": [item["bytes"] for item in row.items("images")],
+                "question": [row.text("question").encode()],
+                "question_type": [row.text("question_type").encode()],
+                "visual_indices": row.items("visual_indices"),
+            }
+            for row in read_rows(file)
+        ),
+    )
+    mirror = identity(REGISTRY.open_task("erqa", MINI))
+    assert len(mirror) == 32
+    assert identity(REGISTRY.open_task("erqa", tmp_path)) == mirror
+
+
+def test_scoring_again_reads_no_image_and_makes_the_same_prompts():
+    whole, light = REGISTRY.open_task("erqa", MINI), REGISTRY.open_task("erqa", MINI)
+    light.with_media = False
+    for a, b in zip(whole.samples(), light.samples(), strict=True):
+        assert whole.prompt(a, BENCHMARK).sha256() == light.prompt(b, BENCHMARK).sha256()
+        image = next(p for p in b.parts if isinstance(p, Image))
+        with pytest.raises(DataError, match="without its media"):
+            image.blob.read()
+
+
+A, B, C = (BytesBlob(name, b"x") for name in "ABC")
+
+
+@pytest.mark.parametrize(
+    ("offsets", "expected"),
+    [
+        ([], ["A", "B", "C", "0123456789"]),
+        ([0, 0, 0], ["A", "B", "C", "0123456789"]),
+        ([2, 5, 5], ["01", "A", "234", "B", "C", "56789"]),
+        ([5, 2, 10], ["01", "B", "234", "A", "56789", "C"]),
+        ([0, 4, 99], ["A", "0123", "B", "C", "456789"]),
+    ],
+)
+def test_images_stand_at_their_offsets(offsets, expected):
+    assert shown(interleave("0123456789", [A, B, C], offsets)) == expected
+
+
+def test_offsets_count_characters_not_bytes():
+    assert shown(interleave("äöü?", [A], [3])) == ["äöü", "A", "?"]
+
+
+def test_options_are_found_in_the_question():
+    question = "Where? Choices: A. In A. B. street. B. Left. Please answer directly with only a."
+    assert listed_options("Why? Choices: A. One. B. Two.") == {"A": "One.", "B": "Two."}
+    assert list(listed_options(question)) == list("ABCD")
+    assert listed_options("No list") == dict.fromkeys("ABCD", "")
+
+
+def rows(tmp_path, **changes):
+    (file,) = (MINI / "data").glob("*.parquet")
+    table = pq.read_table(file)
+    row = {**table.to_pylist()[0], **changes}
+    pq.write_table(pa.Table.from_pylist([row], schema=table.schema), tmp_path / "test.parquet")
+    return list(REGISTRY.open_task("erqa", tmp_path).samples())
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("answer", "E", "expected one of A, B, C, D"),
+        ("answer", None, "expected text"),
+        ("images", [], "without images"),
+        ("images", [{"bytes": None, "path": "x.png"}], "expected an encoded image"),
+        ("visual_indices", [1, 2], "2 offsets for 1 images"),
+        ("visual_indices", [-1], "expected character offsets"),
+        ("question", None, "expected text"),
+    ],
+)
+def test_a_bad_row_names_file_row_and_field(tmp_path, field, value, problem):
+    with pytest.raises(DataError, match=problem) as caught:
+        rows(tmp_path, **{field: value})
+    assert (caught.value.row, caught.value.field) == (0, field)
+    assert caught.value.file == tmp_path / "test.parquet"
+
+
+def test_single_and_multi_image_accuracy_stand_beside_the_headline():
+    task = REGISTRY.open_task("erqa", MINI)
+    scored = []
+    for sample in task.samples():
+        wrong = sample.meta["n_images"] > 1
+        judged = task.judge(sample, Completion("x" if wrong else "a."[:1]), BENCHMARK)
+        if not wrong:
+            judged = task.judge(sample, Completion(sample.target.letter.lower() + "."), BENCHMARK)
+        scored.append(Scored(sample.cluster, sample.category, judged.score))
+    numbers = task.aggregate(scored)
+    assert numbers.score == 24 / 32
+    assert (numbers.by_category["single_image"], numbers.by_category["multi_image"]) == (1, 0)
+    assert numbers.by_category["Multi-view Reasoning"] == 0
+
+
+def test_verbose_answers_are_wrong_officially_and_right_robustly():
+    task = REGISTRY.open_task("erqa", MINI)
+    sample = next(task.samples())
+    text = f"**{sample.target.letter}. {sample.target.options[sample.target.letter]}**"
+    score = task.judge(sample, Completion(text), BENCHMARK).score
+    assert (score.official, score.robust) == (0, 1)
+
+
+def test_the_committed_mini_split_is_what_the_generator_makes():
+    (file,) = (MINI / "data").glob("*.parquet")
+    for made, kept in zip(mini.rows(), read_rows(file), strict=True):
+        pictures = [
+            [PIL.Image.open(io.BytesIO(i["bytes"])).convert("RGB") for i in row["images"]]
+            for row in (made, kept.fields)
+        ]
+        assert [p.tobytes() for p in pictures[0]] == [p.tobytes() for p in pictures[1]]
+        assert {**made, "images": 0} == {**kept.fields, "images": 0}
