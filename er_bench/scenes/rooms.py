@@ -41,7 +41,7 @@ def random_room(
 ) -> Room:
     """A room with things of these colours and shapes that keep apart."""
     size_wh = (width_m * PX_PER_M, depth_m * PX_PER_M)
-    scene = random_scene(rng, len(labels), size_wh, radius_px=(12, 22), labels=labels)
+    scene = random_scene(rng, len(labels), size_wh, radius_px=(10, 24), labels=labels)
     return Room(Scene(size_wh, FLOOR, scene.things))
 
 

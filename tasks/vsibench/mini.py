@@ -30,11 +30,12 @@ from er_bench.scenes.video import write_clip
 SEED = 51089
 N_FRAMES, FPS = 48, 12
 VIEW_WH = (320, 240)
+# Dataset, scene, width and depth in metres, number of things of the repeated shape.
 CLIPS = (
-    ("arkitscenes", "41000001", 16),
-    ("arkitscenes", "41000002", 18),
-    ("scannet", "scene9000_00", 17),
-    ("scannetpp", "0000000001", 15),
+    ("arkitscenes", "41000001", 13, 3, 2),
+    ("arkitscenes", "41000002", 20, 5, 6),
+    ("scannet", "scene9000_00", 16, 4, 3),
+    ("scannetpp", "0000000001", 15, 5, 4),
 )
 
 Numeric = tuple[str, float]
@@ -44,17 +45,17 @@ Choice = tuple[str, str, list[str]]
 
 @cache
 def rooms() -> tuple[Room, ...]:
-    """The four rooms: three or more things of one shape, and seven of other shapes."""
+    """The four rooms: some things of one shape, and seven of other shapes."""
     rng = random.Random(SEED)
     found = []
-    for k, (_, _, width_m) in enumerate(CLIPS):
+    for k, (_, _, width_m, depth_m, count) in enumerate(CLIPS):
         repeated = SHAPES[k]
         others = [s for s in SHAPES if s != repeated and s != "square"]
-        labels = [(colour, repeated) for colour in rng.sample(list(COLOURS), 3 + k % 3)]
+        labels = [(colour, repeated) for colour in rng.sample(list(COLOURS), count)]
         labels += rng.sample([(c, s) for c in COLOURS for s in others], 7)
-        room = random_room(rng, width_m, 5, labels)
+        room = random_room(rng, width_m, depth_m, labels)
         while len(_late(room)) < 4:
-            room = random_room(rng, width_m, 5, labels)
+            room = random_room(rng, width_m, depth_m, labels)
         found.append(room)
     return tuple(found)
 
@@ -64,7 +65,7 @@ def _late(room: Room) -> list[Thing]:
     found: list[Thing] = []
     last_px = VIEW_WH[0] - 4.0
     for thing in sorted(room.scene.things, key=_left_px):
-        if _left_px(thing) > last_px + 14:
+        if _left_px(thing) > last_px + 20:
             found.append(thing)
             last_px = _left_px(thing)
     return found
@@ -215,7 +216,7 @@ def rows() -> Iterator[dict[str, Any]]:
         count = {"object_rel_direction_easy": 2, "object_rel_direction_medium": 3}.get(name, 4)
         letters = "ABCD"[: 3 if name == "route_planning" else count]
         gold = balanced_letters(rng, len(CLIPS), letters)
-        for (dataset, scene, _), room, letter in zip(CLIPS, rooms(), gold, strict=True):
+        for (dataset, scene, *_), room, letter in zip(CLIPS, rooms(), gold, strict=True):
             listed: list[str] | None = None
             if name in NUMERIC:
                 question, number = NUMERIC[name](rng, room)
@@ -254,7 +255,7 @@ def write(folder: Path) -> None:
     )
     table = pa.Table.from_pylist(list(rows()), schema=schema)
     pq.write_table(table, folder / "test-00000-of-00001.parquet")
-    for (dataset, scene, _), room in zip(CLIPS, rooms(), strict=True):
+    for (dataset, scene, *_), room in zip(CLIPS, rooms(), strict=True):
         (folder / dataset).mkdir(exist_ok=True)
         write_clip(folder / dataset / f"{scene}.mp4", pan(room, N_FRAMES, VIEW_WH), FPS)
 
