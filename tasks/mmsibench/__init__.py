@@ -1,0 +1,1 @@
+"""MMSI-Bench: multiple-choice questions that need several images of one scene."""

@@ -1,0 +1,71 @@
+"""MMSI-Bench: 1,000 multiple-choice questions, each over several images of one scene.
+
+Source: InternRobotics/MMSI-Bench, commit 5de2f3d, `vlmeval/dataset/mmsi_bench.py`: prompt and
+reader. The code is followed, not the README, which differs in both extraction and fallback.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from er_bench.answer import Answer
+from er_bench.data import Row, find_files, image_blobs, read_rows
+from er_bench.dialect import AnyDialect
+from er_bench.prompt import Expect, Prompt, user
+from er_bench.sample import Image, Sample, Text
+from er_bench.scorers.letter import read_backticked
+from er_bench.tasks.choice import Choice, ChoiceTask, gold_letter
+
+POST = (
+    "Answer with the option's letter from the given choices directly. "
+    "Enclose the option's letter within ``."
+)
+LETTERS = "ABCD"
+_LIGHT = ["id", "images.path", "question_type", "question", "answer"]
+
+
+class MmsiBench(ChoiceTask):
+    """MMSI-Bench from the released parquet file."""
+
+    def samples(self) -> Iterator[Sample]:
+        """Every row in order; images come with their row, 16 rows at a time."""
+        for file in find_files(self.root, "*.parquet", "*.jsonl", "*.json"):
+            for row in read_rows(file, None if self.with_media else _LIGHT):
+                yield self.sample(row)
+
+    def sample(self, row: Row) -> Sample:
+        """One row."""
+        row_id, question = str(row.integer("id")), row.text("question")
+        images = image_blobs(row, "images", row_id, self.root)
+        if not images:
+            raise row.error("a question without images", "images")
+        return Sample(
+            id=row_id,
+            parts=(*(Image(blob) for blob in images), Text(f"{question}\n{POST}")),
+            target=Choice(gold_letter(row, "answer", LETTERS), listed_options(question)),
+            cluster=row_id,
+            category=row.text("question_type").replace("-", "\N{EN DASH}"),
+            where=row.where,
+        )
+
+    def prompt(self, sample: Sample, dialect: AnyDialect) -> Prompt:
+        """All images in order, then the question and the request for a letter in backticks."""
+        return Prompt((user(*sample.parts),), Expect.LETTER)
+
+    def read_official(self, text: str) -> Answer:
+        """The first lone capital A-D, within backticks if there are any."""
+        return read_backticked(text)
+
+
+def listed_options(question: str) -> Mapping[str, str]:
+    """The options in a question's text, `Options: A: .., B: ..`; empty texts if not found."""
+    listed = question.rpartition("Options:")[2]
+    pieces = re.split(r"(?:^|(?<=[\s,]))([A-D]):\s", listed)
+    letters = "".join(pieces[1::2])
+    if len(letters) < 2 or not LETTERS.startswith(letters):
+        return dict.fromkeys(LETTERS, "")
+    return dict(zip(letters, (text.strip(" ,\n") for text in pieces[2::2]), strict=True))
+
+
+TASK = MmsiBench
