@@ -42,18 +42,20 @@ def image_size(source: Path | Blob) -> Size:
         raise DataError(f"not a readable image: {error}", file=name) from error
 
 
-def mask_values(path: Path) -> NDArray[np.uint8]:
+def mask_values(source: Path | Blob) -> NDArray[np.uint8]:
     """A mask as stored, `(H, W)` or `(H, W, channels)` uint8. Raises DataError."""
+    name = str(source) if isinstance(source, Path) else source.name
     try:
-        with PIL.Image.open(path) as opened:
+        file = source if isinstance(source, Path) else io.BytesIO(source.read())
+        with PIL.Image.open(file) as opened:
             return np.asarray(opened.convert("L") if opened.mode in "1P" else opened)
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-        raise DataError(f"not a readable mask: {error}", file=path) from error
+        raise DataError(f"not a readable mask: {error}", file=name) from error
 
 
-def mask_over(path: Path, threshold: int) -> Mask:
+def mask_over(source: Path | Blob, threshold: int) -> Mask:
     """The pixels whose value, in any channel, is greater than `threshold`: `(H, W)` bool."""
-    values = mask_values(path)
+    values = mask_values(source)
     return (values if values.ndim == 2 else values.max(axis=2)) > threshold
 
 
