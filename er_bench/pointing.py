@@ -7,17 +7,21 @@ import threading
 from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from er_bench.answer import Answer, Boxes, Points, Value
+from er_bench.data import Row, image_blobs
 from er_bench.dialect import AnyDialect, Benchmark
 from er_bench.errors import DataError
 from er_bench.geometry import Box, Mask, Point, Size, Unit, boxes_to_px, from_px, points_to_px
-from er_bench.media import image_size, mask_over
+from er_bench.media import image_size, mask_over, mask_values
 from er_bench.prompt import Completion
-from er_bench.sample import Sample
+from er_bench.sample import Blob, Sample
 from er_bench.score import Score
 from er_bench.task import Judgement, QuestionTask
 
@@ -96,10 +100,15 @@ class PointTask(QuestionTask):
         return listed
 
 
-@lru_cache(maxsize=4096)
-def mask_size(path: Path) -> Size:
-    """`(width, height)` of a mask, from its header. Raises DataError."""
-    return image_size(path)
+_SIZES: dict[str, Size] = {}
+
+
+def mask_size(source: Path | Blob) -> Size:
+    """`(width, height)` of a mask, from its header, which is read once. Raises DataError."""
+    name = str(source) if isinstance(source, Path) else source.name
+    if name not in _SIZES:
+        _SIZES[name] = image_size(source)
+    return _SIZES[name]
 
 
 def sent_size(unit: Unit, sample: Sample, completion: Completion) -> Size | None:
@@ -128,17 +137,26 @@ class MaskCache:
 
     def __init__(self, limit_bytes: int = MASK_CACHE_BYTES) -> None:
         self._limit, self._held = limit_bytes, 0
-        self._masks: OrderedDict[tuple[Path, int], Mask] = OrderedDict()
+        self._masks: OrderedDict[tuple[str, int | None], NDArray[Any]] = OrderedDict()
         self._guard = threading.Lock()
 
-    def over(self, path: Path, threshold: int) -> Mask:
-        """The pixels above a threshold, `(H, W)` bool. Raises DataError."""
-        key = (path, threshold)
+    def over(self, source: Path | Blob, threshold: int) -> Mask:
+        """The pixels above a threshold in any channel, `(H, W)` bool. Raises DataError."""
+        return self._get(source, threshold, lambda: mask_over(source, threshold))
+
+    def values(self, source: Path | Blob) -> NDArray[np.uint8]:
+        """The first channel as stored, `(H, W)` uint8. Raises DataError."""
+        return self._get(source, None, lambda: _first_channel(mask_values(source)))
+
+    def _get(
+        self, source: Path | Blob, threshold: int | None, read: Callable[[], NDArray[Any]]
+    ) -> NDArray[Any]:
+        key = (str(source) if isinstance(source, Path) else source.name, threshold)
         with self._guard:
             if key in self._masks:
                 self._masks.move_to_end(key)
                 return self._masks[key]
-        mask = mask_over(path, threshold)
+        mask = read()
         with self._guard:
             if key not in self._masks:
                 self._masks[key] = mask
@@ -148,4 +166,26 @@ class MaskCache:
         return mask
 
 
+def _first_channel(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return values if values.ndim == 2 else values[..., 0]
+
+
 MASKS = MaskCache()
+
+
+def one_image(row: Row, field: str, sample_id: str, root: Path) -> Blob:
+    """The one image in a field: encoded bytes, `{bytes, path}`, or a path. Raises DataError."""
+    alone = Row({field: [row.get(field)]}, row.file, row.index)
+    return image_blobs(alone, field, sample_id, root)[0]
+
+
+def check_same_size(image: Blob, mask: Path | Blob, sample: Sample, field: str) -> None:
+    """Refuse a mask of another size than its image. Raises DataError naming file, row, field."""
+    (w, h), (mask_w, mask_h) = image_size(image), image_size(mask)
+    if (w, h) != (mask_w, mask_h):
+        raise DataError(
+            f"the mask is {mask_w}x{mask_h}, its image {w}x{h}",
+            file=mask if isinstance(mask, Path) else mask.name,
+            row=sample.where,
+            field=field,
+        )

@@ -20,10 +20,9 @@ from unicodedata import normalize
 from er_bench.answer import Answer, Points, Value
 from er_bench.data import FileBlob, Row, find_files, inside, read_rows
 from er_bench.dialect import AnyDialect, Benchmark
-from er_bench.errors import DataError
 from er_bench.geometry import Mask, Point, Size, Unit, inner_point
-from er_bench.media import image_size, mask_over
-from er_bench.pointing import MASKS, PointTask, Read, mask_size
+from er_bench.media import mask_over
+from er_bench.pointing import MASKS, PointTask, Read, check_same_size, mask_size
 from er_bench.prompt import Expect, Message, Prompt, user
 from er_bench.sample import Blob, Image, Sample, Text
 from er_bench.score import Score
@@ -162,17 +161,10 @@ class PointArena(PointTask):
         yield sample.target.mask
 
     def check(self, sample: Sample) -> None:
-        """Mask and image must be of one size, and the mask not empty."""
+        """Mask and image must be of one size."""
         image = sample.parts[1]
         assert isinstance(image, Image)
-        sizes = image_size(image.blob), self.size_wh(sample)
-        if sizes[0] != sizes[1]:
-            raise DataError(
-                f"the mask is {sizes[1][0]}x{sizes[1][1]}, its image {sizes[0][0]}x{sizes[0][1]}",
-                file=sample.target.mask,
-                row=sample.id,
-                field="mask_filename",
-            )
+        check_same_size(image.blob, sample.target.mask, sample, "mask_filename")
 
     def truth_identity(self, sample: Sample) -> object:
         """Mask name and count."""

@@ -1,0 +1,1 @@
+"""RefSpatial-Bench of RoboRefer."""

@@ -1,0 +1,1 @@
+"""Where2Place of RoboPoint."""
