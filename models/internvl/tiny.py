@@ -130,11 +130,11 @@ def tiny_config(
     }
 
 
-def make_model(config: Mapping[str, Any], seed: int = 0) -> Any:
+def make_model(config: Mapping[str, Any], seed: int = 0, std: float = 0.06) -> Any:
     """An `InternVLForConditionalGeneration` with random weights that depend on the seed alone.
 
     transformers' own initialisation has zero vision positions and layer scales of 0.1; here every
-    matrix is drawn with a deviation of 0.06 and layer scales are 1, so that images do matter.
+    matrix is drawn with deviation `std` and layer scales are 1, so that images do matter.
     """
     import torch
     from transformers import InternVLConfig, InternVLForConditionalGeneration
@@ -146,7 +146,7 @@ def make_model(config: Mapping[str, Any], seed: int = 0) -> Any:
             if "lambda" in name:
                 weight.fill_(1.0)
             elif weight.ndim > 1:
-                weight.normal_(0.0, 0.06, generator=generator)
+                weight.normal_(0.0, std, generator=generator)
     return model.eval()
 
 
@@ -161,12 +161,13 @@ def make_tiny(
     vision: Mapping[str, Any] | None = None,
     text: Mapping[str, Any] | None = None,
     seed: int = 0,
+    std: float = 0.06,
 ) -> Path:
     """Write a tiny untrained checkpoint as a native folder (about 0.2 M parameters)."""
     tokenizer = make_tokenizer(texts, vocab_size)
     config = tiny_config(tokenizer, tile_px=tile_px, vision=vision, text=text)
     quiet()
-    make_model(config, seed).save_pretrained(folder)
+    make_model(config, seed, std).save_pretrained(folder)
     # save_pretrained wrote its own generation settings; the stop ids are ours.
     write_native_sides(folder, config, tokenizer, system_message, max_tiles)
     return folder
