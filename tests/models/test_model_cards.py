@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import er_bench
+from er_bench.models.auto_vlm import AutoArgs
+from er_bench.models.internvl.engine import InternVLArgs
+from er_bench.models.settings import DeviceArgs, parse_args
+from er_bench.registry import Registry, dialect_names
+
+REPORTED = Path(er_bench.__file__).parent / "models" / "reported"
+LOCAL = [
+    "embodied-r1-3b", "internvl3-2b", "internvl3-8b", "qwen2.5-vl-3b", "qwen2.5-vl-7b",
+    "robobrain2-3b", "robobrain2-7b", "vlaser-2b", "vlaser-8b",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOCAL)
+def test_card(name: str) -> None:
+    card = Registry().model_card(name)
+    assert card.name == name
+    assert card.dialect in dialect_names()
+    assert card.sources
+    for source, row in card.reported.items():
+        rows = yaml.safe_load((REPORTED / f"{source}.yaml").read_text())["rows"]
+        assert row in rows, f"{source} has no row {row!r}"
+    family = InternVLArgs if card.family == "internvl" else AutoArgs
+    args = {**card.args, **card.backend_args.get("transformers", {})}
+    parse_args(args, DeviceArgs, family)
+    assert card.default_decoding().max_new_tokens
