@@ -1,0 +1,136 @@
+"""EB-ALFRED: household tasks in AI2-THOR, 300 episodes in six subsets.
+
+EmbodiedBench `envs/eb_alfred/EBAlfEnv.py`, `evaluator/eb_alfred_evaluator.py`, commit b247936.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from er_bench.data import Row, inside
+from er_bench.errors import DataError, EnvError
+from er_bench.sample import Blob, Sample, Text
+from er_bench.scorers.goals import ALFRED_RULES, alfred_conditions
+from er_bench.sim.environment import Episode, Stepped
+from er_bench.tasks.embodiedbench import CONFIG, EmbodiedBenchTask
+
+SUBSETS = (
+    "base",
+    "common_sense",
+    "complex_instruction",
+    "spatial",
+    "visual_appearance",
+    "long_horizon",
+)
+"""In the order of `ValidEvalSets`."""
+SPLITS = "embodiedbench/envs/eb_alfred/data/splits/splits.json"
+TREES = (
+    "embodiedbench/envs/eb_alfred/data/json_2.1.0",
+    "envs/eb_alfred/data/json_2.1.0",
+    "data/json_2.1.0",
+    "json_2.1.0",
+    ".",
+)
+"""Where ALFRED's JSON may be: EmbodiedBench's repository or package, or the hub data set."""
+SCENE_FIELDS = ("scene_num", "object_poses", "object_toggles", "dirty_and_empty", "init_action")
+
+
+@dataclass(frozen=True, slots=True)
+class AlfredGoal:
+    """What an episode asks for, as ALFRED's annotation says it."""
+
+    task_type: str
+    pddl_params: Mapping[str, Any] = field(hash=False)
+
+
+class EbAlfred(EmbodiedBenchTask):
+    """Episodes from `splits.json` and ALFRED's JSON; goals judged from AI2-THOR's metadata."""
+
+    system_prompt_name = "alfred_system_prompt"
+    simulator_name = "thor_2_1"
+
+    def samples(self) -> Iterator[Sample]:
+        """The 300 episodes, subset by subset. Their JSON files are their media."""
+        splits = json.loads(self._official(SPLITS))
+        for subset in SUBSETS:
+            for index, entry in enumerate(splits[subset]):
+                row = Row(entry, Path(SPLITS), index)
+                path = self._annotation(row)
+                yield Sample(
+                    id=f"{subset}/{index}",
+                    parts=(Text(row.text("instruction")),),
+                    target=self._goal(path) if path.is_file() else None,
+                    cluster=row.text("task"),
+                    category=subset,
+                    where=f"splits.json {subset} {index}",
+                    meta={"annotation": path, "repeat_idx": row.integer("repeat_idx")},
+                )
+
+    def _annotation(self, row: Row) -> Path:
+        relative = f"{row.text('task')}/pp/ann_{row.integer('repeat_idx')}.json"
+        for tree in TREES:
+            path = inside(self.root, f"{tree}/{relative}", row, "task")
+            if path.is_file():
+                return path
+        return self.root / TREES[0] / relative
+
+    def _goal(self, path: Path) -> AlfredGoal:
+        annotation = _read(path)
+        goal = AlfredGoal(annotation.text("task_type"), annotation.get("pddl_params"))
+        if goal.task_type not in ALFRED_RULES:
+            raise annotation.error(f"there is no goal type {goal.task_type!r}", "task_type")
+        return goal
+
+    def media(self, sample: Sample) -> Iterable[Blob | Path]:
+        """The episode's JSON file."""
+        yield sample.meta["annotation"]
+
+    def episode(self, sample: Sample) -> Episode:
+        """The scene as ALFRED's annotation sets it up, with the split's instruction."""
+        annotation = _read(sample.meta["annotation"])
+        scene = annotation.get("scene")
+        if not isinstance(scene, Mapping) or not set(SCENE_FIELDS) <= set(scene):
+            raise annotation.error(f"expected an object with {', '.join(SCENE_FIELDS)}", "scene")
+        instruction = sample.parts[0]
+        assert isinstance(instruction, Text)
+        spec = {name: scene[name] for name in SCENE_FIELDS} | {"instruction": instruction.text}
+        return Episode(id=sample.id, scene=f"FloorPlan{scene['scene_num']}", spec=spec)
+
+    def examples_path(self, sample: Sample) -> str:
+        """Long-horizon episodes have examples of their own."""
+        long = sample.category == "long_horizon"
+        return CONFIG + ("alfred_long_horizon_examples.json" if long else "alfred_examples.json")
+
+    def judged(self, sample: Sample, step: Stepped) -> Stepped:
+        """Count the goal conditions in the metadata that the simulator sent."""
+        goal: AlfredGoal = sample.target
+        if step.world is None:
+            raise EnvError("the simulator sent no world to judge by")
+        try:
+            met, total = alfred_conditions(goal.task_type, goal.pddl_params, step.world)
+        except (LookupError, TypeError) as error:
+            raise EnvError(f"the simulator's world cannot be judged: {error!r}") from error
+        return step.model_copy(
+            update={
+                "success": met == total,
+                "progress": met / total,
+                "goal_conditions": (met, total),
+            }
+        )
+
+
+def _read(path: Path) -> Row:
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"not readable JSON: {error}", file=path) from error
+    if not isinstance(fields, dict):
+        raise DataError("expected an object", file=path)
+    return Row(fields, path, 0)
+
+
+TASK = EbAlfred

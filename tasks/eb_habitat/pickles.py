@@ -1,0 +1,110 @@
+"""EB-Habitat's episode files: numpy pickles, read with nothing but numpy allowed in them."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from er_bench.errors import DataError
+
+_ALLOWED = {
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "_reconstruct"),
+}
+
+
+class _NumpyOnly(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ALLOWED:
+            raise pickle.UnpicklingError(f"{module}.{name} is not allowed here")
+        if name == "_reconstruct":
+            return np._core.multiarray._reconstruct  # type: ignore[attr-defined]
+        return getattr(np, name)
+
+
+@dataclass(frozen=True, slots=True)
+class HabitatEpisode:
+    """One episode, names resolved."""
+
+    index: int
+    """Position in its file; the released run visits the episodes in a shuffled order."""
+    episode_id: str
+    scene_id: str
+    instruction: str
+    goal: Mapping[str, Any]
+    """A logical expression, see `er_bench.scorers.goals.goal_holds`."""
+    subgoals: Sequence[Sequence[str]]
+    """Predicates that were true together at each step of a recorded run."""
+    start_predicates: Sequence[str]
+    objects: Mapping[str, NDArray[np.float64]]
+    """World transform `(4, 4)` of each rigid object, by handle such as `013_apple_:0000`."""
+    receptacle_of: Mapping[str, str]
+    """The receptacle that each object starts on, by handle."""
+    sampled_entities: Mapping[str, Any]
+
+
+def load(path: Path) -> Any:
+    """The content of a pickle that holds builtin values and numpy arrays only.
+
+    Raises DataError for anything else in it, and for a damaged file.
+    """
+    try:
+        return _NumpyOnly(io.BytesIO(path.read_bytes())).load()
+    except OSError as error:
+        raise DataError(f"cannot read it: {error.strerror}", file=path) from error
+    except Exception as error:
+        raise DataError(f"not an episode file: {error}", file=path) from error
+
+
+def episodes(path: Path) -> list[HabitatEpisode]:
+    """The episodes of one file, in the file's order. Raises DataError naming row and field."""
+    content = load(path)
+    if not isinstance(content, dict) or not {"all_transforms", "idx_to_name", "all_eps"} <= set(
+        content
+    ):
+        raise DataError("expected all_transforms, idx_to_name and all_eps", file=path)
+    names, transforms = content["idx_to_name"], content["all_transforms"]
+    found = []
+    for index, fields in enumerate(content["all_eps"]):
+        try:
+            found.append(_episode(index, fields, names, transforms))
+        except (LookupError, TypeError, ValueError) as error:
+            raise DataError(f"not an episode: {error!r}", file=path, row=index) from error
+    return found
+
+
+def _episode(
+    index: int,
+    fields: Mapping[str, Any],
+    names: Mapping[int, str],
+    transforms: NDArray[np.float64],
+) -> HabitatEpisode:
+    counts: dict[str, int] = {}
+    objects: dict[str, NDArray[np.float64]] = {}
+    for name_index, transform_index in fields["rigid_objs"]:
+        # habitat names the k-th copy of x.object_config.json "x_:000k"
+        base = names[int(name_index)].split(".")[0]
+        copy = counts.get(base, 0)
+        counts[base] = copy + 1
+        objects[f"{base}_:{copy:04d}"] = np.asarray(transforms[int(transform_index)], np.float64)
+    return HabitatEpisode(
+        index=index,
+        episode_id=str(fields["episode_id"]),
+        scene_id=str(fields["scene_id"]),
+        instruction=str(fields["instruction"]),
+        goal=fields["goal_preds"],
+        subgoals=[list(map(str, subgoal)) for subgoal in fields["subgoals"]],
+        start_predicates=[str(p) for p in fields["start_preds"]],
+        objects=objects,
+        receptacle_of={names[int(o)]: names[int(r)] for o, r in fields["name_to_receptacle"]},
+        sampled_entities=fields["sampled_entities"],
+    )

@@ -1,0 +1,122 @@
+"""EB-Habitat: language rearrangement in ReplicaCAD, 300 episodes in six subsets.
+
+EmbodiedBench `envs/eb_habitat/EBHabEnv.py`, `evaluator/eb_habitat_evaluator.py`, commit b247936;
+the environment derives from apple/ml-llarp.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from er_bench.errors import DataError
+from er_bench.sample import Sample, Text
+from er_bench.scorers.goals import goal_holds, predicates_of
+from er_bench.sim.environment import Episode
+from er_bench.sim.known import Known, simulator
+from er_bench.tasks.eb_habitat import pickles
+from er_bench.tasks.eb_habitat.domain import entities
+from er_bench.tasks.embodiedbench import CONFIG, EmbodiedBenchTask
+
+SUBSETS = (
+    "base",
+    "common_sense",
+    "complex_instruction",
+    "spatial_relationship",
+    "visual_appearance",
+    "long_horizon",
+)
+FOLDERS = (
+    "embodiedbench/envs/eb_habitat/datasets",
+    "envs/eb_habitat/datasets",
+    "datasets",
+    ".",
+)
+"""Where the episode files may be: EmbodiedBench's repository or package, or the files alone."""
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+@dataclass(frozen=True, slots=True)
+class HabitatGoal:
+    """What an episode asks for."""
+
+    goal: Mapping[str, Any] = field(hash=False)
+    start_predicates: tuple[str, ...]
+
+
+class EbHabitat(EmbodiedBenchTask):
+    """Episodes from the released pickles; success as the simulator's own measure says."""
+
+    system_prompt_name = "habitat_system_prompt"
+    simulator_name = "habitat_0_3"
+
+    def samples(self) -> Iterator[Sample]:
+        """The episodes of every subset whose file is there, in the files' order."""
+        files = [(subset, path) for subset in SUBSETS if (path := self._file(subset))]
+        if not files:
+            raise DataError(
+                f"found none of {', '.join(f'{s}.pickle' for s in SUBSETS)}; "
+                "the task's README shows the layout",
+                file=self.root,
+            )
+        for subset, path in files:
+            for episode in pickles.episodes(path):
+                yield Sample(
+                    id=f"{subset}/{episode.index}",
+                    parts=(Text(episode.instruction),),
+                    target=HabitatGoal(episode.goal, tuple(episode.start_predicates)),
+                    cluster=episode.scene_id,
+                    category=subset,
+                    where=f"{path.name} row {episode.index}",
+                    meta={"episode": episode, "file": path},
+                )
+
+    def _file(self, subset: str) -> Path | None:
+        for folder in FOLDERS:
+            path = self.root / folder / f"{subset}.pickle"
+            if path.is_file():
+                if path.open("rb").read(len(LFS_POINTER)) == LFS_POINTER:
+                    raise DataError("a Git LFS pointer, not the file; run git lfs pull", file=path)
+                return path
+        return None
+
+    def check(self, sample: Sample) -> None:
+        """See that the goal can be evaluated: known predicates, types and quantifiers."""
+        episode: pickles.HabitatEpisode = sample.meta["episode"]
+        try:
+            predicates_of(episode.goal)
+            goal_holds(episode.goal, entities(list(episode.objects)), lambda name, of: False)
+        except (ValueError, LookupError, TypeError) as error:
+            raise DataError(
+                f"the goal cannot be evaluated: {error}",
+                file=sample.meta["file"],
+                row=episode.index,
+                field="goal_preds",
+            ) from error
+
+    def truth_identity(self, sample: Sample) -> object:
+        """The goal and the start, in JSON."""
+        goal: HabitatGoal = sample.target
+        return [goal.goal, list(goal.start_predicates)]
+
+    def known_simulator(self) -> Known:
+        """The simulator, told which EmbodiedBench copy holds the task's definition."""
+        return simulator(self.simulator_name, {"embodiedbench": str(self.root.resolve())})
+
+    def episode(self, sample: Sample) -> Episode:
+        """The episode by its place in its file; the simulator reads the file itself."""
+        episode: pickles.HabitatEpisode = sample.meta["episode"]
+        digest = hashlib.sha256(sample.meta["file"].read_bytes()).hexdigest()
+        spec = {"subset": sample.category, "index": episode.index, "file_sha256": digest}
+        return Episode(id=sample.id, scene=episode.scene_id, seed=100, spec=spec)
+
+    def examples_path(self, sample: Sample) -> str:
+        """One set of examples for every subset."""
+        del sample
+        return CONFIG + "habitat_examples.json"
+
+
+TASK = EbHabitat
