@@ -81,7 +81,9 @@ class TransformersModel(Model):
     async def _open(self) -> tuple[Engine, Batcher[Request, Reply]]:
         async with self._opening:
             if self._opened is None:
-                engine = self._loaded or await asyncio.to_thread(open_engine, self._settings)
+                engine = self._loaded
+                if engine is None:
+                    engine = await asyncio.to_thread(open_engine, self._settings)
                 batcher = Batcher(engine.generate, self._device_args.batch_size)
                 self._opened = engine, batcher
             return self._opened

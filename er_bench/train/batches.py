@@ -84,7 +84,8 @@ class Batches:
     @cached_property
     def step_tokens(self) -> NDArray[np.int64]:
         """`(steps,)`: tokens of each step, padding not counted."""
-        return self.row_tokens.reshape(self.steps, self.global_batch_size).sum(axis=1)
+        by_step = self.row_tokens.reshape(self.steps, self.global_batch_size)
+        return np.asarray(by_step.sum(axis=1), np.int64)
 
     def padding_share(self) -> float:
         """Share of the positions that go through the model for nothing."""
@@ -154,10 +155,10 @@ def _rows(
             by_length[k : k + global_batch_size]
             for k in range(0, len(by_length), global_batch_size)
         ]
-        short = steps.pop() if len(steps[-1]) < global_batch_size else []
-        for number in random.permutation(len(steps)):
+        # A step that is not full comes last: the next window goes on with it.
+        whole = len(by_length) // global_batch_size
+        for number in (*random.permutation(whole), *range(whole, len(steps))):
             yield from ((int(place),) for place in steps[number])
-        yield from ((int(place),) for place in short)
 
 
 def pack(costs: NDArray[np.int32], capacity: int) -> list[list[int]]:

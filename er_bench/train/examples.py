@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -127,7 +128,7 @@ class Reader:
                 return [media.image(FileBlob(path)) for path in record.images]
         span, n = _span(record), self._n_frames(record, index)
         edges = np.linspace(span.start, span.stop, n + 1).astype(int)
-        wanted = [int(random.integers(a, b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        wanted = [int(random.integers(a, b)) for a, b in pairwise(edges)]
         with _blaming(record, "video"):
             return media.frames_at(record.video, wanted)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from er_bench.errors import ConfigError
 from er_bench.geometry import Size
-from er_bench.model import Model
+from er_bench.model import Model, ModelSettings
 
 if TYPE_CHECKING:
     import torch
@@ -82,7 +82,7 @@ class Family(Protocol):
     presets: Mapping[str, Mapping[str, Any]]
     """Named recipe settings; `differs` says in words where a preset departs from the others."""
 
-    def folder(self, checkpoint: str) -> Path:
+    def folder(self, checkpoint: str, revision: str | None) -> Path:
         """The folder of a checkpoint, fetched first where it is a hub id. Raises ConfigError."""
 
     def codec(self, folder: Path, *, system_message: str | None) -> Codec:
@@ -97,11 +97,17 @@ class Family(Protocol):
         """Which part of the model a parameter belongs to."""
 
     def save(
-        self, model: PreTrainedModel, state: Mapping[str, torch.Tensor], source: Path, out: Path
+        self,
+        model: PreTrainedModel,
+        state: Mapping[str, torch.Tensor],
+        codec: Codec,
+        out: Path,
+        *,
+        max_tiles: int,
     ) -> None:
         """Write the model as a folder that `load` and transformers open alone."""
 
-    def live(self, model: PreTrainedModel, folder: Path) -> Model:
+    def live(self, model: PreTrainedModel, codec: Codec, settings: ModelSettings) -> Model:
         """The model under training as something that answers prompts."""
 
 

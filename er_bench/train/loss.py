@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def weighted_loss(
-    model: nn.Module, batch: Mapping[str, Tensor], codec: Codec, denominator: Tensor
+    model: nn.Module, batch: Mapping[str, Tensor], codec: Codec, denominator: Tensor | int
 ) -> Tensor:
     """Sum of weight times cross-entropy of a micro batch, over `denominator`.
 

@@ -96,7 +96,6 @@ def amount(n_bytes: int) -> str:
 
 def _activations(tokens: int, config: Any, checkpointing: bool) -> int:
     """Bytes in 16 bits: every layer, or with checkpointing each layer's input and one layer."""
-    per_layer = tokens * config.hidden_size
-    if checkpointing:
-        return per_layer * (2 * config.num_hidden_layers + LAYER_BYTES)
-    return per_layer * LAYER_BYTES * config.num_hidden_layers
+    layers, hidden = int(config.num_hidden_layers), int(config.hidden_size)
+    kept = 2 * layers + LAYER_BYTES if checkpointing else LAYER_BYTES * layers
+    return tokens * hidden * kept

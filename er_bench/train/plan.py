@@ -76,7 +76,9 @@ def plan_table(run: Run, world_size: int) -> Table:
 
     recipe, batches = run.recipe, run.batches
     parameters, memory = count(run, world_size)
-    table = Table(title=f"Plan: {recipe.model} to {recipe.output}", show_header=False, box=SIMPLE_HEAD)
+    table = Table(
+        title=f"Plan: {recipe.model} to {recipe.output}", show_header=False, box=SIMPLE_HEAD
+    )
     table.add_column()
     table.add_column()
     passes = batches.samples_seen / len(run.mixture.entries)

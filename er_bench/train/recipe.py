@@ -26,6 +26,8 @@ class Recipe(BaseModel):
     """Named settings of the family that this recipe starts from."""
     model: str
     """Checkpoint to start from: a folder or a hub id."""
+    revision: str | None = None
+    """Revision of a hub id; null is the newest."""
     data: Path
     """Meta JSON that lists the data sets of the mixture."""
     output: Path
@@ -109,6 +111,10 @@ class Recipe(BaseModel):
     """Split of the evaluation tasks."""
     eval_limit: int | None = Field(None, gt=0)
     """Samples of each evaluation task. Null: all."""
+    eval_dialect: str = "benchmark"
+    """How the model writes points and boxes in evaluation tasks."""
+    eval_model_args: dict[str, Any] = {}
+    """Settings of the model in evaluation, as `er-bench run --model-args` takes them."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

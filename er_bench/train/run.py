@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from er_bench.errors import ConfigError, DataError
+from er_bench.errors import ConfigError
 from er_bench.train.batches import Batches, plan_batches
 from er_bench.train.collate import Collator
 from er_bench.train.dataset import MicroBatches
@@ -59,7 +60,7 @@ class Run:
 def prepare(recipe: Recipe, console: Console) -> Run:
     """Read the mixture and plan every step. Raises ConfigError, DataError."""
     known = family(recipe.family)
-    folder = known.folder(recipe.model)
+    folder = known.folder(recipe.model, recipe.revision)
     codec = known.codec(folder, system_message=recipe.system_message)
     reader = Reader(
         codec,
@@ -109,9 +110,11 @@ def train(recipe: Recipe, *, resume: bool, console: Console) -> Path:
     checkpoint = last_checkpoint(recipe.output)
     check_output(recipe, checkpoint, resume=resume)
     run = _prepare_on_each_node(recipe, console)
+    if resume and checkpoint is not None:
+        check_data(run)
     trainer = build_trainer(run, console)
     if trainer.is_world_process_zero():
-        _write_recipe(recipe)
+        _write_settings(run, fresh=checkpoint is None)
         if resume and checkpoint is None:
             console.print("nothing to resume; starting from the first step")
     trainer.train(resume_from_checkpoint=str(checkpoint) if resume and checkpoint else None)
@@ -140,11 +143,12 @@ def build_trainer(run: Run, console: Console) -> SftTrainer:
     from accelerate import PartialState
     from transformers.utils import logging
 
+    from er_bench.train.evaluation import Evaluation
     from er_bench.train.progress import Progress
     from er_bench.train.trainer import SftTrainer, training_arguments
 
     recipe = run.recipe
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     # The arguments come first: under ZeRO-3 they decide how a model is built.
     args = training_arguments(recipe, run.batches.steps, PartialState().num_processes)
     torch.manual_seed(recipe.seed)
@@ -152,9 +156,12 @@ def build_trainer(run: Run, console: Console) -> SftTrainer:
     freeze(model, run)
     # FSDP2 wraps the layers for this itself.
     if recipe.gradient_checkpointing and recipe.sharding != "fsdp2":
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        kwargs = {"use_reentrant": False}
+        model.gradient_checkpointing_enable(kwargs)  # type: ignore[no-untyped-call]
     trainer = SftTrainer(model, args, run.data(), run.codec)
     trainer.add_callback(Progress(run.batches.step_tokens, console))
+    if recipe.eval_tasks:
+        trainer.add_callback(Evaluation(run, trainer, console))
     return trainer
 
 
@@ -191,7 +198,7 @@ def check_output(recipe: Recipe, checkpoint: Path | None, *, resume: bool) -> No
     file = recipe.output / RECIPE
     if checkpoint is None or not file.is_file():
         return
-    old = json.loads(file.read_text(encoding="utf-8"))
+    old = json.loads(file.read_text(encoding="utf-8"))["recipe"]
     new = recipe.model_dump(mode="json")
     changed = [key for key in new if key not in MAY_CHANGE and old.get(key) != new[key]]
     if changed:
@@ -199,10 +206,29 @@ def check_output(recipe: Recipe, checkpoint: Path | None, *, resume: bool) -> No
         raise ConfigError(f"{recipe.output} cannot be resumed with another recipe: {told}")
 
 
-def _write_recipe(recipe: Recipe) -> None:
-    recipe.output.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(recipe.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    (recipe.output / RECIPE).write_text(text + "\n", encoding="utf-8")
+def check_data(run: Run) -> None:
+    """Raise ConfigError when the mixture is not the one that the run began with."""
+    file = run.recipe.output / RECIPE
+    if file.is_file() and json.loads(file.read_text("utf-8"))["mixture"] != fingerprint(run):
+        raise ConfigError(
+            f"{run.recipe.output} cannot be resumed: the records of {run.recipe.data} have changed"
+        )
+
+
+def fingerprint(run: Run) -> str:
+    """A digest of which samples a pass holds and how long each is."""
+    parts = (run.mixture.entries.tobytes(), run.mixture.sizes.tobytes())
+    return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def _write_settings(run: Run, *, fresh: bool) -> None:
+    output = run.recipe.output
+    output.mkdir(parents=True, exist_ok=True)
+    if fresh:
+        (output / SKIPPED).unlink(missing_ok=True)
+    kept = {"recipe": run.recipe.model_dump(mode="json"), "mixture": fingerprint(run)}
+    text = json.dumps(kept, indent=2, ensure_ascii=False)
+    (output / RECIPE).write_text(text + "\n", encoding="utf-8")
 
 
 def _save_final(run: Run, trainer: SftTrainer, console: Console) -> Path:
@@ -213,7 +239,8 @@ def _save_final(run: Run, trainer: SftTrainer, console: Console) -> Path:
     if trainer.is_world_process_zero():
         dtype = torch.bfloat16 if run.recipe.precision == "bf16" else torch.float32
         model = trainer.accelerator.unwrap_model(trainer.model)
-        run.family.save(model, {k: v.to(dtype) for k, v in state.items()}, run.folder, out)
+        state = {name: tensor.to(dtype) for name, tensor in state.items()}
+        run.family.save(model, state, run.codec, out, max_tiles=run.recipe.max_tiles)
         skipped = run.recipe.output / SKIPPED
         if skipped.is_file():
             n = sum(1 for _ in skipped.open("rb"))
@@ -221,6 +248,3 @@ def _save_final(run: Run, trainer: SftTrainer, console: Console) -> Path:
         console.print(f"saved {out}")
     trainer.accelerator.wait_for_everyone()
     return out
-
-
-__all__ = ["DataError", "Run", "prepare", "train"]

@@ -92,7 +92,8 @@ def refuse(bad: Sequence[str]) -> None:
         more = f"\n  ... and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
         listed = "\n  ".join(bad[:SHOWN])
         raise DataError(
-            f"{len(bad)} bad records; mend them or leave them out with --skip-bad:\n  {listed}{more}"
+            f"{len(bad)} bad records; mend them or leave them out with --skip-bad:"
+            f"\n  {listed}{more}"
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
@@ -114,7 +114,8 @@ class SftTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
         import torch
 
-        return torch.utils.data.SequentialSampler(train_dataset or self.train_dataset)
+        data: Any = train_dataset or self.train_dataset
+        return torch.utils.data.SequentialSampler(data)
 
     def _get_num_items_in_batch(
         self, batch_samples: list[dict[str, Tensor]], device: torch.device
@@ -124,20 +125,20 @@ class SftTrainer(Trainer):
 
         weights = [batch["loss_weights"].sum(dtype=torch.float64) for batch in batch_samples]
         total = torch.stack(weights).sum().to(device, torch.float32)
-        total = self.accelerator.reduce(total, "sum")
+        total = cast("Tensor", self.accelerator.reduce(total, "sum"))
         return total.clamp_min(torch.finfo(torch.float32).tiny)
 
     def compute_loss(
         self,
         model: nn.Module,
-        inputs: dict[str, Tensor],
+        inputs: dict[str, Any],
         return_outputs: bool = False,
-        num_items_in_batch: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor:
-        """This micro batch's part of the step's loss, times the ranks that will average it."""
+        """The micro batch's part of the step's loss, times the ranks that will average it."""
         assert num_items_in_batch is not None and not return_outputs
         loss = weighted_loss(model, inputs, self._codec, num_items_in_batch)
-        return loss * self.accelerator.num_processes
+        return loss * int(self.accelerator.num_processes)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: the Trainer's estimate does not know tiles."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import PIL.Image
@@ -17,9 +16,10 @@ import yaml
 
 from er_bench.errors import ConfigError
 from er_bench.geometry import Size
-from er_bench.model import Model
+from er_bench.model import Model, ModelSettings
 from er_bench.models.internvl import tiling
 from er_bench.models.internvl.config import image_seq_length, is_original, native_config
+from er_bench.models.internvl.engine import InternVLArgs, InternVLEngine
 from er_bench.models.internvl.load import (
     InternVL,
     load,
@@ -28,7 +28,10 @@ from er_bench.models.internvl.load import (
     snapshot,
 )
 from er_bench.models.internvl.prompt import Control, Piece, Slot, Style, Vocabulary
-from er_bench.train.family import Encoded, Part, Turn
+from er_bench.models.internvl.sides import write_native_sides
+from er_bench.models.settings import DeviceArgs, parse_args
+from er_bench.models.transformers import TransformersModel
+from er_bench.train.family import Codec, Encoded, Part, Turn
 
 if TYPE_CHECKING:
     import torch
@@ -142,9 +145,9 @@ class InternVLFamily:
         assert isinstance(found, dict)
         return found
 
-    def folder(self, checkpoint: str) -> Path:
+    def folder(self, checkpoint: str, revision: str | None) -> Path:
         """The folder of a checkpoint, fetched from the hub where it is an id."""
-        return snapshot(checkpoint)
+        return snapshot(checkpoint, revision)
 
     def codec(self, folder: Path, *, system_message: str | None) -> InternVLCodec:
         """Tokenizer and tiling of a checkpoint, without its weights."""
@@ -162,7 +165,8 @@ class InternVLFamily:
         """The model, or its shapes alone."""
         if empty:
             return _empty(folder)
-        return load(folder, dtype=dtype, attention=attention).model
+        model: PreTrainedModel = load(folder, dtype=dtype, attention=attention).model
+        return model
 
     def part(self, parameter: str) -> Part:
         """Which part of the model a parameter belongs to."""
@@ -173,18 +177,36 @@ class InternVLFamily:
         return "language"
 
     def save(
-        self, model: PreTrainedModel, state: Mapping[str, torch.Tensor], source: Path, out: Path
+        self,
+        model: PreTrainedModel,
+        state: Mapping[str, torch.Tensor],
+        codec: Codec,
+        out: Path,
+        *,
+        max_tiles: int,
     ) -> None:
-        """Write a native folder: weights, configuration, tokenizer."""
-        model.save_pretrained(out, state_dict=dict(state))
-        read_tokenizer(source, read_config(source)).save_pretrained(out)
-        for name in ("chat_template.jinja", "preprocessor_config.json"):
-            if (source / name).is_file():
-                shutil.copy(source / name, out / name)
+        """Write a native folder, as `er-bench convert` does.
 
-    def live(self, model: PreTrainedModel, folder: Path) -> Model:
+        Dynamic RoPE scaling is dropped: transformers applies it only beyond the trained length,
+        vLLM before the fix of PR 41277 at every length.
+        """
+        assert isinstance(codec, InternVLCodec)
+        model.save_pretrained(out, state_dict=dict(state))
+        config = model.config.to_dict()
+        config["dtype"] = str(next(iter(state.values())).dtype).removeprefix("torch.")
+        theta = config["text_config"]["rope_parameters"]["rope_theta"]
+        config["text_config"]["rope_parameters"] = {"rope_type": "default", "rope_theta": theta}
+        style = codec.style.system_message
+        write_native_sides(out, config, codec.tokenizer, style, max_tiles)
+
+    def live(self, model: PreTrainedModel, codec: Codec, settings: ModelSettings) -> Model:
         """The model under training, asked through the same code as any checkpoint."""
-        raise NotImplementedError
+        assert isinstance(codec, InternVLCodec)
+        _, args = parse_args(settings.args, DeviceArgs, InternVLArgs)
+        if "system_message" not in settings.args:
+            args = args.model_copy(update={"system_message": codec.style.system_message})
+        loaded = InternVL(cast(Any, model), codec.tokenizer)
+        return TransformersModel(settings, InternVLEngine(loaded, args))
 
 
 def _empty(folder: Path) -> PreTrainedModel:
@@ -198,7 +220,8 @@ def _empty(folder: Path) -> PreTrainedModel:
         image = vocabulary.id("<IMG_CONTEXT>")
         config = native_config(config, image_token_id=image, eos_token_id=end, pad_token_id=pad)
     with torch.device("meta"):
-        return InternVLForConditionalGeneration(InternVLConfig(**config))
+        model: PreTrainedModel = InternVLForConditionalGeneration(InternVLConfig(**config))
+    return model
 
 
 def _tile(config: Mapping[str, Any]) -> tuple[int, int]:
