@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from er_bench.cli import options as o
+
 
 def sft(
     recipe: Annotated[Path, typer.Option("--recipe", help="YAML file with the settings.")],
@@ -27,6 +29,7 @@ def sft(
     eval_every: Annotated[
         int | None, typer.Option("--eval-every", min=1, help="Steps between evaluations.")
     ] = None,
+    include_path: o.Include = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan and some samples; train nothing.")
     ] = False,
@@ -52,6 +55,8 @@ def sft(
         told.append(f"eval_tasks=[{eval_tasks}]")
     if eval_every is not None:
         told.append(f"eval_every={eval_every}")
+    if include_path:
+        told.append(f"eval_include={[str(path) for path in include_path]}")
     settings, console = load_recipe(recipe, told), Console()
     if dry_run:
         from er_bench.train.plan import show_plan

@@ -32,7 +32,7 @@ class Evaluation(TrainerCallback):
 
         recipe = run.recipe
         self._run, self._trainer, self._console = run, trainer, console
-        self._registry = Registry()
+        self._registry = Registry(recipe.eval_include)
         self._options: Options = evaluate.Options(
             tasks=self._registry.select(",".join(recipe.eval_tasks)),
             split=recipe.eval_split,

@@ -18,7 +18,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 class Recipe(BaseModel):
     """Settings of one run. Every later source wins: defaults, preset, file, command line."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     family: str
     """Model family: names the module that knows tokens, tiles and weights."""
@@ -111,6 +111,8 @@ class Recipe(BaseModel):
     """Split of the evaluation tasks."""
     eval_limit: int | None = Field(None, gt=0)
     """Samples of each evaluation task. Null: all."""
+    eval_include: tuple[Path, ...] = ()
+    """Folders with evaluation tasks of your own."""
     eval_dialect: str = "benchmark"
     """How the model writes points and boxes in evaluation tasks."""
     eval_model_args: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from er_bench.errors import ConfigError
+from er_bench.errors import ConfigError, MissingExtraError
 from er_bench.train.batches import Batches, plan_batches
 from er_bench.train.collate import Collator
 from er_bench.train.dataset import MicroBatches
@@ -105,6 +106,7 @@ def train(recipe: Recipe, *, resume: bool, console: Console) -> Path:
     With `resume` the newest checkpoint of `output` is gone on from, to the bit as if it had
     never stopped. Raises ConfigError, DataError.
     """
+    check_packages(recipe)
     from er_bench.train.trainer import last_checkpoint
 
     checkpoint = last_checkpoint(recipe.output)
@@ -159,6 +161,9 @@ def build_trainer(run: Run, console: Console) -> SftTrainer:
         kwargs = {"use_reentrant": False}
         model.gradient_checkpointing_enable(kwargs)  # type: ignore[no-untyped-call]
     trainer = SftTrainer(model, args, run.data(), run.codec)
+    if recipe.sharding == "fsdp2" and not trainer.is_sharded():
+        # accelerate falls back to plain data parallelism without a word.
+        raise ConfigError("sharding fsdp2 needs several GPUs; say --set sharding=none")
     trainer.add_callback(Progress(run.batches.step_tokens, console))
     if recipe.eval_tasks:
         trainer.add_callback(Evaluation(run, trainer, console))
@@ -184,6 +189,22 @@ def freeze(model: PreTrainedModel, run: Run) -> None:
     if not any(p.requires_grad for p in model.parameters()):
         raise ConfigError("no part of the model learns: the mixture has no images")
     model.train()
+
+
+def check_packages(recipe: Recipe) -> None:
+    """Raise MissingExtraError or ConfigError when a package that the recipe needs is not there."""
+    for name in ("torch", "transformers", "accelerate"):
+        if importlib.util.find_spec(name) is None:
+            raise MissingExtraError("training", "train", f"no module named {name!r}")
+    needed = {
+        "deepspeed": recipe.sharding.startswith("zero") and f"sharding {recipe.sharding}",
+        "flash_attn": recipe.attention == "flash_attention_2" and "attention flash_attention_2",
+        "tensorboard": "tensorboard" in recipe.report_to and "report_to tensorboard",
+        "wandb": "wandb" in recipe.report_to and "report_to wandb",
+    }
+    for package, setting in needed.items():
+        if setting and importlib.util.find_spec(package) is None:
+            raise ConfigError(f"{setting} needs the package {package}; install it, or change that")
 
 
 def check_output(recipe: Recipe, checkpoint: Path | None, *, resume: bool) -> None:

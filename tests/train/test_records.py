@@ -1,0 +1,102 @@
+"""Chat JSON lines and meta JSON: what is read, and how a wrong one is named."""
+
+import json
+
+import pytest
+
+from er_bench.errors import DataError
+from er_bench.train.records import read_meta
+
+from .conftest import talk, write_images, write_meta
+
+
+def test_lines_are_read_by_offset_and_blank_ones_skipped(one_source):
+    source = one_source(
+        {"conversations": talk("é?", "1")},
+        "",
+        {"image": "0.png", "conversations": talk("b?", "2")},
+        {"image": ["0.png", "1.png"], "conversations": talk("<image> <image>", "3")},
+    )
+    answers = [source.record(k).turns[-1].text for k in (2, 0, 1)]
+    assert answers == ["3", "1", "2"]
+    assert source.lines.tolist() == [1, 3, 4]
+    assert [p.name for p in source.record(2).images] == ["0.png", "1.png"]
+
+
+# Vlaser internvl_chat_finetune.py, multi_modal_get_item: an image without its mark comes first.
+def test_a_single_image_without_a_mark_is_put_before_the_first_question(one_source):
+    turns = talk("Where?", "There.", system="Be kind.")
+    source = one_source({"image": "0.png", "conversations": turns})
+    assert [t.text for t in source.record(0).turns] == ["Be kind.", "<image>\nWhere?", "There."]
+
+
+@pytest.mark.parametrize(
+    ("record", "field"),
+    [
+        ("{not json", "not JSON"),
+        ("[1]", "object"),
+        ({"image": "0.png"}, "conversations"),
+        ({"conversations": []}, "take turns"),
+        ({"conversations": talk("a")}, "take turns"),
+        ({"conversations": talk("a", "b", "c")}, "take turns"),
+        ({"conversations": [{"from": "robot", "value": "x"}]}, "conversations.0."),
+        ({"conversations": [{"from": "human", "value": 3}]}, "conversations.0..value"),
+        ({"conversations": talk("<image>", "a")}, "no file but 1"),
+        ({"image": "0.png", "conversations": talk("<image><image>", "a")}, "1 file but 2"),
+        ({"image": ["0.png", "1.png"], "conversations": talk("<image>", "a")}, "2 images but 1"),
+        ({"image": ["0.png"], "conversations": talk("no mark", "a")}, "1 images but 0"),
+        ({"image": [], "conversations": talk("x", "a")}, "list of paths"),
+        ({"image": 5, "conversations": talk("x", "a")}, "list of paths"),
+        ({"image": "gone.png", "conversations": talk("x", "a")}, "gone.png"),
+        ({"image": "../toy/../../0.png", "conversations": talk("x", "a")}, "leaves"),
+        ({"image": "0.png", "video": "v.mp4", "conversations": talk("x", "a")}, "not both"),
+        ({"video": "gone.mp4", "conversations": talk("x", "a")}, "gone.mp4"),
+    ],
+)
+def test_a_wrong_record_is_named_by_file_and_line(one_source, record, field):
+    source = one_source({"conversations": talk("a", "b")}, record)
+    with pytest.raises(DataError, match=field) as caught:
+        source.record(1)
+    assert "toy.jsonl" in str(caught.value) and "row 2" in str(caught.value)
+
+
+# model.md 3.2: r < 1 takes the first int(n r) lines, r > 1 repeats the whole list.
+@pytest.mark.parametrize(
+    ("repeat", "entries"),
+    [(1, [0, 1, 2, 3, 4]), (0.5, [0, 1]), (2, [0, 1, 2, 3, 4] * 2), (0.1, [])],
+)
+def test_repeat_time(one_source, repeat, entries):
+    source = one_source(*[{"conversations": talk("a", "b")}] * 5, repeat_time=repeat)
+    assert source.entries().tolist() == entries
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"repeat_time": 1.5},
+        {"repeat_time": 0},
+        {"repeat_time": "2"},
+        {"max_dynamic_patch": 0},
+        {"data_augment": "yes"},
+        {"annotation": "gone.jsonl"},
+        {"root": 3},
+        {"repeat": 2},
+    ],
+)
+def test_a_wrong_meta_entry_is_named(tmp_path, wrong):
+    meta = write_meta(tmp_path, [{"conversations": talk("a", "b")}], **wrong)
+    with pytest.raises(DataError, match=f"meta.json, row toy, field {next(iter(wrong))}"):
+        read_meta(meta)
+
+
+def test_several_sources_and_their_settings(tmp_path):
+    write_images(tmp_path / "pictures", 1)
+    record = {"image": "0.png", "conversations": talk("a", "b")}
+    (tmp_path / "a.jsonl").write_text(json.dumps(record))
+    entry = {"root": "pictures", "annotation": "a.jsonl", "length": 7}
+    meta = {"one": entry, "two": {**entry, "max_dynamic_patch": 6, "data_augment": True}}
+    (tmp_path / "meta.json").write_text(json.dumps(meta))
+    one, two = read_meta(tmp_path / "meta.json")
+    assert (one.name, one.max_tiles, one.degrade) == ("one", None, False)
+    assert (two.name, two.max_tiles, two.degrade) == ("two", 6, True)
+    assert two.record(0).images[0] == tmp_path / "pictures" / "0.png"
