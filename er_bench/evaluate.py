@@ -57,6 +57,8 @@ class Opened:
     split: str
     found: Inspection
     accepted: list[str]
+    revision: str | None = None
+    """Commit of the hub data set that the rows came from."""
     why_not: str | None = None
 
 
@@ -73,7 +75,7 @@ def open_tasks(
     for word in options.tasks:
         name, _, protocol = word.partition("@")
         try:
-            root, split = _root(registry, name, options)
+            root, split, revision = _root(registry, name, options)
             task = registry.open_task(name, root, protocol or None)
             task.with_media = media
             if media and (why := task.unavailable() or model.unable(task)):
@@ -84,7 +86,7 @@ def open_tasks(
             found = preflight.inspect(task, model.dialect, options.limit, media=media)
         except UnavailableError as error:
             task = registry.open_task(name, registry.task_folders[name], protocol or None)
-            opened.append(Opened(task, options.split, Inspection(), [], str(error)))
+            opened.append(Opened(task, options.split, Inspection(), [], why_not=str(error)))
             say(f"{word}: unavailable: {error}")
             continue
         differences = [] if split == "mini" else preflight.mismatch(task.dataset, found)
@@ -93,7 +95,8 @@ def open_tasks(
         problems = preflight.refusal(word, found)
         if problems and not options.allow_missing:
             refusals.append(problems + "\n  --allow-missing runs the rest; these are data_error")
-        opened.append(Opened(task, _split_label(split, found, differences), found, differences))
+        label = _split_label(split, found, differences)
+        opened.append(Opened(task, label, found, differences, revision))
     if refusals:
         raise DataError("\n".join(refusals))
     return opened
@@ -114,20 +117,21 @@ def _mismatch_message(task: str, root: Path, differences: Sequence[str]) -> str:
     )
 
 
-def _root(registry: Registry, name: str, options: Options) -> tuple[Path, str]:
-    """The folder of a task's rows and the split it stands for."""
+def _root(registry: Registry, name: str, options: Options) -> tuple[Path, str, str | None]:
+    """The folder of a task's rows, the split it stands for, and its commit on the hub."""
     card = registry.task_card(name)
     if options.data is not None:
         names = {word.partition("@")[0] for word in options.tasks}
         root = options.data if len(names) == 1 else options.data / name
         if not root.is_dir():
             raise DataError(f"{name}: there is no data folder {root}")
-        return root, "official"
+        return root, "official", None
     if options.split == "mini" or card.dataset.id is None:
-        return registry.mini_root(name), "mini"
+        return registry.mini_root(name), "mini", None
     from er_bench.hub import snapshot
 
-    return snapshot(card.dataset), "official"
+    root, revision = snapshot(card.dataset)
+    return root, "official", revision
 
 
 def identity(model: Model, options: Options, opened: Sequence[Opened]) -> dict[str, Any]:
@@ -227,6 +231,7 @@ def _manifest(
                 "n_total": o.found.n_wanted * options.repeats,
                 "chance": o.found.chance,
                 "accepted": o.accepted,
+                "revision": o.revision,
                 "why_not": o.why_not,
             }
             for o in opened
@@ -256,7 +261,7 @@ def count(out: Path, opened: Sequence[Opened]) -> results.Results:
         told = manifest["tasks"][o.task.label]
         dataset = results.DatasetInfo(
             id=o.task.card.dataset.id,
-            revision=o.task.card.dataset.revision,
+            revision=told["revision"],
             fingerprint=o.found.fingerprint,
             accepted=told["accepted"],
             remarks=o.task.remarks(),

@@ -9,8 +9,10 @@ from er_bench.card import Dataset
 from er_bench.errors import DataError
 
 
-def snapshot(dataset: Dataset) -> Path:
+def snapshot(dataset: Dataset) -> tuple[Path, str]:
     """Fetch a data set at its pinned revision, original bytes, archives unpacked beside them.
+
+    Returns the folder and the commit that it holds.
 
     Honours HF_HOME, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE. Raises DataError.
     """
@@ -31,7 +33,7 @@ def snapshot(dataset: Dataset) -> Path:
             f"cannot fetch the data set {dataset.id!r} from the hub: {error}\n"
             "  give a local copy with --data DIR, or use --split mini"
         ) from error
-    return unpacked(folder)
+    return unpacked(folder), folder.name
 
 
 def unpacked(folder: Path) -> Path:
