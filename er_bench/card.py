@@ -23,6 +23,9 @@ class Dataset(_Card):
     id: str | None = Field(description="Hub id of the authors' data set; null if none is public")
     revision: str | None = Field(None, description="Pinned revision; null where none is known")
     files: list[str] = Field([], description="Patterns of the files to fetch; empty is all")
+    how_to_get: str | None = Field(
+        None, description="What to do to get the rows, where the hub does not have them"
+    )
     mirrors: list[str] = Field([], description="Hub ids of known copies")
     rows: int | None = Field(None, description="Number of rows; null where not known")
     categories: dict[str, int] = Field({}, description="Rows per category, as the task names them")
@@ -58,6 +61,9 @@ class TaskCard(_Card):
     summary: str = Field(description="One sentence: what a model has to do")
     groups: list[str] = Field(description="Groups this task runs in: qa, pointing, planning, ...")
     in_all: bool = Field(True, description="Whether `--tasks all` runs it")
+    default_split: Literal["official", "mini"] = Field(
+        "official", description="mini where er-bench itself is the author of the rows"
+    )
     dataset: Dataset
     metric: Metric
     cluster: str = Field(description="What samples of one cluster share: an image, a scene, ...")

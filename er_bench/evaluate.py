@@ -86,8 +86,9 @@ def open_tasks(
             found = preflight.inspect(task, model.dialect, options.limit, media=media)
         except UnavailableError as error:
             task = registry.open_task(name, registry.task_folders[name], protocol or None)
-            opened.append(Opened(task, options.split, Inspection(), [], why_not=str(error)))
-            say(f"{word}: unavailable: {error}")
+            why = "; ".join(dict.fromkeys(filter(None, (str(error), task.unavailable()))))
+            opened.append(Opened(task, options.split, Inspection(), [], why_not=why))
+            say(f"{word}: unavailable: {why}")
             continue
         differences = [] if split == "mini" else preflight.mismatch(task.dataset, found)
         if differences and not options.accept_data:
@@ -118,7 +119,10 @@ def _mismatch_message(task: str, root: Path, differences: Sequence[str]) -> str:
 
 
 def _root(registry: Registry, name: str, options: Options) -> tuple[Path, str, str | None]:
-    """The folder of a task's rows, the split it stands for, and its commit on the hub."""
+    """The folder of a task's rows, the split it stands for, and its commit on the hub.
+
+    Raises UnavailableError when the rows are not given and cannot be fetched.
+    """
     card = registry.task_card(name)
     if options.data is not None:
         names = {word.partition("@")[0] for word in options.tasks}
@@ -126,8 +130,11 @@ def _root(registry: Registry, name: str, options: Options) -> tuple[Path, str, s
         if not root.is_dir():
             raise DataError(f"{name}: there is no data folder {root}")
         return root, "official", None
-    if options.split == "mini" or card.dataset.id is None:
+    if "mini" in (options.split, card.default_split):
         return registry.mini_root(name), "mini", None
+    if card.dataset.id is None:
+        how = card.dataset.how_to_get or "they were never released"
+        raise UnavailableError(f"its rows are not on the hub: {how}; then give them with --data")
     from er_bench.hub import snapshot
 
     root, revision = snapshot(card.dataset)

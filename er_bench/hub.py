@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from er_bench.card import Dataset
-from er_bench.errors import DataError
+from er_bench.errors import DataError, UnavailableError
 
 
 def snapshot(dataset: Dataset) -> tuple[Path, str]:
@@ -14,7 +14,8 @@ def snapshot(dataset: Dataset) -> tuple[Path, str]:
 
     Returns the folder and the commit that it holds.
 
-    Honours HF_HOME, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE. Raises DataError.
+    Honours HF_HOME, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE. Raises UnavailableError when it
+    cannot be fetched, DataError for an archive that cannot be used.
     """
     from huggingface_hub import snapshot_download
 
@@ -29,9 +30,9 @@ def snapshot(dataset: Dataset) -> tuple[Path, str]:
             )
         )
     except (OSError, ValueError) as error:
-        raise DataError(
-            f"cannot fetch the data set {dataset.id!r} from the hub: {error}\n"
-            "  give a local copy with --data DIR, or use --split mini"
+        raise UnavailableError(
+            f"the data set {dataset.id!r} cannot be fetched from the hub: {error}; "
+            "give a local copy with --data DIR, or use --split mini"
         ) from error
     return unpacked(folder), folder.name
 

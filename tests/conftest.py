@@ -22,6 +22,7 @@ title: Toy
 summary: Choose the letter that the question names.
 groups: [toys]
 in_all: false
+default_split: mini
 dataset: {id: null, licence: MIT, rows: null}
 metric: {name: acc, description: share of right letters, aggregate: mean}
 cluster: the scene

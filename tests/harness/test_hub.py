@@ -89,7 +89,11 @@ def task_on_the_hub(toy_path: Path, tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     card = (toy_path / "toy" / "card.yaml").read_text()
     told = f"{{id: lab/toy, revision: {SHA}, files: [rows.jsonl, '*.zip'], licence: MIT, rows: 2}}"
-    (folder / "card.yaml").write_text(card.replace("{id: null, licence: MIT, rows: null}", told))
+    (folder / "card.yaml").write_text(
+        card.replace("{id: null, licence: MIT, rows: null}", told).replace(
+            "default_split: mini", ""
+        )
+    )
     (folder / "task.py").write_text((toy_path / "toy" / "task.py").read_text())
     return folder.parent
 
@@ -144,7 +148,9 @@ def test_an_archive_that_leaves_its_folder_is_refused(
 
 
 def test_without_the_hub_the_way_out_is_named(
-    er_bench: Command, task_on_the_hub: Path, hub: dict[str, str]
+    er_bench: Command, task_on_the_hub: Path, hub: dict[str, str], tmp_path: Path
 ) -> None:
     code, told = run(er_bench, task_on_the_hub, {**hub, "HF_ENDPOINT": "http://127.0.0.1:9"})
-    assert code == 2 and "--data DIR" in told and "--split mini" in told
+    assert code == 3 and "--data DIR" in told and "--split mini" in told
+    result = read_results(tmp_path / "r").tasks["toy"]
+    assert (result.status, result.score, result.n_total) == ("unavailable", None, 0)

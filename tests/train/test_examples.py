@@ -106,9 +106,7 @@ def test_degrading_depends_on_seed_and_place_alone(one_source, reader, tmp_path)
     assert np.abs(first.astype(int) - sharp).mean() < 40  # still the same picture
 
 
-@pytest.mark.parametrize(
-    ("n", "weights"), [(0, (0, 0, 0)), (1, (1, 1, 1)), (9, (1, 1 / 9, 1 / 3))]
-)
+@pytest.mark.parametrize(("n", "weights"), [(0, (0, 0, 0)), (1, (1, 1, 1)), (9, (1, 1 / 9, 1 / 3))])
 def test_weights_of_the_reductions(n, weights):
     assert [token_weight(n, r) for r in ("token", "sample", "square")] == pytest.approx(weights)
 
@@ -148,7 +146,9 @@ def test_a_video_is_frames_in_order_one_from_each_part(one_source, reader, codec
         assert k / 5 - 0.05 <= value <= (k + 1) / 5 + 0.05
     other = reader(video_frames=(5, 5)).example(source, 0, 2)
     assert (other.tiles != example.tiles).any()
-    assert len(other.ids) == len(example.ids) == reader(video_frames=(5, 5)).measure(source, 0).tokens
+    assert (
+        len(other.ids) == len(example.ids) == reader(video_frames=(5, 5)).measure(source, 0).tokens
+    )
 
 
 def test_a_clip_of_a_video(one_source, reader, tmp_path):
