@@ -1,0 +1,1 @@
+"""VLABench, VLM track: a plan of skill calls for a picture with numbered objects."""

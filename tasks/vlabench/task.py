@@ -1,0 +1,227 @@
+"""VLABench, VLM track: write the skill calls that carry out an instruction.
+
+Source: OpenMOSS/VLABench, commit 47b04bf: `VLABench/evaluation/model/vlm/base.py` (message),
+`evaluator/vlm.py` (files, shots, parsing), `evaluation/utils.py` (score).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from er_bench.answer import Answer, Plan, Value
+from er_bench.data import FileBlob
+from er_bench.dialect import AnyDialect
+from er_bench.errors import DataError
+from er_bench.official import official_file
+from er_bench.prompt import Completion, Expect, Prompt, user
+from er_bench.sample import Image, Part, Sample, Text
+from er_bench.score import Score
+from er_bench.scorers.plan import PlanScore, read_fenced_plan, read_plan, score_plan
+from er_bench.task import Aggregate, Judgement, QuestionTask, Scored, category_means, mean
+
+DIMENSIONS = {
+    "M&T": ("M&T",),
+    "Spatial": ("Spatial",),
+    "CommonSense": ("CommenSence", "CommonSense", "CommenSense"),
+    "Semantic": ("Semantic",),
+    "PhysicsLaw": ("PhysicsLaw", "PhysicalLaw"),
+    "Complex": ("Complex",),
+}
+"""Each dimension and the folder names it goes by; the hub's comes first."""
+
+STAR_TASKS = ("cook_dishes", "texas_holdem")
+"""Tasks whose subtasks may come in any order (`seq_independent_task.json`)."""
+
+PROMPT_FILE = "VLABench/configs/prompt/eval_vlm_en.txt"
+MINI_PROMPT_FILE = "prompt.txt"
+MINI_PROMPT_SHA256 = "8aaf57aa24a95feca1e5f25c861cac8aee6e363138553b5c5331f22556d56865"
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """The truth: the steps that were shown, and whether their subtasks may change places."""
+
+    steps: tuple[Mapping[str, Any], ...]
+    star: bool
+
+
+class VlaBench(QuestionTask):
+    """VLABench on the released folders `<dimension>/<task>/example<N>/`."""
+
+    def samples(self) -> Iterator[Sample]:
+        """Every example, by dimension, task and number."""
+        if not self.system_text.strip():
+            raise DataError("the prompt text is empty", file=self.root)
+        for dimension, folders in self._examples.items():
+            for folder in folders:
+                yield self.sample(dimension, folder)
+
+    def sample(self, dimension: str, folder: Path) -> Sample:
+        """One example."""
+        task = folder.parent.name
+        sample_id = f"{dimension}/{task}/{folder.name}"
+        shots = [] if "zero" in self.protocol else [self._shot(dimension, folder, sample_id)]
+        return Sample(
+            id=sample_id,
+            parts=tuple(self._message(folder, shots)),
+            target=Demonstration(_steps(_output(folder)), task in STAR_TASKS),
+            cluster=f"{dimension}/{task}",
+            category=dimension,
+            where=f"{sample_id}/output",
+        )
+
+    @cached_property
+    def system_text(self) -> str:
+        """The released instructions, or those that the mini split brings; both by SHA-256."""
+        own = self.root / MINI_PROMPT_FILE
+        if own.is_file():
+            content = own.read_bytes()
+            if hashlib.sha256(content).hexdigest() == MINI_PROMPT_SHA256:
+                return content.decode()
+        assert self.card.texts is not None
+        return official_file(self.card.texts, PROMPT_FILE, self.root).decode()
+
+    @cached_property
+    def _examples(self) -> dict[str, list[Path]]:
+        found = {
+            dimension: sorted(
+                (f for name in names for f in self.root.glob(f"{name}/*/example*") if f.is_dir()),
+                key=lambda f: (f.parent.name, _number(f.name), str(f)),
+            )
+            for dimension, names in DIMENSIONS.items()
+        }
+        if not any(found.values()):
+            raise DataError(
+                "found no <dimension>/<task>/example<N>; the task's README shows the layout",
+                file=self.root,
+            )
+        return found
+
+    def _shot(self, dimension: str, folder: Path, sample_id: str) -> Path:
+        """Another example of the dimension, drawn by a seed that is the sample's id."""
+        others = [other for other in self._examples[dimension] if other != folder]
+        if not others:
+            raise DataError(f"no other example of {dimension} to show", file=folder)
+        return random.Random(sample_id).choice(others)
+
+    def _message(self, folder: Path, shots: Sequence[Path]) -> Iterator[Part]:
+        """The released list of texts and images, texts joined by line breaks."""
+        text = [self.system_text]
+        for number, shot in enumerate(shots):
+            name = f"Example {number}"
+            yield from _pictures(text, f"{name} input picture:", f"{name} input picture", shot)
+            text = ["", f"{name} language instruction:", _instruction(shot)]
+            text += [f"{name} output skill sequence", json.dumps(_output(shot))]
+        yield from _pictures(text, "Input picture", "Input picture", folder)
+        text = ["", "Language instruction:", _instruction(folder)]
+        text.append("Please give the output skill sequence")
+        if self.protocol.endswith("cot"):
+            text.append("Please analyze the problem step by step and give the answer")
+        yield Text("\n".join(text))
+
+    def prompt(self, sample: Sample, dialect: AnyDialect) -> Prompt:
+        """One user message, texts and images in turn."""
+        return Prompt((user(*sample.parts),), Expect.PLAN)
+
+    def judge(self, sample: Sample, completion: Completion, dialect: AnyDialect) -> Judgement:
+        """Match the plan with the demonstration; all the match's numbers are kept, read twice."""
+        official, robust = read_fenced_plan(completion.text), read_plan(completion.text)
+        scores = {"": _score(official, sample), "robust_": _score(robust, sample)}
+        parts = {f"{how}{k}": v for how, s in scores.items() for k, v in s.parts().items()}
+        return Judgement(official, robust, Score(parts["total"], parts["robust_total"], parts))
+
+    def aggregate(self, scored: Sequence[Scored], reading: str = "official") -> Aggregate:
+        """The mean of the dimensions' means; each of these; the parts the same way; the micro mean.
+
+        The released code stops at the dimensions.
+        """
+        how = "" if reading == "official" else "robust_"
+        names = PlanScore().parts()
+        by_part = {
+            name: category_means((s.category, s.score.parts[f"{how}{name}"]) for s in scored)
+            for name in names
+        }
+        beside = {name: mean([*values.values()]) for name, values in by_part.items()}
+        total = beside.pop("total")
+        micro = mean([s.score.parts[f"{how}total"] for s in scored])
+        return Aggregate(total, {**by_part["total"], **beside, "micro": micro})
+
+    def truth_identity(self, sample: Sample) -> object:
+        """Steps and graph."""
+        return [[dict(step) for step in sample.target.steps], sample.target.star]
+
+    def ideal(self, sample: Sample) -> Value:
+        """The demonstration."""
+        return Plan(sample.target.steps)
+
+    def random_value(self, sample: Sample, rng: random.Random) -> Value:
+        """Pick and place of two random tags."""
+        pick = {"name": "pick", "params": {"target_entity_name": rng.randint(1, 9)}}
+        place = {"name": "place", "params": {"target_container_name": rng.randint(1, 9)}}
+        return Plan((pick, place))
+
+    def write(self, value: Value, sample: Sample, dialect: AnyDialect) -> str:
+        """The plan in a ```json fence."""
+        steps = [dict(step) for step in value.steps] if isinstance(value, Plan) else []
+        return f"```json\n{json.dumps(steps, indent=1)}\n```"
+
+
+def _score(answer: Answer, sample: Sample) -> PlanScore:
+    if not isinstance(answer.value, Plan):
+        return PlanScore()
+    return score_plan(sample.target.steps, answer.value.steps, star=sample.target.star)
+
+
+def _pictures(text: list[str], first: str, second: str, folder: Path) -> Iterator[Part]:
+    """The plain and the numbered picture of an example, after some text."""
+    yield Text("\n".join([*text, first, ""]))
+    yield Image(FileBlob(folder / "input" / "input.png"))
+    yield Text(f"\n{second} with numbered tags\n")
+    yield Image(FileBlob(folder / "input" / "input_mask.png"))
+
+
+def _number(name: str) -> int:
+    digits = re.search(r"\d+$", name)
+    return int(digits.group()) if digits else -1
+
+
+def _instruction(folder: Path) -> str:
+    return _read(folder / "input" / "instruction.txt")
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read it: {error}", file=file) from error
+
+
+def _output(folder: Path) -> Any:
+    """What `operation_sequence.json` holds."""
+    file = folder / "output" / "operation_sequence.json"
+    try:
+        return json.loads(_read(file))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"not JSON: {error}", file=file) from error
+
+
+def _steps(output: Any) -> tuple[Mapping[str, Any], ...]:
+    steps = output.get("skill_sequence") if isinstance(output, dict) else None
+    whole = isinstance(steps, list) and all(
+        isinstance(s, dict) and isinstance(s.get("name"), str) and isinstance(s.get("params"), dict)
+        for s in steps
+    )
+    if not isinstance(steps, list) or not steps or not whole:
+        raise DataError("expected steps of name and params", field="skill_sequence")
+    return tuple(steps)
+
+
+TASK = VlaBench
