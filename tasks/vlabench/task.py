@@ -72,7 +72,7 @@ class VlaBench(QuestionTask):
         return Sample(
             id=sample_id,
             parts=tuple(self._message(folder, shots)),
-            target=Demonstration(_steps(_output(folder)), task in STAR_TASKS),
+            target=Demonstration(_steps(_output(folder), folder), task in STAR_TASKS),
             cluster=f"{dimension}/{task}",
             category=dimension,
             where=f"{sample_id}/output",
@@ -164,14 +164,25 @@ class VlaBench(QuestionTask):
 
     def random_value(self, sample: Sample, rng: random.Random) -> Value:
         """Pick and place of two random tags."""
-        pick = {"name": "pick", "params": {"target_entity_name": rng.randint(1, 9)}}
-        place = {"name": "place", "params": {"target_container_name": rng.randint(1, 9)}}
-        return Plan((pick, place))
+        return _pick_and_place(rng.randint(1, 9), rng.randint(1, 9))
+
+    def blind_value(self, sample: Sample) -> Value:
+        """The commonest plan, pick and place, on the first two tags."""
+        return _pick_and_place(1, 2)
 
     def write(self, value: Value, sample: Sample, dialect: AnyDialect) -> str:
         """The plan in a ```json fence."""
         steps = [dict(step) for step in value.steps] if isinstance(value, Plan) else []
         return f"```json\n{json.dumps(steps, indent=1)}\n```"
+
+
+def _pick_and_place(entity: int, container: int) -> Plan:
+    return Plan(
+        (
+            {"name": "pick", "params": {"target_entity_name": entity}},
+            {"name": "place", "params": {"target_container_name": container}},
+        )
+    )
 
 
 def _score(answer: Answer, sample: Sample) -> PlanScore:
@@ -208,19 +219,24 @@ def _output(folder: Path) -> Any:
     """What `operation_sequence.json` holds."""
     file = folder / "output" / "operation_sequence.json"
     try:
-        return json.loads(_read(file))
+        return json.loads(_read(file), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise DataError(f"not JSON: {error}", file=file) from error
 
 
-def _steps(output: Any) -> tuple[Mapping[str, Any], ...]:
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _steps(output: Any, folder: Path) -> tuple[Mapping[str, Any], ...]:
     steps = output.get("skill_sequence") if isinstance(output, dict) else None
     whole = isinstance(steps, list) and all(
         isinstance(s, dict) and isinstance(s.get("name"), str) and isinstance(s.get("params"), dict)
         for s in steps
     )
     if not isinstance(steps, list) or not steps or not whole:
-        raise DataError("expected steps of name and params", field="skill_sequence")
+        file = folder / "output" / "operation_sequence.json"
+        raise DataError("expected steps of name and params", file=file, field="skill_sequence")
     return tuple(steps)
 
 
