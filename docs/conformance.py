@@ -86,9 +86,7 @@ def cases(real: Path | None = None) -> Iterator[Case]:
                 yield Case(rule, number, json.loads(line))
         if real is not None and hasattr(module, "real_cases"):
             for number, (name, fields) in enumerate(module.real_cases(real), 1):
-                yield Case(
-                    rules[name], number, {**fields, "source": "scores recorded on real runs"}
-                )
+                yield Case(rules[name], number, {**fields, "source": REAL_SOURCE})
 
 
 def table(all_cases: Iterator[Case]) -> str:
