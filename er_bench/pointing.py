@@ -105,8 +105,7 @@ _SIZES: dict[str, Size] = {}
 
 def mask_size(source: Path | Blob) -> Size:
     """`(width, height)` of a mask, from its header, which is read once. Raises DataError."""
-    name = str(source) if isinstance(source, Path) else source.name
-    if name not in _SIZES:
+    if (name := _name(source)) not in _SIZES:
         _SIZES[name] = image_size(source)
     return _SIZES[name]
 
@@ -137,26 +136,24 @@ class MaskCache:
 
     def __init__(self, limit_bytes: int = MASK_CACHE_BYTES) -> None:
         self._limit, self._held = limit_bytes, 0
-        self._masks: OrderedDict[tuple[str, int | None], NDArray[Any]] = OrderedDict()
+        self._masks: OrderedDict[object, NDArray[Any]] = OrderedDict()
         self._guard = threading.Lock()
 
     def over(self, source: Path | Blob, threshold: int) -> Mask:
         """The pixels above a threshold in any channel, `(H, W)` bool. Raises DataError."""
-        return self._get(source, threshold, lambda: mask_over(source, threshold))
+        return self.get((_name(source), threshold), lambda: mask_over(source, threshold))
 
     def values(self, source: Path | Blob) -> NDArray[np.uint8]:
         """The first channel as stored, `(H, W)` uint8. Raises DataError."""
-        return self._get(source, None, lambda: _first_channel(mask_values(source)))
+        return self.get((_name(source), None), lambda: _first_channel(mask_values(source)))
 
-    def _get(
-        self, source: Path | Blob, threshold: int | None, read: Callable[[], NDArray[Any]]
-    ) -> NDArray[Any]:
-        key = (str(source) if isinstance(source, Path) else source.name, threshold)
+    def get(self, key: object, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """The array of a key, made if it is not held."""
         with self._guard:
             if key in self._masks:
                 self._masks.move_to_end(key)
                 return self._masks[key]
-        mask = read()
+        mask = make()
         with self._guard:
             if key not in self._masks:
                 self._masks[key] = mask
@@ -164,6 +161,10 @@ class MaskCache:
             while self._held > self._limit and len(self._masks) > 1:
                 self._held -= self._masks.popitem(last=False)[1].nbytes
         return mask
+
+
+def _name(source: Path | Blob) -> str:
+    return str(source) if isinstance(source, Path) else source.name
 
 
 def _first_channel(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -185,7 +186,7 @@ def check_same_size(image: Blob, mask: Path | Blob, sample: Sample, field: str) 
     if (w, h) != (mask_w, mask_h):
         raise DataError(
             f"the mask is {mask_w}x{mask_h}, its image {w}x{h}",
-            file=mask if isinstance(mask, Path) else mask.name,
+            file=_name(mask),
             row=sample.where,
             field=field,
         )

@@ -96,27 +96,34 @@ class Matched:
 
 
 def matched(
-    points_px_xy: Sequence[Point], truth_px_xy: Sequence[Point], masks_hw: Sequence[Mask]
+    points_xy: Sequence[Point], truth_xy: Sequence[Point], counts: Sequence[Mask] | float
 ) -> Matched:
-    """Match points to objects by least total distance; a match counts if inside its mask.
+    """Match points to objects by least total distance, one to one.
 
-    The pixel of a point is rounded, not truncated. An image without objects scores 1 if nothing
-    is predicted, else 0. Source: Molmo `olmo/eval/evaluators.py` `PointingEval`, commit 793fa38.
+    A match counts if the point lies in its object's mask (both in pixels; the pixel is rounded,
+    not truncated), or, where `counts` is a radius, within it. An image without objects scores 1
+    if nothing is predicted, else 0. Source: Molmo `olmo/eval/evaluators.py` `PointingEval`,
+    commit 793fa38; the radius is er-bench's, for truths without masks.
     """
-    if not truth_px_xy or not points_px_xy:
-        right = float(not truth_px_xy and not points_px_xy)
+    if not truth_xy or not points_xy:
+        right = float(not truth_xy and not points_xy)
         return Matched(right, right, right)
     from scipy.optimize import linear_sum_assignment
 
-    cost = np.array([[dist(p, t) for t in truth_px_xy] for p in points_px_xy])
+    cost = np.array([[dist(p, t) for t in truth_xy] for p in points_xy])
     rows, columns = linear_sum_assignment(cost)
-    hits = sum(
-        _inside((round(points_px_xy[i][0]), round(points_px_xy[i][1])), masks_hw[j])
-        for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
-    )
-    precision, recall = hits / len(points_px_xy), hits / len(truth_px_xy)
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    if isinstance(counts, float):
+        hits = sum(cost[i, j] <= counts for i, j in pairs)
+    else:
+        hits = sum(_inside(_rounded(points_xy[i]), counts[j]) for i, j in pairs)
+    precision, recall = hits / len(points_xy), hits / len(truth_xy)
     f1 = 2 * precision * recall / (precision + recall + 1e-10) if hits else 0.0
-    return Matched(precision, recall, f1)
+    return Matched(float(precision), float(recall), float(f1))
+
+
+def _rounded(point: Point) -> Point:
+    return round(point[0]), round(point[1])
 
 
 def _inside(point: Point, mask_hw: Mask) -> bool:

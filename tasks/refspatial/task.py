@@ -65,8 +65,12 @@ class RefSpatial(PointTask):
                 yield self._packed(row, _split(file))
 
     def _raw(self, row: Row, split: str) -> Sample:
-        folder = self.root / split
-        image, mask = (inside(folder, row.text(f), row, f) for f in ("rgb_path", "mask_path"))
+        folders = self.root / split, self.root
+        image, mask = (
+            next((p for p in paths if p.is_file()), paths[0])
+            for f in ("rgb_path", "mask_path")
+            if (paths := [inside(folder, row.text(f), row, f) for folder in folders])
+        )
         return self._sample(row, split, Image(FileBlob(image)), mask)
 
     def _packed(self, row: Row, split: str) -> Sample:

@@ -1,0 +1,1 @@
+"""PACO-LVIS pointing, by the rule of Vlaser's released script."""

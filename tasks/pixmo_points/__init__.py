@@ -1,0 +1,1 @@
+"""PixMo-Points, by the rule of Vlaser's released script."""
