@@ -7,7 +7,7 @@ import threading
 from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -91,13 +91,17 @@ class PointTask(QuestionTask):
 
     def objects(self, sample: Sample) -> Sequence[Value]:
         """A point on each thing of the scene, from `objects.json` of a mini split; else nothing."""
-        return [Points(((x, y),), Unit.PIXEL) for x, y in self._objects.get(sample.id, ())]
+        return [
+            Points(((x, y),), Unit.PIXEL) for x, y in read_objects(self.root).get(sample.id, ())
+        ]
 
-    @cached_property
-    def _objects(self) -> Mapping[str, Sequence[Point]]:
-        path = self.root / OBJECTS
-        listed: dict[str, Sequence[Point]] = json.loads(path.read_text()) if path.is_file() else {}
-        return listed
+
+@cache
+def read_objects(root: Path) -> Mapping[str, Sequence[Sequence[float]]]:
+    """The side file of a mini split, or nothing."""
+    path = root / OBJECTS
+    found: dict[str, list[list[float]]] = json.loads(path.read_text()) if path.is_file() else {}
+    return found
 
 
 _SIZES: dict[str, Size] = {}

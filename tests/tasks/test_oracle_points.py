@@ -15,7 +15,7 @@ from er_bench.registry import Registry
 from er_bench.task import Scored
 
 NAMES = Registry()
-POINTING = NAMES.select("pointing")
+POINTING = NAMES.select("pointing,grounding")
 
 
 class Asking:

@@ -1,0 +1,1 @@
+"""RoboRefIt: the box of the object that an instruction means."""
