@@ -9,6 +9,9 @@ environment and is written nowhere. Settings (`--model-args`):
 - `frames`, `sampling`: frames taken from a video (default 16, `linspace`)
 - `extra_body`: more fields of the request, as a JSON object
 - `max_tokens_field`: `max_tokens` (default) or `max_completion_tokens`
+- `max_tiles`, `multi_image_budget`: for a vLLM server with an InternVL checkpoint: the tile limit
+  of each image, sent with the request as vLLM's `mm_processor_kwargs`
+- `frame_prefix`: `Frame` or `Frame-`: a text part `Frame1: ` before each video frame
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from er_bench import media
 from er_bench.errors import ConfigError, DataError, ModelError, UsageError
 from er_bench.geometry import Size
 from er_bench.model import Model, ModelSettings
+from er_bench.models.internvl.prompt import tile_budget
 from er_bench.prompt import Completion, Prompt
 from er_bench.sample import Image, Text, Video
 
@@ -38,6 +42,7 @@ MAX_IMAGE_BYTES = 20 * 2**20
 RETRYABLE = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 KNOWN_ARGS = {
     "base_url", "api_key_env", "detail", "frames", "sampling", "extra_body", "max_tokens_field",
+    "max_tiles", "multi_image_budget", "frame_prefix",
 }  # fmt: skip
 
 
@@ -160,6 +165,11 @@ class OpenAI(Model):
         if prompt.json_schema is not None:
             schema = {"name": "answer", "schema": dict(prompt.json_schema), "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        if limit := self._settings.args.get("max_tiles"):
+            stills = sum(isinstance(part, Image) for part in prompt.parts())
+            rule = self._settings.args.get("multi_image_budget", "divide")
+            tiles = tile_budget(prompt.max_tiles or int(limit), stills, rule) if stills else 1
+            body["mm_processor_kwargs"] = {"max_patches": tiles}
         return json.dumps(body | self._extra).encode(), tuple(sizes)
 
     def _content(self, part: Text | Image | Video, sizes: list[Size]) -> list[dict[str, Any]]:
@@ -173,7 +183,12 @@ class OpenAI(Model):
             int(self._settings.args.get("frames", 16)),
             self._settings.args.get("sampling", "linspace"),
         )
-        return [self._image(_jpeg(frame), "image/jpeg", frame.size, sizes) for frame in frames]
+        content: list[dict[str, Any]] = []
+        for number, frame in enumerate(frames, start=1):
+            if (prefix := self._settings.args.get("frame_prefix")) and part.label == "frame":
+                content.append({"type": "text", "text": f"{prefix}{number}: "})
+            content.append(self._image(_jpeg(frame), "image/jpeg", frame.size, sizes))
+        return content
 
     def _image(self, content: bytes, mime: str, size: Size, sizes: list[Size]) -> dict[str, Any]:
         sizes.append(size)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -233,15 +233,25 @@ class Vocabulary:
         self, pieces: Sequence[Piece], tiles: Sequence[int], tokens_per_tile: int
     ) -> list[int]:
         """The ids of a conversation; `tiles` holds the tile count of each picture."""
-        ids: list[int] = []
         start, context, end = (self.id(t) for t in ("<img>", "<IMG_CONTEXT>", "</img>"))
+        return self._ids(
+            pieces, lambda slot: [start, *[context] * (tiles[slot] * tokens_per_tile), end]
+        )
+
+    def placeholder_ids(self, pieces: Sequence[Piece]) -> list[int]:
+        """The ids of a conversation with one context token for each picture, as vLLM takes it."""
+        context = self.id("<IMG_CONTEXT>")
+        return self._ids(pieces, lambda slot: [context])
+
+    def _ids(self, pieces: Sequence[Piece], fill: Callable[[int], list[int]]) -> list[int]:
+        ids: list[int] = []
         for piece in pieces:
             if isinstance(piece, str):
                 ids += self.text_ids(piece)
             elif isinstance(piece, Control):
                 ids.append(self.id(piece.token))
             else:
-                ids += [start, *[context] * (tiles[piece.index] * tokens_per_tile), end]
+                ids += fill(piece.index)
         return ids
 
     def decode(self, ids: Sequence[int]) -> tuple[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
@@ -118,16 +118,18 @@ def test_transformers_own_processor_cuts_the_same_tiles(native: Path) -> None:
     torch.testing.assert_close(normalise(torch.from_numpy(tiles(image, 12, 56))), theirs)
 
 
-PARTS = st.lists(st.sampled_from(["a", "b\n", "\nc", "", None]), max_size=6)
+PARTS = st.lists(st.sampled_from(["a", "b\n", "\nc", "", None, 1, 2]), max_size=6)
+"""Texts, images (None) and video frames (their number)."""
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["user", "assistant"]), PARTS), min_size=1, max_size=3),
     st.booleans(),
     st.sampled_from(["template", "none", "absent", 'say "hi"\n{{ x }}']),
 )
 def test_chat_template_writes_what_the_prompt_builder_does(
-    turns: list[tuple[Any, list[str | None]]], system: bool, message: str
+    turns: list[tuple[Any, list[str | int | None]]], system: bool, message: str
 ) -> None:
     from transformers.utils.chat_template_utils import render_jinja_template
 
@@ -137,13 +139,22 @@ def test_chat_template_writes_what_the_prompt_builder_does(
         {
             "role": role,
             "content": [
-                {"type": "image"} if p is None else {"type": "text", "text": p} for p in parts
+                shown
+                for p in parts
+                for shown in (
+                    [{"type": "text", "text": p}]
+                    if isinstance(p, str)
+                    else [{"type": "image"}]
+                    if p is None
+                    else [{"type": "text", "text": f"Frame{p}: "}, {"type": "image"}]
+                )
             ],
         }
         for role, parts in turns
     ]
     laid = [
-        Turn(role, tuple(Picture() if p is None else p for p in parts)) for role, parts in turns
+        Turn(role, tuple(p if isinstance(p, str) else Picture(p) for p in parts))
+        for role, parts in turns
     ]
     style = Style(message)
     pieces = lay_out(laid, style)

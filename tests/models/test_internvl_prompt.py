@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from er_bench.errors import ConfigError
@@ -135,6 +135,7 @@ TOKENS = st.sampled_from([*STRUCTURE, *MARKUP, "<image>", "user\n", "<|im_", "st
 TEXTS = st.lists(TOKENS | st.text(max_size=5), max_size=8).map("".join)
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_text_cannot_change_the_structure(vocabulary: Vocabulary, text: str) -> None:
     content = (Picture(), text)

@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from er_bench.models.internvl.tiling import grid, grids, normalise, tile_count, tiles
@@ -31,6 +31,7 @@ def nearest_grid(width: int, height: int, max_tiles: int, tile_px: int) -> tuple
     return best
 
 
+@settings(deadline=None)
 @given(st.integers(1, 4000), st.integers(1, 4000), st.sampled_from([1, 6, 12, 24, 40]))
 def test_grid_is_the_nearest(width: int, height: int, max_tiles: int) -> None:
     assert grid(width, height, max_tiles) == nearest_grid(width, height, max_tiles, 448)
