@@ -61,8 +61,13 @@ _THOR_INSTALL = (
 SIMULATORS = {
     known.name: known
     for known in (
-        Known("thor_2_1", _HERE / "servers" / "thor_2_1.py", _THOR_INSTALL),
-        Known("thor_5", _HERE / "servers" / "thor_5.py", "pip install 'er-bench[thor]'"),
+        Known("thor_2_1", _HERE / "servers" / "thor.py", _THOR_INSTALL, {"variant": "2.1"}),
+        Known(
+            "thor_5",
+            _HERE / "servers" / "thor.py",
+            "pip install 'er-bench[thor]'",
+            {"variant": "5"},
+        ),
         Known(
             "habitat_0_3",
             _HERE / "servers" / "habitat_0_3.py",

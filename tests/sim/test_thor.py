@@ -1,0 +1,266 @@
+"""The AI2-THOR server file, driving the real ai2thor 5 package and a stand-in Unity process.
+
+Needs ai2thor 5.0.0 in this Python, or in the one that ER_BENCH_TEST_THOR names.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+from er_bench.errors import EnvError
+from er_bench.scorers.goals import alfred_conditions
+from er_bench.sim import server
+from er_bench.sim.check import check
+from er_bench.sim.client import Deadlines, Spawn
+from er_bench.sim.environment import Episode, Started, Stepped
+from er_bench.sim.pool import Pool
+from er_bench.sim.servers import thor, thor_skills
+from er_bench.sim.servers.thor_skills import GLOBAL_ACTIONS, episode_actions, feedback, thor_name
+
+PYTHON = os.environ.get("ER_BENCH_TEST_THOR") or sys.executable
+HAVE_THOR = "ER_BENCH_TEST_THOR" in os.environ or importlib.util.find_spec("ai2thor") is not None
+needs_thor = pytest.mark.skipif(not HAVE_THOR, reason="ai2thor is not installed")
+DEADLINES = Deadlines(hello=60, reset=60, step=20, close=3)
+SCENE = {
+    "scene_num": 2,
+    "object_poses": [{"objectName": "Mug_1", "position": {}, "rotation": {}}],
+    "object_toggles": [{"objectType": "DeskLamp", "isOn": False}],
+    "dirty_and_empty": True,
+    "init_action": {
+        "action": "TeleportFull",
+        "rotateOnTeleport": True,
+        "rotation": 90,
+        "horizon": 30,
+        "x": 0.5,
+        "y": 0.9,
+        "z": 0.5,
+    },
+    "instruction": "Put a clean mug away.",
+}
+EPISODE = Episode(id="base/0", scene="FloorPlan2", resolution=320, spec=SCENE)
+
+
+class Bench:
+    """One stand-in Unity: its log, its processes, and a way to play on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log, self.pids = folder / "actions.jsonl", folder / "pids"
+        self.unity = folder / "unity"
+        code = Path(__file__).with_name("standin_unity.py")
+        self.unity.write_text(f'#!/bin/sh\nexec {PYTHON} {code} "$@"\n')
+        self.unity.chmod(0o755)
+
+    def launch(self, fault: str = "", timeout_s: float = 60) -> Spawn:
+        command = [PYTHON, server.__file__, f"--simulator={thor.__file__}", "--option=variant=5"]
+        command += [f"--option=executable={self.unity}", f"--option=timeout_s={timeout_s}"]
+        variables = {
+            "STANDIN_LOG": str(self.log),
+            "STANDIN_PIDS": str(self.pids),
+            "STANDIN_FAULT": fault,
+        }
+        return Spawn("thor_5", command, variables)
+
+    def play(
+        self, actions: Sequence[str], fault: str = "", deadlines: Deadlines = DEADLINES
+    ) -> tuple[Started, list[Stepped]]:
+        async def run() -> tuple[Started, list[Stepped]]:
+            pool = Pool([self.launch(fault, 3)], deadlines)
+            try:
+                async with pool.acquire(EPISODE) as environment:
+                    start = await environment.reset(EPISODE)
+                    ids = [start.actions.index(action) for action in actions]
+                    return start, [await environment.step(action_id) for action_id in ids]
+            finally:
+                await pool.close()
+
+        return asyncio.run(run())
+
+    def calls(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def running(self) -> list[int]:
+        pids = [int(line) for line in self.pids.read_text().split()]
+        found = [psutil.Process(p) for p in pids if psutil.pid_exists(p)]
+        return [p.pid for p in found if p.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_there_are_162_actions_and_the_ids_of_the_released_examples_fit() -> None:
+    # ids 57, 98, 133, 151, 160: EmbodiedBench config/alfred_examples.json
+    assert len(GLOBAL_ACTIONS) == 162
+    assert GLOBAL_ACTIONS[57] == "find a AlarmClock"
+    assert GLOBAL_ACTIONS[98] == "pick up the AlarmClock"
+    assert GLOBAL_ACTIONS[133] == "put down the object in hand"
+    assert GLOBAL_ACTIONS[151] == "turn on the DeskLamp"
+    assert GLOBAL_ACTIONS[160] == "slice the Apple"
+
+
+def test_several_instances_add_actions_in_the_released_order() -> None:
+    def some(kind: str, n: int, **is_a: bool) -> list[dict[str, object]]:
+        what = {"receptacle": False, "pickupable": False, **is_a}
+        return [{"objectType": kind, "objectId": f"{kind}|{k}", **what} for k in range(n)]
+
+    objects = [
+        *some("Mug", 2, receptacle=True, pickupable=True),
+        *some("Cabinet", 11, receptacle=True),
+        *some("Apple", 3, pickupable=True),
+        *some("Dumbbell", 2, pickupable=True),
+        *some("Fridge", 1, receptacle=True),
+    ]
+    actions, ids = episode_actions(objects)
+    added = actions[162:]
+    assert added[:3] == ["find a Cabinet_10", "find a Cabinet_11", "find a Cabinet_2"]
+    assert added[10:13] == ["find a Mug_2", "open the Cabinet_10", "close the Cabinet_10"]
+    assert added[-2:] == ["find a Apple_2", "find a Apple_3"]
+    assert len(added) == 10 + 1 + 20 + 2
+    assert ids["Cabinet"] == "Cabinet|0" and ids["Cabinet_2"] == "Cabinet|1"
+    assert "Fridge" not in ids
+
+
+def test_feedback_names_the_place_by_its_number() -> None:
+    problem = "Mug is not visible because it is in Cabinet|1|2. Note: multiple instances may exist"
+    assert feedback(problem, {"Cabinet|1|2": "Cabinet_3"}) == (
+        "Last action is invalid. Mug is not visible because it is in Cabinet_3. "
+        "Go there to pick the object instead."
+    )
+    assert feedback("", {}) == "Last action executed successfully."
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("RemoteControl", "Remotecontrol"), ("CD", "CD"), ("Mug_2", "Mug_2")]
+)
+def test_names_lose_their_inner_capitals_as_in_the_released_code(name: str, said: str) -> None:
+    assert thor_name(name) == said
+
+
+@pytest.mark.parametrize("module", [thor, thor_skills])
+def test_the_files_are_python_3_8(module: object) -> None:
+    ast.parse(Path(str(module.__file__)).read_text(), feature_version=(3, 8))  # type: ignore[attr-defined]
+
+
+@needs_thor
+def test_the_server_keeps_every_rule(bench: Bench) -> None:
+    findings = asyncio.run(check(bench.launch(), DEADLINES))
+    assert [f for f in findings if not f.kept] == []
+    assert bench.running() == []
+
+
+@needs_thor
+def test_an_episode_is_set_up_in_order_with_the_calls_of_version_5(bench: Bench) -> None:
+    start, _ = bench.play([])
+    assert start.instruction == "Put a clean mug away."
+    assert start.actions[162:] == (
+        "find a Cabinet_2", "open the Cabinet_2", "close the Cabinet_2", "find a Mug_2",
+    )  # fmt: skip
+    assert start.head_png and start.head_png.startswith(b"\x89PNG")
+    calls = bench.calls()
+    names = [c["action"] for c in calls]
+    second = len(names) - names[::-1].index("Reset") - 1
+    assert calls[second]["sceneName"] == "FloorPlan2_physics"
+    assert names[second:] == [
+        "Reset", "Initialize", "SetObjectStates", "SetObjectStates", "SetObjectStates",
+        "SetObjectPoses", "GetReachablePositions", "TeleportFull",
+    ]  # fmt: skip
+    assert "rotateOnTeleport" not in calls[-1] and calls[-1]["standing"] is True
+    assert calls[second + 1]["visibilityDistance"] == 1.5
+
+
+@needs_thor
+def test_a_whole_task_ends_with_the_goal_met(bench: Bench) -> None:
+    plan = [
+        "find a Mug_2", "pick up the Mug", "find a Sink", "put down the object in hand",
+        "turn on the Faucet", "turn off the Faucet", "pick up the Mug",
+        "find a Cabinet_2", "open the Cabinet_2", "put down the object in hand",
+    ]  # fmt: skip
+    _, steps = bench.play(plan)
+    assert [s.feedback for s in steps] == ["Last action executed successfully."] * len(plan)
+    goal = {"object_target": "Mug", "parent_target": "Cabinet", "object_sliced": False}
+    conditions = [
+        alfred_conditions("pick_clean_then_place_in_recep", goal, s.world or {}) for s in steps
+    ]
+    assert conditions[0] == (1, 3)  # the other mug already stands in a cabinet
+    assert conditions[-1] == (3, 3)
+    put = next(c for c in bench.calls() if c["action"] == "PutObject")
+    assert put["objectId"] == "Sink|+00|+00|-02|SinkBasin"  # the basin goes before the sink
+    assert put["forceAction"] is True
+
+
+@needs_thor
+def test_what_cannot_be_done_is_told_in_the_released_words(bench: Bench) -> None:
+    told = {
+        "find a Statue": "Cannot find Statue. This object may not exist in this scene. "
+        "Try to explore other instances instead.",
+        "pick up the RemoteControl": "Cannot find Remotecontrol to pick up. "
+        "Find the object before picking up it",
+        "put down the object in hand": "Robot is not holding any object",
+        "open the Safe": "Cannot find Safe to open. Find the object before opening it",
+        "close the Fridge": "Close action failed. The Fridge is already closed",
+        "turn on the Microwave": "Turn on action failed",
+        "slice the Bread": "Cannot find Bread to slice",
+        "open the Cabinet": "Open action failed.",
+    }
+    _, steps = bench.play(list(told))
+    assert [s.feedback.removeprefix("Last action is invalid. ") for s in steps] == list(
+        told.values()
+    )
+    assert not any(s.valid for s in steps)
+
+
+@needs_thor
+def test_a_thing_out_of_sight_is_told_by_the_place_it_is_in(bench: Bench) -> None:
+    _, steps = bench.play(["find a Cabinet_2", "pick up the Knife"])
+    assert steps[1].feedback == (
+        "Last action is invalid. Knife is not visible because it is in CounterTop. "
+        "Go there to pick the object instead."
+    )
+
+
+@needs_thor
+def test_after_three_tries_a_thing_is_dropped(bench: Bench) -> None:
+    put = "put down the object in hand"
+    plan = ["find a Mug_2", "pick up the Mug", "find a Cabinet_2", put, put, put]
+    _, steps = bench.play(plan)
+    problem = (
+        "Last action is invalid. Putting the object on Cabinet failed. First check whether the "
+        "receptacle is open or not. Also try other instances of the receptacle"
+    )
+    said = [s.feedback for s in steps[3:]]
+    assert said == [problem, problem, problem + ". The robot dropped the object instead."]
+    assert (steps[-1].world or {})["inventory"] == []
+
+
+@needs_thor
+def test_slices_are_preferred_after_slicing_and_heat_and_cold_are_kept(bench: Bench) -> None:
+    plan = [
+        "find a Knife", "pick up the Knife", "slice the Apple", "drop the object in hand",
+        "find a Apple", "pick up the Apple", "find a Microwave", "open the Microwave",
+        "put down the object in hand", "close the Microwave", "turn on the Microwave",
+    ]  # fmt: skip
+    _, steps = bench.play(plan)
+    world = steps[-1].world or {}
+    assert [s.valid for s in steps].count(False) <= 1
+    assert any("Sliced" in i for i in world["heated"])
+
+
+@needs_thor
+@pytest.mark.parametrize("fault", ["exit", "hang", "short", "garbage"])
+def test_a_broken_unity_is_an_env_error_and_leaves_no_process(fault: str, bench: Bench) -> None:
+    with pytest.raises(EnvError, match="tried twice"):
+        bench.play(["find a Mug", "pick up the Mug"], f"{fault}:PickupObject",
+                   Deadlines(hello=30, reset=30, step=8, close=2))  # fmt: skip
+    assert len(bench.pids.read_text().split()) == 2
+    assert bench.running() == []
