@@ -75,10 +75,12 @@ def open_tasks(
     for word in options.tasks:
         name, _, protocol = word.partition("@")
         try:
+            if media:
+                _require_simulator(registry, name, protocol)
             root, split, revision = _root(registry, name, options)
             task = registry.open_task(name, root, protocol or None)
             task.with_media = media
-            if media and (why := task.unavailable() or model.unable(task)):
+            if media and (why := model.unable(task)):
                 raise UnavailableError(why)
             say(f"{word}: looking over the rows in {root}")
             for remark in task.remarks():
@@ -86,9 +88,8 @@ def open_tasks(
             found = preflight.inspect(task, model.dialect, options.limit, media=media)
         except UnavailableError as error:
             task = registry.open_task(name, registry.task_folders[name], protocol or None)
-            why = "; ".join(dict.fromkeys(filter(None, (str(error), task.unavailable()))))
-            opened.append(Opened(task, options.split, Inspection(), [], why_not=why))
-            say(f"{word}: unavailable: {why}")
+            opened.append(Opened(task, options.split, Inspection(), [], why_not=str(error)))
+            say(f"{word}: unavailable: {error}")
             continue
         differences = [] if split == "mini" else preflight.mismatch(task.dataset, found)
         if differences and not options.accept_data:
@@ -101,6 +102,13 @@ def open_tasks(
     if refusals:
         raise DataError("\n".join(refusals))
     return opened
+
+
+def _require_simulator(registry: Registry, name: str, protocol: str) -> None:
+    """See that the task can run here before its data are fetched. Raises UnavailableError."""
+    task = registry.open_task(name, registry.task_folders[name], protocol or None)
+    if why := task.unavailable():
+        raise UnavailableError(why)
 
 
 def _split_label(split: str, found: Inspection, differences: Sequence[str]) -> str:

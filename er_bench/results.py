@@ -97,6 +97,9 @@ class TaskResult(_Part):
     n_clusters: int
     by_category: dict[str, float]
     robust_by_category: dict[str, float]
+    means: dict[str, float] = Field(
+        default={}, description="Means to be read beside the score, each in its own unit"
+    )
     chance: float | None = Field(description="Expected score of a uniform guess, where defined")
     dataset: DatasetInfo
     prompt_sha256: str
@@ -186,6 +189,7 @@ def task_result(context: TaskContext, counted: Tally) -> TaskResult:
         n_clusters=estimate.n_clusters,
         by_category=_numbers(official.by_category),
         robust_by_category=_numbers(robust.by_category),
+        means=_numbers(official.means),
         chance=context.chance,
         dataset=context.dataset,
         prompt_sha256=context.prompt_sha256,

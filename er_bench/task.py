@@ -6,7 +6,7 @@ import asyncio
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any, ClassVar
@@ -42,7 +42,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """A task's numbers. All are fractions in [0, 1]; NaN where there is nothing to average.
+    """A task's numbers. Scores are fractions in [0, 1]; NaN where there is nothing to average.
 
     `score` is the headline. `by_category` holds per-category means and every other number that
     the benchmark's users know by name.
@@ -50,6 +50,8 @@ class Aggregate:
 
     score: float
     by_category: Mapping[str, float]
+    means: Mapping[str, float] = field(default_factory=dict)
+    """Means to be read beside the score, each in its own unit (planner steps, error rates)."""
 
 
 class Task(ABC):

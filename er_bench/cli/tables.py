@@ -59,6 +59,10 @@ def results_table(results: Results) -> Table:
     n_tasks = results.summary.n_tasks
     noun = "task" if n_tasks == 1 else "tasks"
     lines = [f"mean of {n_tasks} {noun}: {percent(average)}{marks}"]
+    for name, task in results.tasks.items():
+        if task.means:
+            shown = ", ".join(f"{what} {mean:.3g}" for what, mean in task.means.items())
+            lines.append(f"{name}: {shown}")
     lines += [f"{name}: {task.why}" for name, task in results.tasks.items() if task.why]
     table.caption = "\n".join(lines)
     return table
