@@ -11,7 +11,7 @@ import copy
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from er_bench.answer import Answer, Plan
@@ -41,7 +41,21 @@ from er_bench.sim.environment import (
     Started,
     Stepped,
 )
-from er_bench.task import Task
+from er_bench.task import Aggregate, Scored, Task, mean
+
+
+MEANS = (
+    "task_progress",
+    "task_progress_reached",
+    "num_steps",
+    "planner_steps",
+    "num_invalid_actions",
+    "num_invalid_action_ratio",
+    "planner_output_error",
+    "empty_plan",
+    "robust_plan_parsed",
+    "constrained_calls",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +124,10 @@ class EpisodeTask(Task):
         other._stored_elapsed_s = steps[-1].get("elapsed_s") if steps else None
         return other
 
+    def aggregate(self, scored: Sequence[Scored], reading: str = "official") -> Aggregate:
+        """Mean task success, and beside it what tells how the episodes went."""
+        return replace(super().aggregate(scored, reading), means=_means(scored))
+
     async def close(self) -> None:
         """End the simulators."""
         if self._environments is not None:
@@ -131,6 +149,22 @@ class EpisodeTask(Task):
         del dialect
         start = Started(instruction="", actions=())
         return self.plan_prompt(sample, start, (), BytesBlob("step_0.png", None)).sha256()
+
+
+def _means(scored: Sequence[Scored]) -> dict[str, float]:
+    """Means over episodes under EmbodiedBench's names; the two rates are over the whole run."""
+    parts = [s.score.parts for s in scored]
+    means = {name: mean([p[name] for p in parts if name in p]) for name in MEANS}
+    steps, calls, invalid, errors = (
+        sum(p.get(name, 0.0) for p in parts)
+        for name in ("num_steps", "planner_steps", "num_invalid_actions", "planner_output_error")
+    )
+    unread = sum(p.get("num_unread_plans", 0.0) for p in parts)
+    rates = {
+        "invalid_action_rate": invalid / (steps + unread) if steps + unread else float("nan"),
+        "output_error_rate": errors / calls if calls else float("nan"),
+    }
+    return means | rates
 
 
 class _Run:

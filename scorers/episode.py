@@ -205,6 +205,7 @@ def episode_parts(
         "planner_steps": float(len(plans)),
         "planner_output_error": float(sum(plan.output_error for plan in plans)),
         "num_invalid_actions": float(invalid),
+        "num_unread_plans": float(unreadable),
         "num_invalid_action_ratio": invalid / len(steps) if steps else 0.0,
         "empty_plan": float(ending is Ending.EMPTY_PLAN),
     }
