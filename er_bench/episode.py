@@ -43,7 +43,6 @@ from er_bench.sim.environment import (
 )
 from er_bench.task import Aggregate, Scored, Task, mean
 
-
 MEANS = (
     "task_progress",
     "task_progress_reached",
