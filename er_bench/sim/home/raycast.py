@@ -29,20 +29,40 @@ def rays(camera: Camera, n_px: int) -> Matrix:
     return out
 
 
-def trace(solids: Sequence[Solid], camera: Camera, n_px: int) -> NDArray[np.int32]:
-    """Index of the nearest solid for each pixel, (n, n) int32, -1 where there is none."""
-    directions = rays(camera, n_px)
-    depth = np.full((n_px, n_px), np.inf)
-    index = np.full((n_px, n_px), -1, np.int32)
-    for number, solid in enumerate(solids):
-        window = _window(solid, camera, n_px)
-        if window is None:
-            continue
-        t = _meet(solid, camera, directions[window])
-        nearer = t < depth[window]
-        depth[window][nearer] = t[nearer]
-        index[window][nearer] = number
+def trace(
+    solids: Sequence[Solid], camera: Camera, n_px: int, crop: tuple[int, int, int, int] | None = None
+) -> NDArray[np.int32]:
+    """Index of the nearest solid for each pixel, int32, -1 where there is none.
+
+    `crop` (x0, y0, x1, y1) traces only that part of the (n, n) picture.
+    """
+    cx0, cy0, cx1, cy1 = crop or (0, 0, n_px, n_px)
+    directions = rays(camera, n_px)[cy0:cy1, cx0:cx1]
+    depth = np.full(directions.shape[:2], np.inf)
+    index = np.full(directions.shape[:2], -1, np.int32)
+    low, high = [cx0, cy0, cx0, cy0], [cx1, cy1, cx1, cy1]
+    spans = np.clip(windows(solids, camera, n_px), low, high) - low
+    for number, (x0, y0, x1, y1) in enumerate(spans):
+        if x0 < x1 and y0 < y1:
+            window = slice(y0, y1), slice(x0, x1)
+            t = _meet(solids[number], camera, directions[window])
+            nearer = t < depth[window]
+            depth[window][nearer] = t[nearer]
+            index[window][nearer] = number
     return index
+
+
+def count_px(solids: Sequence[Solid], camera: Camera, n_px: int, owner: int) -> int:
+    """How many pixels of the (n, n) picture belong to one owner."""
+    own = [s for s in solids if s.owner == owner]
+    spans = windows(own, camera, n_px)
+    spans = spans[(spans[:, 0] < spans[:, 2]) & (spans[:, 1] < spans[:, 3])]
+    if not len(spans):
+        return 0
+    (x0, y0), (x1, y1) = spans[:, :2].min(0), spans[:, 2:].max(0)
+    index = trace(solids, camera, n_px, (int(x0), int(y0), int(x1), int(y1)))
+    owners = np.array([s.owner for s in solids])
+    return int((owners[index[index >= 0]] == owner).sum())
 
 
 def render(solids: Sequence[Solid], camera: Camera, n_px: int) -> NDArray[np.uint8]:
@@ -60,24 +80,27 @@ def render(solids: Sequence[Solid], camera: Camera, n_px: int) -> NDArray[np.uin
     return (np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
 
-def _window(solid: Solid, camera: Camera, n_px: int) -> tuple[slice, slice] | None:
-    """The part of the picture that the solid's bounding box covers; None when out of sight."""
+def windows(solids: Sequence[Solid], camera: Camera, n_px: int) -> NDArray[np.int64]:
+    """The part of the picture that each solid's bounding box covers, (N, 4) x0 y0 x1 y1.
+
+    Empty (x0 >= x1 or y0 >= y1) when out of sight; the whole picture when the eye is within.
+    """
     forward, right, up = camera.axes()
-    local = _CORNERS * np.asarray(solid.half_m)
-    offset = local @ solid.pose.rotation.T + solid.pose.position_m - np.asarray(camera.eye_m)
+    half = np.array([s.half_m for s in solids]).reshape(-1, 1, 3)
+    turn = np.array([s.pose.rotation for s in solids]).reshape(-1, 3, 3)
+    centre = np.array([s.pose.position_m for s in solids]).reshape(-1, 1, 3)
+    offset = (_CORNERS * half) @ turn.transpose(0, 2, 1) + centre - np.asarray(camera.eye_m)
     depth = offset @ forward
-    if (depth <= NEAR_M).all():
-        return None
-    if (depth <= NEAR_M).any():
-        return slice(0, n_px), slice(0, n_px)
+    behind = depth <= NEAR_M
+    safe = np.where(behind, 1.0, depth)
     scale = n_px / 2 / camera.tan_half
-    x = n_px / 2 + offset @ right / depth * scale
-    y = n_px / 2 - offset @ up / depth * scale
-    x0, x1 = max(0, int(x.min())), min(n_px, int(x.max()) + 1)
-    y0, y1 = max(0, int(y.min())), min(n_px, int(y.max()) + 1)
-    if x0 >= x1 or y0 >= y1:
-        return None
-    return slice(y0, y1), slice(x0, x1)
+    x = n_px / 2 + offset @ right / safe * scale
+    y = n_px / 2 - offset @ up / safe * scale
+    spans = np.stack([x.min(1), y.min(1), x.max(1) + 1, y.max(1) + 1], 1)
+    spans = np.clip(spans, 0, n_px).astype(np.int64)
+    spans[behind.any(1)] = 0, 0, n_px, n_px
+    spans[behind.all(1)] = 0
+    return spans
 
 
 def _local(solid: Solid, camera: Camera, directions: Matrix) -> tuple[Matrix, Matrix]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,23 +13,33 @@ import numpy as np
 from er_bench.sim.home.furniture import FURNITURE
 from er_bench.sim.home.kinds import Kind, Look
 from er_bench.sim.home.objects import CATEGORIES, OBJECTS
-from er_bench.sim.home.parts import PALETTE
-from er_bench.sim.home.raycast import trace
+from er_bench.sim.home.parts import PALETTE, Part
+from er_bench.sim.home.raycast import count_px
 from er_bench.sim.home.solids import ROOM, Camera, Matrix, Pose, Solid, Vec, turn_x, turn_z
 
 KINDS: dict[str, Kind] = {**FURNITURE, **OBJECTS, **CATEGORIES}
+
+
+
+@cache
+def parts(kind_name: str, look: Look) -> list[Part]:
+    """What a kind looks like in a state."""
+    return KINDS[kind_name].build(look)
+
 
 EYE_M = 1.5
 BODY_M = 0.9
 """Height that distances to the agent are measured from."""
 FOV_DEG = 70.0
-REACH_M = 0.55
+REACH_M = 0.65
 """How far from a piece of furniture the agent stands."""
 JUDGE_PX = 160
 """Side of the low-resolution picture that visibility is judged on."""
 VISIBLE_PX = 4
 VISIBLE_M = 1.5
 _WALL_M = 2.5
+_ELBOW_M = 0.07
+"""Room between a fixture and what is put beside it."""
 
 
 @dataclass(slots=True)
@@ -74,11 +85,12 @@ class World:
         self.eye_xy: tuple[float, float] = (room.width_m / 2, room.depth_m / 2)
         self.yaw_rad = 0.0
         self.pitch_rad = -0.3
-        self._seen: frozenset[str] | None = None
+        self._visible: dict[str, bool] = {}
+        self._solids: list[Solid] | None = None
 
     def changed(self) -> None:
         """Forget what was seen; call it after a change of the world or of the agent."""
-        self._seen = None
+        self._visible, self._solids = {}, None
 
     # Where things are.
 
@@ -139,7 +151,19 @@ class World:
         if kind.bulk > taker.max_bulk or (taker.only and kind.name not in taker.only):
             return None
         taken = {t.spot for t in self.contents(receptacle_id)}
-        return next((k for k in range(len(taker.spots)) if k not in taken), None)
+        free = (k for k in range(len(taker.spots)) if k not in taken)
+        return next((k for k in free if not self.built_over(receptacle_id, k)), None)
+
+    def built_over(self, receptacle_id: str, spot: int) -> bool:
+        """Whether a fixture, a microwave on a counter, stands where the spot is."""
+        x, y, z = self.things[receptacle_id].kind.spots[spot]
+        return any(
+            abs(f.at_m[0] - x) < f.kind.size_m[0] / 2 + _ELBOW_M
+            and abs(f.at_m[1] - y) < f.kind.size_m[1] / 2 + _ELBOW_M
+            and f.at_m[2] >= z - 0.01
+            for f in self.children(receptacle_id)
+            if f.spot is None
+        )
 
     # The agent.
 
@@ -187,26 +211,26 @@ class World:
 
     # What can be seen.
 
-    def seen(self) -> frozenset[str]:
-        """Ids of the things in the picture, by pixels; the held thing is not among them."""
-        if self._seen is None:
-            owners = list(self.things)
-            solids = self.solids()
-            index = trace(solids, self.camera(), JUDGE_PX)
-            counts = np.bincount(index[index >= 0], minlength=len(solids))
-            pixels: dict[str, int] = {}
-            for solid, count in zip(solids, counts, strict=True):
-                if solid.owner != ROOM:
-                    name = owners[solid.owner]
-                    pixels[name] = pixels.get(name, 0) + int(count)
-            self._seen = frozenset(
-                n for n, k in pixels.items() if k >= VISIBLE_PX and n != self.held
-            )
-        return self._seen
-
     def visible(self, thing_id: str) -> bool:
-        """Seen, and near enough to deal with."""
-        return self.distance_m(thing_id) <= VISIBLE_M and thing_id in self.seen()
+        """Whether a thing is in the picture, by pixels, and near enough to deal with.
+
+        What is in hand does not count. Judged by the numpy renderer at low resolution, so that an
+        episode runs the same with every renderer.
+        """
+        if thing_id not in self._visible:
+            self._visible[thing_id] = (
+                thing_id != self.held
+                and self.distance_m(thing_id) <= VISIBLE_M
+                and self.shut_in(thing_id) is None
+                and self._pixels(thing_id) >= VISIBLE_PX
+            )
+        return self._visible[thing_id]
+
+    def _pixels(self, thing_id: str) -> int:
+        if self._solids is None:
+            self._solids = self.solids()
+        owner = list(self.things).index(thing_id)
+        return count_px(self._solids, self.camera(), JUDGE_PX, owner)
 
     def solids(self) -> list[Solid]:
         """Everything there is to draw; what closed doors hide is left out."""
@@ -215,7 +239,7 @@ class World:
             if self.shut_in(thing.id) is not None:
                 continue
             frame = self.pose(thing.id)
-            for part in thing.kind.build(thing.look):
+            for part in parts(thing.kind.name, thing.look):
                 placed = frame @ Pose(np.asarray(part.at_m, float), part.rotation)
                 colour = PALETTE[part.colour or thing.colour]
                 drawn.append(Solid(part.shape, part.half_m, placed, colour, owner, part.glow))
