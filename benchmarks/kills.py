@@ -10,7 +10,6 @@ server that answers after 20 ms.
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -92,7 +91,7 @@ def main() -> None:
             while Chat.requests < enough and child.poll() is None:
                 time.sleep(0.001)
             time.sleep(rng.random() * 0.03)
-            os.kill(child.pid, signal.SIGKILL)
+            child.send_signal(signal.SIGKILL)
             child.wait()
             lines = cut / "records.jsonl"
             torn += lines.exists() and not lines.read_bytes().endswith(b"\n")

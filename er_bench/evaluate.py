@@ -88,7 +88,9 @@ def open_tasks(
             found = preflight.inspect(task, model.dialect, options.limit, media=media)
         except UnavailableError as error:
             task = registry.open_task(name, registry.task_folders[name], protocol or None)
-            opened.append(Opened(task, options.split, Inspection(), [], why_not=str(error)))
+            opened.append(
+                Opened(task, task.card.default_split, Inspection(), [], why_not=str(error))
+            )
             say(f"{word}: unavailable: {error}")
             continue
         differences = [] if split == "mini" else preflight.mismatch(task.dataset, found)

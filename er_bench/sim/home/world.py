@@ -309,10 +309,7 @@ def thing_from_json(row: Mapping[str, Any]) -> Thing:
 def room_to_json(room: Room) -> dict[str, Any]:
     """A room as JSON."""
     return {
-        "width_m": room.width_m,
-        "depth_m": room.depth_m,
-        "wall": room.wall,
-        "floor": room.floor,
+        "width_m": room.width_m, "depth_m": room.depth_m, "wall": room.wall, "floor": room.floor
     }
 
 
