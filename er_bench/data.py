@@ -193,13 +193,14 @@ def _parquet_rows(file: Path, columns: Sequence[str] | None) -> Iterator[Mapping
     import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(file)
-        wanted = None
-        if columns is not None:
-            leaves = [table.schema.column(k).path for k in range(len(table.schema))]
-            wanted = [leaf for leaf in leaves if _is_wanted(leaf.split("."), columns)]
-        for batch in table.iter_batches(batch_size=16, columns=wanted):
-            yield from batch.to_pylist()
+        # Pages as they are needed: by default a whole row group of images would be held.
+        with pq.ParquetFile(file, pre_buffer=False, buffer_size=2**20) as table:
+            wanted = None
+            if columns is not None:
+                leaves = [table.schema.column(k).path for k in range(len(table.schema))]
+                wanted = [leaf for leaf in leaves if _is_wanted(leaf.split("."), columns)]
+            for batch in table.iter_batches(batch_size=8, columns=wanted, use_threads=False):
+                yield from batch.to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"not a readable parquet file: {error}", file=file) from error
 

@@ -29,7 +29,7 @@ class Erqa(ChoiceTask):
     """ERQA from the hub's parquet mirror or the authors' TFRecord; both give the same samples."""
 
     def samples(self) -> Iterator[Sample]:
-        """Every row in order; images come with their row, 16 rows at a time."""
+        """Every row in order; images come with their row, a few rows at a time."""
         files = find_files(self.root, "*.parquet", "*.tfrecord", "*.jsonl", "*.json")
         number = 0
         for file in files:

@@ -29,7 +29,7 @@ class MmsiBench(ChoiceTask):
     """MMSI-Bench from the released parquet file."""
 
     def samples(self) -> Iterator[Sample]:
-        """Every row in order; images come with their row, 16 rows at a time."""
+        """Every row in order; images come with their row, a few rows at a time."""
         for file in find_files(self.root, "*.parquet", "*.jsonl", "*.json"):
             for row in read_rows(file, None if self.with_media else _LIGHT):
                 yield self.sample(row)
