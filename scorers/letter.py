@@ -88,8 +88,8 @@ _NOUN = r"(?:option|choice|letter)\s+"
 _CUES = (
     rf"(?i:\banswer\b[*_]{{0,3}}{_BE}{{0,2}}{_OPEN}(?:{_NOUN})?){_OPEN}{_LETTER}",
     rf"(?i:\b(?:option|choice)\b[*_]{{0,3}}{_BE}{_OPEN}){_LETTER}",
-    rf"(?i:\b(?:choose|chose|pick|select|go\s+with|going\s+with|opt\s+for)\s+(?:{_NOUN})?){_OPEN}"
-    rf"{_LETTER}",
+    rf"(?i:\b(?:choose|chose|pick|select|go\s+with|going\s+with|opt\s+for|think|believe)\s+(?:that\s+)?"
+    rf"(?:it\s+is\s+|it's\s+)?(?:{_NOUN})?){_OPEN}{_LETTER}",
     rf"(?i:\b(?:so|thus|hence|therefore)\b,?\s+(?:it\s+is\s+|it's\s+)?(?:{_NOUN})?){_OPEN}"
     rf"{_LETTER}(?=[\s*_`)\]}}]{{0,4}}(?:[.,;!]|$))",
     rf"{_LETTER}[)\].*`]{{0,4}}\s+is\s+(?i:the\s+)?(?i:most\s+)?(?i:correct|right|best|answer)\b",
@@ -107,6 +107,13 @@ _MORE = re.compile(
 )
 _AFTER_ARTICLE = re.compile(
     r"\s+(?:because|since|as|is|and|or|but|not|due|given|for|would|seems|fits|matches)\b"
+)
+_DENIED_BEFORE = re.compile(
+    r"(?i)\b(?:not|isn['\u2019]t|neither|nor|except|than|excluding)\s+(?:option\s+)?[(*_`\"']{0,4}$"
+)
+_DENIED_AFTER = re.compile(
+    r"[)\].*_`]{0,4}\s+(?:(?:is|are|was|seems)\s+(?:not|wrong|incorrect|false|too|ruled|clearly"
+    r"\s+(?:not|wrong))|(?:isn|aren|wasn|doesn|can)['\u2019]?t|cannot|can\s+be\s+ruled)\b"
 )
 _WORD_NEXT = re.compile(r"[ \t]+[A-Za-z]")
 _FAILURE = re.compile(
@@ -220,8 +227,13 @@ class _Reader:
     def is_option(
         self, letter: str, end: int, line: str | None = None, after_cue: bool = False
     ) -> bool:
-        """Whether a lone letter that ends at `end` is an option, not an article or a pronoun."""
+        """Whether a lone letter that ends at `end` is an option, and not one that is denied.
+
+        The article A and the pronoun I are none.
+        """
         text = line if line is not None else self.text
+        if _DENIED_BEFORE.search(text, max(0, end - 24), end - 1) or _DENIED_AFTER.match(text, end):
+            return False
         if letter.islower():
             following = text[end : end + 1]
             return (after_cue or line is not None) and following in ("", *").:]*`,;}\"'\n")

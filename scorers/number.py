@@ -66,7 +66,7 @@ _DIGITS = re.compile(
 )
 _RANGE = re.compile(r"\s*(?:[-\u2013\u2014~,/x\u00d7]|to|or|and)\s*")
 _CUE = re.compile(
-    r"(?i)\banswer\b[*_]{0,3}(?:\s+(?:is|would\s+be|should\s+be)\b|\s*[:=]){1,2}"
+    r"(?i)\banswer\b[*_]{0,3}(?:\s+(?:is|would\s+be|should\s+be)\b|\s*[:=]){0,2}"
     r"[\s*_:`\"'$(\[{]{0,16}(?:about\s+|around\s+|approximately\s+|roughly\s+|~\s*)?"
 )
 _UNIT = re.compile(

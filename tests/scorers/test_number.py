@@ -40,6 +40,7 @@ from er_bench.scorers.number import mean_relative_accuracy, read_first_word, rea
         ("The answer is about 2.5 m, since 10 steps", 2.5),
         ("I count 10 items, so answer: 4", 4),
         ("Step 1: count. Step 2: sum.\nAnswer: 7", 7),
+        ("Counting 3 and 4 more, my answer 7", 7),
         ("Out of 12 objects the gap is 3.2 meters", 3.2),
         ("one apple, room 2", 1),
         ("5 or 5", 5),
