@@ -1,0 +1,45 @@
+"""`er-bench data build`: reconstruct a data set whose authors released none."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+import typer
+
+from er_bench.errors import UsageError
+from er_bench.registry import Registry
+
+app = typer.Typer(help="Make data sets that have to be reconstructed.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `build` a sub-command although it is the only one."""
+
+
+@app.command("build")
+def build(
+    task: Annotated[str, typer.Argument(help="The task whose rows are wanted.")],
+    source: Annotated[Path, typer.Option(help="The public material: see the task's README.")],
+    out: Annotated[Path, typer.Option(help="Folder for the rows; give it to `run --data`.")],
+    rows: Annotated[int | None, typer.Option(help="How many rows; the task has a default.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the choice of rows.")] = 0,
+) -> None:
+    """Build a task's rows from public annotations, by the rule in the task's README."""
+    if rows is not None and rows < 1:
+        raise UsageError(f"--rows must be 1 or more, not {rows}")
+    print(builder(task).build(source, out, rows, seed))
+
+
+def builder(task: str) -> ModuleType:
+    """A task's `build` module. Raises UsageError that lists the tasks that have one."""
+    registry = Registry()
+    able = [
+        name for name, folder in registry.task_folders.items() if (folder / "build.py").is_file()
+    ]
+    if task not in able:
+        raise UsageError(f"task {task!r} builds no data; these do: {', '.join(sorted(able))}")
+    return importlib.import_module(f"er_bench.tasks.{task}.build")
