@@ -6,7 +6,7 @@ import json
 import threading
 from abc import abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ from er_bench.errors import DataError
 from er_bench.geometry import Box, Mask, Point, Size, Unit, boxes_to_px, from_px, points_to_px
 from er_bench.media import image_size, mask_over, mask_values
 from er_bench.prompt import Completion
-from er_bench.sample import Blob, Sample
+from er_bench.sample import Blob, Image, Sample
 from er_bench.score import Score
 from er_bench.task import Judgement, QuestionTask
 
@@ -32,14 +32,73 @@ OBJECTS = "objects.json"
 
 
 class PointTask(QuestionTask):
-    """A task whose answers are points in one image.
+    """A task whose answers are points in one image; a file of its own may hold the mask."""
+
+    judges_in_thread: ClassVar[bool] = True
+
+    def mask_source(self, sample: Sample) -> Path | Blob | None:
+        """Where the mask is, if it is a file; it must be as large as the image."""
+        return None
+
+    @abstractmethod
+    def own_text(self, points_px_xy: list[Point], sample: Sample) -> str:
+        """Points as the benchmark's own prompt wants them written."""
+
+    def points_px(self, answer: Answer, sample: Sample, completion: Completion) -> list[Point]:
+        """An answer's points in pixels of the original image. Raises DataError."""
+        if not isinstance(answer.value, Points):
+            return []
+        sent = sent_size(answer.value.unit, sample, completion)
+        return points_to_px(answer.value.xy, answer.value.unit, self.size_wh(sample), sent)
+
+    def write(self, value: Value, sample: Sample, dialect: AnyDialect) -> str:
+        """Points in pixels, as a model with this dialect would write them."""
+        assert isinstance(value, Points)
+        if isinstance(dialect, Benchmark):
+            return self.own_text(list(value.xy), sample)
+        xy = tuple(from_px(p, dialect.unit, self.size_wh(sample)) for p in value.xy)
+        return dialect.write_points(Points(xy, dialect.unit))
+
+    def media(self, sample: Sample) -> Iterable[Blob | Path]:
+        """The image, and the mask if it is a file."""
+        yield from super().media(sample)
+        if (mask := self.mask_source(sample)) is not None:
+            yield mask
+
+    def check(self, sample: Sample) -> None:
+        """Refuse a mask of another size than its image. Raises DataError."""
+        mask = self.mask_source(sample)
+        if mask is None:
+            return
+        (w, h), (mask_w, mask_h) = image_size(image_of(sample)), image_size(mask)
+        if (w, h) != (mask_w, mask_h):
+            raise DataError(
+                f"the mask is {mask_w}x{mask_h}, its image {w}x{h}",
+                file=_name(mask),
+                row=sample.where,
+                field="mask",
+            )
+
+    def size_wh(self, sample: Sample) -> Size:
+        """The size of the mask, which `check` finds to be the image's."""
+        mask = self.mask_source(sample)
+        assert mask is not None
+        return mask_size(mask)
+
+    def objects(self, sample: Sample) -> Sequence[Value]:
+        """A point on each thing of the scene, from `objects.json` of a mini split; else nothing."""
+        return [
+            Points(((x, y),), Unit.PIXEL) for x, y in read_objects(self.root).get(sample.id, ())
+        ]
+
+
+class ReadPointTask(PointTask):
+    """A point task that reads points first and applies its rule to them.
 
     A model with a dialect is asked and read in that dialect; a model without one (`benchmark`)
     in the benchmark's own words. `released_readers` says which families the benchmark's released
     code reads by rules of its own: they replace the dialect's strict reader.
     """
-
-    judges_in_thread: ClassVar[bool] = True
 
     @abstractmethod
     def released_readers(self, sample: Sample) -> Mapping[str, Read]:
@@ -48,10 +107,6 @@ class PointTask(QuestionTask):
     @abstractmethod
     def own_tolerant(self, text: str) -> Answer:
         """The best reader of answers to the benchmark's own prompt."""
-
-    @abstractmethod
-    def own_text(self, points_px_xy: list[Point], sample: Sample) -> str:
-        """Points as the benchmark's own prompt wants them written."""
 
     @abstractmethod
     def rate(self, sample: Sample, official: list[Point], robust: list[Point]) -> Score:
@@ -70,30 +125,10 @@ class PointTask(QuestionTask):
             return (own or self.own_tolerant)(text), self.own_tolerant(text)
         return (own or dialect.read_points)(text), dialect.read_points_tolerant(text)
 
-    def points_px(self, answer: Answer, sample: Sample, completion: Completion) -> list[Point]:
-        """An answer's points in pixels of the original image. Raises DataError."""
-        if not isinstance(answer.value, Points):
-            return []
-        size = self.size_wh(sample)
-        assert size is not None
-        sent = sent_size(answer.value.unit, sample, completion)
-        return points_to_px(answer.value.xy, answer.value.unit, size, sent)
 
-    def write(self, value: Value, sample: Sample, dialect: AnyDialect) -> str:
-        """Points in pixels, as a model with this dialect would write them."""
-        assert isinstance(value, Points)
-        if isinstance(dialect, Benchmark):
-            return self.own_text(list(value.xy), sample)
-        size = self.size_wh(sample)
-        assert size is not None
-        xy = tuple(from_px(p, dialect.unit, size) for p in value.xy)
-        return dialect.write_points(Points(xy, dialect.unit))
-
-    def objects(self, sample: Sample) -> Sequence[Value]:
-        """A point on each thing of the scene, from `objects.json` of a mini split; else nothing."""
-        return [
-            Points(((x, y),), Unit.PIXEL) for x, y in read_objects(self.root).get(sample.id, ())
-        ]
+def image_of(sample: Sample) -> Blob:
+    """The sample's one image."""
+    return next(part.blob for part in sample.parts if isinstance(part, Image))
 
 
 @cache
@@ -133,6 +168,14 @@ def boxes_px(answer: Answer, size_wh: Size, sample: Sample, completion: Completi
         return []
     sent = sent_size(answer.value.unit, sample, completion)
     return boxes_to_px(answer.value.xyxy, answer.value.unit, size_wh, sent)
+
+
+def boxes_from_px(boxes_px_xyxy: Iterable[Box], unit: Unit, size_wh: Size) -> list[Box]:
+    """Boxes of the original image in another unit; the inverse of `boxes_px`."""
+    return [
+        (*from_px((x1, y1), unit, size_wh), *from_px((x2, y2), unit, size_wh))
+        for x1, y1, x2, y2 in boxes_px_xyxy
+    ]
 
 
 class MaskCache:
@@ -182,15 +225,3 @@ def one_image(row: Row, field: str, sample_id: str, root: Path) -> Blob:
     """The one image in a field: encoded bytes, `{bytes, path}`, or a path. Raises DataError."""
     alone = Row({field: [row.get(field)]}, row.file, row.index)
     return image_blobs(alone, field, sample_id, root)[0]
-
-
-def check_same_size(image: Blob, mask: Path | Blob, sample: Sample, field: str) -> None:
-    """Refuse a mask of another size than its image. Raises DataError naming file, row, field."""
-    (w, h), (mask_w, mask_h) = image_size(image), image_size(mask)
-    if (w, h) != (mask_w, mask_h):
-        raise DataError(
-            f"the mask is {mask_w}x{mask_h}, its image {w}x{h}",
-            file=_name(mask),
-            row=sample.where,
-            field=field,
-        )

@@ -19,7 +19,7 @@ from er_bench.dialect import AnyDialect, Benchmark
 from er_bench.errors import DataError
 from er_bench.geometry import Point, Size, Unit, from_px
 from er_bench.media import image_size
-from er_bench.pointing import PointTask, Read
+from er_bench.pointing import Read, ReadPointTask, image_of
 from er_bench.prompt import Decoding, Expect, Prompt, user
 from er_bench.sample import Image, Sample, Text
 from er_bench.score import Score
@@ -40,7 +40,7 @@ MAX_TILES = 6
 _REF = re.compile(r"<ref>([^\n]*?)</ref>")
 
 
-class ReferringTask(PointTask):
+class ReferringTask(ReadPointTask):
     """One expression, any number of points; hits are pooled over the whole set."""
 
     patterns: tuple[str, ...]
@@ -125,13 +125,12 @@ class ReferringTask(PointTask):
 
     def check(self, sample: Sample) -> None:
         """The image must have the row's size."""
-        image = sample.parts[0]
-        assert isinstance(image, Image)
-        found, told = image_size(image.blob), self.size_wh(sample)
+        image = image_of(sample)
+        found, told = image_size(image), self.size_wh(sample)
         if found != told:
             raise DataError(
                 f"the row says {told[0]}x{told[1]}, the image is {found[0]}x{found[1]}",
-                file=image.blob.name,
+                file=image.name,
                 row=sample.where,
                 field="width",
             )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,11 +20,11 @@ from unicodedata import normalize
 from er_bench.answer import Answer, Points, Value
 from er_bench.data import FileBlob, Row, find_files, inside, read_rows
 from er_bench.dialect import AnyDialect, Benchmark
-from er_bench.geometry import Mask, Point, Size, Unit, inner_point
+from er_bench.geometry import Mask, Point, Unit, inner_point
 from er_bench.media import mask_over
-from er_bench.pointing import MASKS, PointTask, Read, check_same_size, mask_size
+from er_bench.pointing import MASKS, Read, ReadPointTask
 from er_bench.prompt import Expect, Message, Prompt, user
-from er_bench.sample import Blob, Image, Sample, Text
+from er_bench.sample import Image, Sample, Text
 from er_bench.score import Score
 from er_bench.scorers.points import first_or_all
 from er_bench.task import Aggregate, Scored
@@ -46,7 +46,7 @@ class Target:
     original_percent_xy: tuple[Point, ...]
 
 
-class PointArena(PointTask):
+class PointArena(ReadPointTask):
     """Point-Bench, 982 rows in five categories."""
 
     def samples(self) -> Iterator[Sample]:
@@ -155,24 +155,14 @@ class PointArena(PointTask):
         macro = fmean(micro.by_category.values())
         return Aggregate(micro.score, {**micro.by_category, "macro": macro})
 
-    def media(self, sample: Sample) -> Iterable[Blob | Path]:
-        """Image and mask."""
-        yield from super().media(sample)
-        yield sample.target.mask
-
-    def check(self, sample: Sample) -> None:
-        """Mask and image must be of one size."""
-        image = sample.parts[1]
-        assert isinstance(image, Image)
-        check_same_size(image.blob, sample.target.mask, sample, "mask_filename")
+    def mask_source(self, sample: Sample) -> Path:
+        """The mask's file."""
+        path: Path = sample.target.mask
+        return path
 
     def truth_identity(self, sample: Sample) -> object:
         """Mask name and count."""
         return [sample.target.mask_name, sample.target.count]
-
-    def size_wh(self, sample: Sample) -> Size:
-        """The mask's size, which `check` finds equal to the image's."""
-        return mask_size(sample.target.mask)
 
     def ideal(self, sample: Sample) -> Value:
         """Points deep in the mask: one in each of the largest parts, as many as are asked for."""

@@ -10,23 +10,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from er_bench.answer import Answer, Points, Value
+from er_bench.answer import Points, Value
 from er_bench.carriers import number, tuples
 from er_bench.data import FileBlob, Row, find_files, inside, read_rows
 from er_bench.dialect import AnyDialect, Benchmark
 from er_bench.errors import DataError
 from er_bench.geometry import Point, Size, Unit, from_px, inner_point
-from er_bench.pointing import MASKS, PointTask, Read, check_same_size, mask_size, one_image
-from er_bench.prompt import Completion, Expect, Prompt, user
+from er_bench.pointing import MASKS, one_image
+from er_bench.prompt import Expect, Prompt, user
 from er_bench.sample import Blob, Image, Sample, Text
-from er_bench.score import Score
 from er_bench.scorers.points import mean_value
-from er_bench.scorers.tuples import Drawn, roborefer, tolerant
-from er_bench.task import Aggregate, Judgement, Scored, mean, value
+from er_bench.scorers.tuples import Drawn, roborefer
+from er_bench.task import Aggregate, Scored, mean, value
+from er_bench.tasks.drawn import TUPLE_DIALECTS, DrawnReader, DrawnTask
 
 SPLITS = ("Location", "Placement", "Unseen")
 SUFFIX = (
@@ -35,7 +35,6 @@ SUFFIX = (
     "should be between 0 and 1, indicating the normalized pixel locations of the points in the "
     "image."
 )
-TUPLE_DIALECTS = ("benchmark", "roborefer", "robopoint", "fraction_tuples")
 MOLMO = ("molmo_single", "molmo_multi")
 
 
@@ -49,8 +48,64 @@ class Target:
     object: str
 
 
-class RefSpatial(PointTask):
+_XML = re.compile(r'x\d++="(-?\d++(?:\.\d*+)?+)"\s++y\d++="(-?\d++(?:\.\d*+)?+)"')
+
+
+def _read_xml(text: str, size_wh: Size) -> Drawn | None:
+    """Numbered attributes only, in percent (`xml2pts`)."""
+    pairs = [(number(x), number(y)) for x, y in _XML.findall(text)]
+    if any(n != n for pair in pairs for n in pair):
+        return None
+    w, h = size_wh
+    return Drawn(tuple((int(x / 100 * w), int(y / 100 * h)) for x, y in pairs))
+
+
+_FENCE = re.compile(r"```(?:\w++)?+\n(.*?)```", re.DOTALL)
+
+
+def _read_fenced(text: str, size_wh: Size) -> Drawn | None:
+    """`{"point": [y, x]}` per 1000 in the first fence (`json2pts`); no fence, no points."""
+    fenced = _FENCE.search(text)
+    try:
+        items = json.loads(fenced[1]) if fenced else []
+    except ValueError:
+        return Drawn()
+    except RecursionError:
+        return None
+    w, h = size_wh
+    points: list[Point] = []
+    try:
+        for item in items:
+            if "point" in item and isinstance(item["point"], list) and len(item["point"]) == 2:
+                y, x = item["point"]
+                points.append((int(x / 1000 * w), int(y / 1000 * h)))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return Drawn(tuple(points))
+
+
+def _read_relative(text: str, size_wh: Size) -> Drawn | None:
+    return roborefer(tuples(text), size_wh, absolute=False)
+
+
+def _read_absolute(text: str, size_wh: Size) -> Drawn | None:
+    return roborefer(tuples(text), size_wh, absolute=True)
+
+
+READERS: dict[str, DrawnReader] = {
+    **dict.fromkeys(TUPLE_DIALECTS, _read_relative),
+    **dict.fromkeys(MOLMO, _read_xml),
+    "robobrain2": _read_absolute,
+    "gemini": _read_fenced,
+}
+"""`summarize_acc.py`, lines 113-120. Its Qwen reader is absent: it looks for tuples where its own
+prompt asks for JSON, so that no answer to it can score."""
+
+
+class RefSpatial(DrawnTask):
     """RefSpatial-Bench: location 100, placement 100, unseen 77."""
+
+    readers = READERS
 
     def samples(self) -> Iterator[Sample]:
         """Location, Placement, Unseen; a split that is absent is missed by the row count."""
@@ -108,32 +163,8 @@ class RefSpatial(PointTask):
             said = dialect.point_prompt(target.prompt, target.object)
         return Prompt((user(sample.parts[0], said),), Expect.POINTS)
 
-    def judge(self, sample: Sample, completion: Completion, dialect: AnyDialect) -> Judgement:
-        """Share of points in the mask; None where the released reader raises."""
-        size = self.size_wh(sample)
-        reader = _READERS.get(dialect.name)
-        if reader is None:
-            answers = self.read(sample, completion.text, dialect)
-            official: Drawn | None = self._drawn(answers[0], sample, completion)
-        else:
-            official = reader(completion.text, size)
-            answers = _answer(official), self._tolerant(completion, size, dialect)
-        robust = self._drawn(answers[1], sample, completion)
-        if dialect.name in TUPLE_DIALECTS:
-            robust = tolerant(completion.text, size)
-        scored = None if official is None else self._mean(sample, official)
-        parts = {"dropped": 1.0} if scored is None else {}
-        return Judgement(*answers, Score(scored, self._mean(sample, robust), parts))
-
-    def _tolerant(self, completion: Completion, size: Size, dialect: AnyDialect) -> Answer:
-        if dialect.name in TUPLE_DIALECTS or isinstance(dialect, Benchmark):
-            return tolerant(completion.text, size).answer()
-        return dialect.read_points_tolerant(completion.text)
-
-    def _drawn(self, answer: Answer, sample: Sample, completion: Completion) -> Drawn:
-        return Drawn(tuple(self.points_px(answer, sample, completion)))
-
-    def _mean(self, sample: Sample, drawn: Drawn) -> float:
+    def mean(self, sample: Sample, drawn: Drawn) -> float:
+        """The share in the mask."""
         inside_mask = MASKS.values(sample.target.mask) > 0
         return mean_value(drawn.points_px_xy, drawn.boxes_px_xyxy, inside_mask)
 
@@ -161,24 +192,6 @@ class RefSpatial(PointTask):
         }
         return Aggregate(named["all_location_placement"], {**means, **named})
 
-    def released_readers(self, sample: Sample) -> Mapping[str, Read]:
-        """None beyond `judge`, which needs the image's size."""
-        return {}
-
-    def own_tolerant(self, text: str) -> Answer:
-        """Unused: `judge` reads tuples with the image's size."""
-        return Answer.unparsed()
-
-    def own_text(self, points_px_xy: list[Point], sample: Sample) -> str:
-        """Fractions as tuples."""
-        shown = [from_px(p, Unit.FRACTION, self.size_wh(sample)) for p in points_px_xy]
-        return "[" + ", ".join(f"({x:.4f}, {y:.4f})" for x, y in shown) + "]"
-
-    def rate(self, sample: Sample, official: list[Point], robust: list[Point]) -> Score:
-        """The share of two lists of points."""
-        one, other = (self._mean(sample, Drawn(tuple(p))) for p in (official, robust))
-        return Score(one, other)
-
     def write(self, val: Value, sample: Sample, dialect: AnyDialect) -> str:
         """As the family writes; Molmo with numbered attributes, the only ones read here."""
         if dialect.name not in MOLMO or not isinstance(val, Points):
@@ -187,31 +200,18 @@ class RefSpatial(PointTask):
         places = " ".join(f'x{i}="{x:.1f}" y{i}="{y:.1f}"' for i, (x, y) in enumerate(shown, 1))
         return f'<points {places} alt="object">object</points>'
 
-    def media(self, sample: Sample) -> Iterable[Blob | Path]:
-        """Image and mask."""
-        yield from super().media(sample)
-        yield sample.target.mask
-
-    def check(self, sample: Sample) -> None:
-        """Mask and image must be of one size."""
-        image = sample.parts[0]
-        assert isinstance(image, Image)
-        check_same_size(image.blob, sample.target.mask, sample, "mask")
+    def mask_source(self, sample: Sample) -> Path | Blob:
+        """The row's mask."""
+        source: Path | Blob = sample.target.mask
+        return source
 
     def truth_identity(self, sample: Sample) -> object:
         """The words that are asked with besides the prompt."""
         return [sample.target.object, sample.target.suffix]
 
-    def size_wh(self, sample: Sample) -> Size:
-        """The mask's size."""
-        return mask_size(sample.target.mask)
-
     def ideal(self, sample: Sample) -> Value:
         """The point deepest in the mask."""
         return Points((inner_point(MASKS.values(sample.target.mask) > 0),), Unit.PIXEL)
-
-
-TASK = RefSpatial
 
 
 def _split(file: Path) -> str:
@@ -225,59 +225,4 @@ def _split_rank(file: Path) -> tuple[int, str]:
     return SPLITS.index(_split(file)), file.name
 
 
-def _answer(drawn: Drawn | None) -> Answer:
-    return Answer.unparsed("the released reader raises") if drawn is None else drawn.answer()
-
-
-_XML = re.compile(r'x\d++="(-?\d++(?:\.\d*+)?+)"\s++y\d++="(-?\d++(?:\.\d*+)?+)"')
-
-
-def _read_xml(text: str, size_wh: Size) -> Drawn | None:
-    """Numbered attributes only, in percent (`xml2pts`)."""
-    pairs = [(number(x), number(y)) for x, y in _XML.findall(text)]
-    if any(n != n for pair in pairs for n in pair):
-        return None
-    w, h = size_wh
-    return Drawn(tuple((int(x / 100 * w), int(y / 100 * h)) for x, y in pairs))
-
-
-_FENCE = re.compile(r"```(?:\w++)?+\n(.*?)```", re.DOTALL)
-
-
-def _read_fenced(text: str, size_wh: Size) -> Drawn | None:
-    """`{"point": [y, x]}` per 1000 in the first fence (`json2pts`); no fence, no points."""
-    fenced = _FENCE.search(text)
-    try:
-        items = json.loads(fenced[1]) if fenced else []
-    except ValueError:
-        return Drawn()
-    except RecursionError:
-        return None
-    w, h = size_wh
-    points: list[Point] = []
-    try:
-        for item in items:
-            if "point" in item and isinstance(item["point"], list) and len(item["point"]) == 2:
-                y, x = item["point"]
-                points.append((int(x / 1000 * w), int(y / 1000 * h)))
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return Drawn(tuple(points))
-
-
-def _read_relative(text: str, size_wh: Size) -> Drawn | None:
-    return roborefer(tuples(text), size_wh, absolute=False)
-
-
-def _read_absolute(text: str, size_wh: Size) -> Drawn | None:
-    return roborefer(tuples(text), size_wh, absolute=True)
-
-
-_READERS: dict[str, Callable[[str, Size], Drawn | None]] = {
-    **dict.fromkeys(TUPLE_DIALECTS, _read_relative),
-    **dict.fromkeys(MOLMO, _read_xml),
-    "robobrain2": _read_absolute,
-    "gemini": _read_fenced,
-}
-"""`summarize_acc.py`, lines 113-120. Its Qwen reader is absent: it looks for tuples where its own
-prompt asks for JSON, so that no answer to it can score."""
+TASK = RefSpatial

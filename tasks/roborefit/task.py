@@ -18,9 +18,9 @@ from er_bench.carriers import after_thinking, bracket_quads, loose_quads
 from er_bench.data import FileBlob, Row, find_files, inside, read_rows
 from er_bench.dialect import AnyDialect, Benchmark
 from er_bench.errors import DataError
-from er_bench.geometry import Box, Point, Size, Unit, from_px
+from er_bench.geometry import Box, Size, Unit
 from er_bench.media import image_size
-from er_bench.pointing import boxes_px, read_objects
+from er_bench.pointing import boxes_from_px, boxes_px, read_objects
 from er_bench.prompt import Completion, Expect, Prompt, user
 from er_bench.sample import Blob, Image, Sample, Text
 from er_bench.score import Score
@@ -140,12 +140,7 @@ class RoboRefIt(QuestionTask):
         assert isinstance(value, Boxes)
         if isinstance(dialect, Benchmark):
             return f"[{', '.join(str(round(n)) for n in value.xyxy[0])}]"
-        size = self.size_wh(sample)
-        boxes = []
-        for x1, y1, x2, y2 in value.xyxy:
-            corners: list[Point] = [(x1, y1), (x2, y2)]
-            (ax, ay), (bx, by) = (from_px(c, dialect.unit, size) for c in corners)
-            boxes.append((ax, ay, bx, by))
+        boxes = boxes_from_px(value.xyxy, dialect.unit, self.size_wh(sample))
         return dialect.write_boxes(Boxes(tuple(boxes), dialect.unit))
 
     def objects(self, sample: Sample) -> Sequence[Value]:

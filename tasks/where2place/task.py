@@ -8,30 +8,21 @@ is scaled with 640x480; an exception while reading drops the question.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from er_bench.answer import Answer, Boxes, Points, Value
 from er_bench.carriers import tuples
 from er_bench.data import FileBlob, Row, find_files, inside, read_rows
-from er_bench.dialect import AnyDialect, Benchmark
-from er_bench.geometry import Box, Point, Size, Unit, from_px, inner_point
-from er_bench.pointing import (
-    MASKS,
-    PointTask,
-    Read,
-    boxes_px,
-    check_same_size,
-    mask_size,
-    one_image,
-)
-from er_bench.prompt import Completion, Expect, Message, Prompt, user
+from er_bench.dialect import AnyDialect, Benchmark, Dialect
+from er_bench.geometry import Size, Unit, inner_point
+from er_bench.pointing import MASKS, boxes_from_px, one_image
+from er_bench.prompt import Expect, Message, Prompt, user
 from er_bench.sample import Blob, Image, Sample, Text
-from er_bench.score import Score
 from er_bench.scorers.points import mean_value
-from er_bench.scorers.tuples import Drawn, robopoint, tolerant
-from er_bench.task import Judgement
+from er_bench.scorers.tuples import Drawn, robopoint
+from er_bench.tasks.drawn import TUPLE_DIALECTS, DrawnTask
 from er_bench.tasks.where2place.axes import WithAxes
 
 SUFFIX = (
@@ -50,20 +41,22 @@ BOX_SYSTEM = (
 BOX_PREFIX = "Here is an image whose dimensions are labeled on the side."
 TEXT_SIZE: Size = (640, 480)
 """What the released reader scales fractions with, whatever the image."""
-TUPLE_DIALECTS = ("benchmark", "robopoint", "roborefer", "fraction_tuples")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The soft mask, and the bare question."""
+    """The soft mask, the row's text and the question in it."""
 
     mask: Path | Blob
     mask_name: str
+    text: str
     question: str
 
 
-class Where2Place(PointTask):
+class Where2Place(DrawnTask):
     """Where2Place, 100 rows; protocol `official` or `box_pixels`."""
+
+    readers = dict.fromkeys(TUPLE_DIALECTS, lambda text, size: robopoint(tuples(text), TEXT_SIZE))
 
     def samples(self) -> Iterator[Sample]:
         """Every question, in the order that numbers the masks."""
@@ -86,11 +79,13 @@ class Where2Place(PointTask):
             image = FileBlob(inside(self.root / "images", row.text("image"), row, "image"))
             mask = self.root / "masks" / f"{number:02d}.jpg"
             mask_name = mask.stem
-        question = text.removeprefix("<image>").lstrip("\n").split(" Your answer")[0]
+        text = text.removeprefix("<image>").lstrip("\n")
+        question, suffix, _ = text.partition(" Your answer")
+        asked = text if suffix else f"{question} {SUFFIX}"
         return Sample(
             id=sample_id,
             parts=(Image(image), Text(question)),
-            target=Target(mask, mask_name, question),
+            target=Target(mask, mask_name, asked, question),
             cluster=sample_id,
             category=category,
             where=row.where,
@@ -103,7 +98,7 @@ class Where2Place(PointTask):
         if self.protocol == "box_pixels":
             return self._box_prompt(image, question, dialect)
         if dialect.name in TUPLE_DIALECTS or isinstance(dialect, Benchmark):
-            said = f"{question} {SUFFIX}"
+            said = sample.target.text
         else:
             said = dialect.point_prompt(question, question)
         return Prompt((user(image, said),), Expect.POINTS)
@@ -115,52 +110,16 @@ class Where2Place(PointTask):
         labelled = Image(WithAxes(image.blob))
         return Prompt((system, user(f"{BOX_PREFIX} {question}", labelled)), Expect.BOXES)
 
-    def judge(self, sample: Sample, completion: Completion, dialect: AnyDialect) -> Judgement:
-        """Soft mean over points and filled boxes; None where the released reader raises."""
-        if dialect.name in TUPLE_DIALECTS:
-            official = robopoint(tuples(completion.text), TEXT_SIZE)
-            robust = tolerant(completion.text, self.size_wh(sample))
-            answers = _answer(official), robust.answer()
-        else:
-            answers = self._read_dialect(sample, completion, dialect)
-            official, robust = (self._drawn(a, sample, completion) for a in answers)
-        scored = None if official is None else self._mean(sample, official)
-        parts = {"dropped": 1.0} if scored is None else {}
-        return Judgement(*answers, Score(scored, self._mean(sample, robust), parts))
-
-    def _read_dialect(
-        self, sample: Sample, completion: Completion, dialect: AnyDialect
-    ) -> tuple[Answer, Answer]:
-        if self.protocol == "box_pixels" and not isinstance(dialect, Benchmark):
-            text = completion.text
+    def read_dialect(self, text: str, dialect: Dialect) -> tuple[Answer, Answer]:
+        """Points, or boxes where the protocol asks for them."""
+        if self.protocol == "box_pixels":
             return dialect.read_boxes(text), dialect.read_boxes_tolerant(text)
-        return self.read(sample, completion.text, dialect)
+        return super().read_dialect(text, dialect)
 
-    def _drawn(self, answer: Answer, sample: Sample, completion: Completion) -> Drawn:
-        points = tuple(self.points_px(answer, sample, completion))
-        return Drawn(points, tuple(boxes_px(answer, self.size_wh(sample), sample, completion)))
-
-    def _mean(self, sample: Sample, drawn: Drawn) -> float:
+    def mean(self, sample: Sample, drawn: Drawn) -> float:
+        """The soft mean: mask values / 255."""
         values = MASKS.values(sample.target.mask)
         return mean_value(drawn.points_px_xy, drawn.boxes_px_xyxy, values) / 255
-
-    def released_readers(self, sample: Sample) -> Mapping[str, Read]:
-        """The tuple reader, as an answer."""
-        return dict.fromkeys(TUPLE_DIALECTS, _read_tuples)
-
-    def own_tolerant(self, text: str) -> Answer:
-        """Tuples and other carriers, scaled as the released reader does."""
-        return tolerant(text, TEXT_SIZE).answer()
-
-    def own_text(self, points_px_xy: list[Point], sample: Sample) -> str:
-        """Fractions as tuples."""
-        shown = [from_px(p, Unit.FRACTION, self.size_wh(sample)) for p in points_px_xy]
-        return "[" + ", ".join(f"({x:.4f}, {y:.4f})" for x, y in shown) + "]"
-
-    def rate(self, sample: Sample, official: list[Point], robust: list[Point]) -> Score:
-        """The soft mean of two lists of points."""
-        one, other = (self._mean(sample, Drawn(tuple(p))) for p in (official, robust))
-        return Score(one, other)
 
     def write(self, value: Value, sample: Sample, dialect: AnyDialect) -> str:
         """Points as usual; boxes as the tuple that the box prompt asks for."""
@@ -168,32 +127,17 @@ class Where2Place(PointTask):
             return super().write(value, sample, dialect)
         if isinstance(dialect, Benchmark):
             return f"({', '.join(str(int(n)) for n in value.xyxy[0])})"
-        corners = [
-            from_px(corner, dialect.unit, self.size_wh(sample))
-            for box in value.xyxy
-            for corner in (box[:2], box[2:])
-        ]
-        box: Box = (*corners[0], *corners[1])
-        return dialect.write_boxes(Boxes((box,), dialect.unit))
+        boxes = boxes_from_px(value.xyxy, dialect.unit, self.size_wh(sample))
+        return dialect.write_boxes(Boxes(tuple(boxes), dialect.unit))
 
-    def media(self, sample: Sample) -> Iterable[Blob | Path]:
-        """Image and mask."""
-        yield from super().media(sample)
-        yield sample.target.mask
-
-    def check(self, sample: Sample) -> None:
-        """Mask and image must be of one size."""
-        image = sample.parts[0]
-        assert isinstance(image, Image)
-        check_same_size(image.blob, sample.target.mask, sample, "mask")
+    def mask_source(self, sample: Sample) -> Path | Blob:
+        """The mask of the row's number."""
+        source: Path | Blob = sample.target.mask
+        return source
 
     def truth_identity(self, sample: Sample) -> object:
         """The mask's number."""
         return sample.target.mask_name
-
-    def size_wh(self, sample: Sample) -> Size:
-        """The mask's size."""
-        return mask_size(sample.target.mask)
 
     def ideal(self, sample: Sample) -> Value:
         """The point deepest in the full-valued part of the mask, or a small box around it."""
@@ -201,14 +145,6 @@ class Where2Place(PointTask):
         if self.protocol == "box_pixels":
             return Boxes(((x - 2.5, y - 2.5, x + 2.5, y + 2.5),), Unit.PIXEL)
         return Points(((x, y),), Unit.PIXEL)
-
-
-def _answer(drawn: Drawn | None) -> Answer:
-    return Answer.unparsed("the released reader raises") if drawn is None else drawn.answer()
-
-
-def _read_tuples(text: str) -> Answer:
-    return _answer(robopoint(tuples(text), TEXT_SIZE))
 
 
 TASK = Where2Place

@@ -13,7 +13,7 @@ from er_bench.scorers.points import first_or_all, hits_in_radius, matched, mean_
 from er_bench.scorers.tuples import Drawn, robopoint, roborefer
 from er_bench.tasks.paco_lavis.task import polygon_mask
 from er_bench.tasks.pointarena.families import read_own
-from er_bench.tasks.refspatial.task import _READERS
+from er_bench.tasks.refspatial.task import READERS
 
 Case = Mapping[str, Any]
 SIZE = (640, 480)
@@ -38,11 +38,11 @@ def refspatial_absolute(case: Case) -> Any:
 
 
 def refspatial_xml(case: Case) -> Any:
-    return _mean(_READERS["molmo_multi"](case["response"], SIZE))
+    return _mean(READERS["molmo_multi"](case["response"], SIZE))
 
 
 def refspatial_fence(case: Case) -> Any:
-    return _mean(_READERS["gemini"](case["response"], SIZE))
+    return _mean(READERS["gemini"](case["response"], SIZE))
 
 
 def _points(answer: Answer) -> list[tuple[float, float]]:

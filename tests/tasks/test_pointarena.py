@@ -235,7 +235,9 @@ def test_file_names_are_found_in_any_normal_form_and_after_a_zip_s_cp437(tmp_pat
 def test_a_mask_of_another_size_is_a_fault_of_the_row(tmp_path):
     task = make(tmp_path, [row()], mask_size=(20, 15))
     sample = next(iter(task.samples()))
-    with pytest.raises(DataError, match=r"20x15, its image 40x30.*a_mask.png.*mask_filename"):
+    with pytest.raises(
+        DataError, match=r"20x15, its image 40x30.*a_mask.png, row data.json row 0, field mask"
+    ):
         task.check(sample)
     assert preflight.inspect(task, BENCHMARK, None, media=True).faults.keys() == {"a.jpg"}
 

@@ -22,7 +22,7 @@ from er_bench.registry import Registry
 from er_bench.score import Score
 from er_bench.task import Scored
 from er_bench.tasks.refspatial import mini
-from er_bench.tasks.refspatial.task import _READERS, SUFFIX
+from er_bench.tasks.refspatial.task import READERS, SUFFIX
 
 NAMES = Registry()
 COMMON = {"object": "the orange box", "prompt": "Please point out the orange box."}
@@ -113,7 +113,7 @@ def test_robust_reads_what_the_released_reader_misses(tmp_path):
 
 @given(text=st.text() | st.text(alphabet='[]{}()"point:,.0123456789`\n xy1='))
 def test_released_readers_never_raise(text):
-    for read in _READERS.values():
+    for read in READERS.values():
         read(text, (64, 48))
         read(f"```json\n{text}\n```", (64, 48))
 
