@@ -21,7 +21,6 @@ from er_bench.models.internvl import tiling
 from er_bench.models.internvl.config import image_seq_length, is_original, native_config
 from er_bench.models.internvl.engine import InternVLArgs, InternVLEngine
 from er_bench.models.internvl.load import (
-    InternVL,
     load,
     read_config,
     read_tokenizer,
