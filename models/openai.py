@@ -10,7 +10,8 @@ environment and is written nowhere. Settings (`--model-args`):
 - `extra_body`: more fields of the request, as a JSON object
 - `max_tokens_field`: `max_tokens` (default) or `max_completion_tokens`
 - `max_tiles`, `multi_image_budget`: for a vLLM server with an InternVL checkpoint: the tile limit
-  of each image, sent with the request as vLLM's `mm_processor_kwargs`
+  of each image, sent with the request as vLLM's `mm_processor_kwargs` (the server must be started
+  with `--trust-request-mm-kwargs`)
 - `frame_prefix`: `Frame` or `Frame-`: a text part `Frame1: ` before each video frame
 """
 
