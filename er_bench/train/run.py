@@ -151,23 +151,29 @@ def build_trainer(run: Run, console: Console) -> SftTrainer:
 
     recipe = run.recipe
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    ranks = PartialState()
+    if recipe.sharding == "fsdp2" and (ranks.num_processes == 1 or ranks.device.type == "cpu"):
+        # accelerate would fall back to plain data parallelism without a word.
+        raise ConfigError("sharding fsdp2 needs several GPUs; --set sharding=none")
     # The arguments come first: under ZeRO-3 they decide how a model is built.
-    args = training_arguments(recipe, run.batches.steps, PartialState().num_processes)
+    args = training_arguments(recipe, run.batches.steps, ranks.num_processes)
     torch.manual_seed(recipe.seed)
     model = run.family.load(run.folder, dtype=torch.float32, attention=recipe.attention)
     freeze(model, run)
     # FSDP2 wraps the layers for this itself.
     if recipe.gradient_checkpointing and recipe.sharding != "fsdp2":
-        kwargs = {"use_reentrant": False}
-        model.gradient_checkpointing_enable(kwargs)  # type: ignore[no-untyped-call]
+        _checkpoint_activations(model)
     trainer = SftTrainer(model, args, run.data(), run.codec)
-    if recipe.sharding == "fsdp2" and not trainer.is_sharded():
-        # accelerate falls back to plain data parallelism without a word.
-        raise ConfigError("sharding fsdp2 needs several GPUs; say --set sharding=none")
     trainer.add_callback(Progress(run.batches.step_tokens, console))
     if recipe.eval_tasks:
         trainer.add_callback(Evaluation(run, trainer, console))
     return trainer
+
+
+def _checkpoint_activations(model: PreTrainedModel) -> None:
+    # Renamed in transformers 5.23 or shortly before; the old name warns there.
+    enable = getattr(model, "activation_checkpointing_enable", None)
+    (enable or model.gradient_checkpointing_enable)({"use_reentrant": False})
 
 
 def trained_parts(run: Run) -> set[str]:
@@ -264,7 +270,7 @@ def _save_final(run: Run, trainer: SftTrainer, console: Console) -> Path:
         run.family.save(model, state, run.codec, out, max_tiles=run.recipe.max_tiles)
         skipped = run.recipe.output / SKIPPED
         if skipped.is_file():
-            n = sum(1 for _ in skipped.open("rb"))
+            n = len(skipped.read_bytes().splitlines())
             console.print(f"left out while training: {n} samples, listed in {skipped}")
         console.print(f"saved {out}")
     trainer.accelerator.wait_for_everyone()

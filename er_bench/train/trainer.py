@@ -140,10 +140,6 @@ class SftTrainer(Trainer):
         loss = weighted_loss(model, inputs, self._codec, num_items_in_batch)
         return loss * int(self.accelerator.num_processes)
 
-    def is_sharded(self) -> bool:
-        """Whether the ranks do share the model's weights, by FSDP."""
-        return str(self.accelerator.distributed_type.value) == "FSDP"
-
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: the Trainer's estimate does not know tiles."""
         del inputs

@@ -18,6 +18,13 @@ from er_bench.train.records import Source, read_meta
 Record = dict[str, Any]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """More threads than free cores make small models slow."""
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
+
+
 def talk(*values: str, system: str | None = None) -> list[dict[str, str]]:
     """A conversation: question, answer, question, answer, ..."""
     turns = [{"from": ("human", "gpt")[k % 2], "value": v} for k, v in enumerate(values)]

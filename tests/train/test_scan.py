@@ -1,0 +1,95 @@
+"""Bad records are found before training: an error, or counted and listed."""
+
+import numpy as np
+import pytest
+
+from er_bench.errors import DataError
+from er_bench.train.examples import Reader
+from er_bench.train.mixture import read_mixture
+from er_bench.train.scan import scan
+
+from .conftest import mixed_records, talk, write_images, write_meta
+
+
+@pytest.fixture
+def mix(tmp_path, reader):
+    def make(records, *, skip_bad=False, workers=0, meta=None, **settings):
+        write_images(tmp_path / "data", 12)
+        file = write_meta(tmp_path / "data", records, **(meta or {}))
+        return read_mixture(
+            file,
+            reader(**settings),
+            workers=workers,
+            cache=tmp_path / "cache",
+            skip_bad=skip_bad,
+        )
+
+    return make
+
+
+def broken_records():
+    records = mixed_records(8)
+    return [
+        *records[:3],
+        "{oops",
+        {"image": "gone.png", "conversations": talk("a", "b")},
+        {"image": "0.png", "conversations": talk("<image><image>", "b")},
+        {"conversations": talk("a", "b " * 2000)},
+        *records[3:],
+    ]
+
+
+def test_bad_records_are_all_named_by_line(mix):
+    with pytest.raises(DataError) as caught:
+        mix(broken_records(), sequence_length=500)
+    told = str(caught.value)
+    assert "4 bad records" in told
+    for line, why in ((4, "not JSON"), (5, "gone.png"), (6, "2 times"), (7, "more than the 500")):
+        assert any(f"row {line}" in part and why in part for part in told.splitlines())
+
+
+def test_skipped_records_are_counted_and_never_replaced(mix):
+    mixture = mix(broken_records(), skip_bad=True, sequence_length=500)
+    (share,) = mixture.shares()
+    assert (share.records, share.bad, share.samples) == (12, 4, 8)
+    assert len(mixture.bad()) == 4
+    assert mixture.entries[:, 1].tolist() == [0, 1, 2, 7, 8, 9, 10, 11]
+    assert share.tokens == mixture.sizes[:, 0].sum()
+
+
+def test_repeats_show_in_the_mixture(mix):
+    mixture = mix(mixed_records(8), meta={"repeat_time": 3})
+    (share,) = mixture.shares()
+    assert (share.records, share.samples) == (8, 24)
+    assert len(mixture.entries) == len(mixture.sizes) == 24
+
+
+def test_only_the_records_of_a_pass_are_looked_at(mix):
+    mixture = mix([*mixed_records(4), "{oops", "{oops"], meta={"repeat_time": 0.7})
+    assert len(mixture.entries) == 4
+
+
+def test_an_empty_mixture_is_refused(mix):
+    with pytest.raises(DataError, match="no usable record"):
+        mix(["{oops"], skip_bad=True)
+
+
+def test_the_second_look_comes_from_the_cache(one_source, reader, tmp_path, monkeypatch):
+    source = one_source(*mixed_records(4), "{oops")
+    first = scan(source, reader(), workers=0, cache=tmp_path / "c", advance=lambda n: None)
+    monkeypatch.setattr(Reader, "measure", lambda *a: pytest.fail("looked again"))
+    heard = []
+    again = scan(source, reader(), workers=0, cache=tmp_path / "c", advance=heard.append)
+    assert (again.sizes == first.sizes).all() and again.bad == first.bad and heard == [5]
+    with pytest.raises(pytest.fail.Exception):  # other settings, another look
+        scan(source, reader(max_tiles=3), workers=0, cache=tmp_path / "c", advance=heard.append)
+
+
+def test_processes_find_the_same_as_one(one_source, reader, tmp_path, monkeypatch):
+    monkeypatch.setattr("er_bench.train.scan.CHUNK", 5)
+    source = one_source(*mixed_records(4), "{oops", *mixed_records(4))
+    alone, shared = (
+        scan(source, reader(), workers=w, cache=tmp_path / str(w), advance=lambda n: None)
+        for w in (0, 2)
+    )
+    assert np.array_equal(alone.sizes, shared.sizes) and alone.bad == shared.bad

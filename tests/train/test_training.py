@@ -1,0 +1,211 @@
+"""Whole runs on a tiny checkpoint: ranks, restarts, frozen parts, what is saved."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from er_bench.errors import ConfigError, DataError
+from er_bench.train.recipe import Recipe, build_recipe
+
+from .conftest import mixed_records, write_images, write_meta
+
+torch = pytest.importorskip("torch")
+from er_bench.models.internvl.load import load  # noqa: E402
+from er_bench.train.run import train  # noqa: E402
+
+COMMAND = "import typer; from er_bench.cli.sft import sft; typer.run(sft)"
+STEPS = 20
+
+
+@pytest.fixture
+def settings(checkpoint, mixture_meta, tmp_path):
+    return {
+        "family": "internvl",
+        "model": str(checkpoint),
+        "data": str(mixture_meta),
+        "output": str(tmp_path / "out"),
+        "system_message": "Be brief.",
+        "epochs": None,
+        "max_steps": STEPS,
+        "global_batch_size": 8,
+        "micro_batch_size": 2,
+        "sequence_length": 400,
+        "batching": "packed",
+        "loss_reduction": "square",
+        "learning_rate": 3e-3,
+        "precision": "fp32",
+        "workers": 0,
+        "log_every": 1,
+        "save_every": 5,
+        "keep_checkpoints": 9,
+    }
+
+
+def run(settings, resume=False, **more) -> Path:
+    return train(build({**settings, **more}), resume=resume, console=Console(quiet=True))
+
+
+def build(settings) -> Recipe:
+    return build_recipe(settings, "test")
+
+
+def start(settings, tmp_path, *args, ranks=1, **more) -> subprocess.Popen[str]:
+    """`er-bench sft` in processes of its own; two ranks over gloo."""
+    recipe = tmp_path / f"{len(list(tmp_path.iterdir()))}.yaml"
+    recipe.write_text(json.dumps({**settings, **more}))
+    script = tmp_path / "sft.py"
+    script.write_text(COMMAND)
+    launch = ["-m", "torch.distributed.run", f"--nproc_per_node={ranks}", "--standalone"]
+    return subprocess.Popen(
+        [sys.executable, *(launch if ranks > 1 else []), script, "--recipe", recipe, *args],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    try:
+        output, _ = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        raise
+    assert process.returncode == 0, output
+    return output
+
+
+def losses(output: Path) -> list[float]:
+    state = json.loads((output / f"checkpoint-{STEPS}" / "trainer_state.json").read_text())
+    return [entry["loss"] for entry in state["log_history"] if "loss" in entry]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load(folder, dtype=torch.float32).model.state_dict()
+
+
+def test_two_ranks_are_one_process(settings, tmp_path):
+    other = str(tmp_path / "two")
+    process = start(settings, tmp_path, ranks=2, output=other)
+    run(settings)
+    output = finish(process)
+    one, two = losses(Path(settings["output"])), losses(Path(other))
+    assert len(one) == STEPS and one[-1] < one[0] - 0.1
+    assert two == pytest.approx(one, abs=1e-5)
+    assert output.count(f"step {STEPS}/{STEPS}") == 1  # one rank reports
+    mine, theirs = weights(tmp_path / "out" / "final"), weights(Path(other) / "final")
+    for name, weight in mine.items():
+        torch.testing.assert_close(theirs[name], weight, atol=1e-4, rtol=1e-3)
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(settings, tmp_path):
+    other = Path(tmp_path / "killed")
+    process = start(settings, tmp_path, output=str(other))
+    run(settings)
+    deadline = time.monotonic() + 60
+    while not (other / "checkpoint-5" / "trainer_state.json").is_file():
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (other / "final").exists()
+    run(settings, resume=True, output=str(other))
+    assert losses(other) == losses(Path(settings["output"]))
+    mine, theirs = weights(tmp_path / "out" / "final"), weights(other / "final")
+    assert all(torch.equal(theirs[name], weight) for name, weight in mine.items())
+    states = [
+        torch.load(out / f"checkpoint-{STEPS}" / "optimizer.pt", weights_only=True)["state"]
+        for out in (tmp_path / "out", other)
+    ]
+    for key, state in states[0].items():
+        assert all(torch.equal(torch.as_tensor(v), states[1][key][k]) for k, v in state.items())
+
+
+def test_steps_do_not_depend_on_micro_batch_and_readers(settings, tmp_path):
+    short = {**settings, "max_steps": 3, "save_every": 3, "batching": "grouped"}
+    folders = [
+        run({**short, "output": str(tmp_path / name)}, **more)
+        for name, more in (
+            ("a", {"micro_batch_size": 8, "gradient_checkpointing": False}),
+            ("b", {"micro_batch_size": 1, "workers": 1}),
+        )
+    ]
+    mine, theirs = map(weights, folders)
+    for name, weight in mine.items():
+        torch.testing.assert_close(theirs[name], weight, atol=1e-4, rtol=1e-3)
+
+
+def test_frozen_parts_stay_and_the_others_move(settings, checkpoint):
+    final = run(settings, max_steps=2, train_vision=False, train_language=False)
+    before, after = weights(checkpoint), weights(final)
+    moved = {name.split(".")[1] for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {"multi_modal_projector"}
+
+
+def test_the_final_model_opens_in_transformers_alone(settings, checkpoint):
+    from transformers import AutoModelForImageTextToText, AutoTokenizer
+
+    final = run(settings, max_steps=2, precision="bf16")
+    model = AutoModelForImageTextToText.from_pretrained(final, dtype="auto")
+    assert model.dtype == torch.bfloat16
+    tokenizer = AutoTokenizer.from_pretrained(final)
+    assert "Be brief." in tokenizer.apply_chat_template(
+        [{"role": "user", "content": "Hi"}], tokenize=False
+    )
+    ours = load(final, dtype=torch.bfloat16).model.state_dict()
+    assert all(torch.equal(ours[name], weight) for name, weight in model.state_dict().items())
+
+
+def test_an_output_in_use_is_refused_and_so_is_another_recipe(settings, tmp_path):
+    short = {**settings, "max_steps": 2, "save_every": 1}
+    run(short)
+    with pytest.raises(ConfigError, match="--resume"):
+        run(short)
+    with pytest.raises(ConfigError, match=r"learning_rate: 0\.003 became 0\.1"):
+        run(short, resume=True, learning_rate=0.1)
+    with pytest.raises(ConfigError, match="records"):
+        write_images(tmp_path / "other", 8)
+        write_meta(tmp_path / "other", mixed_records(8))
+        file = tmp_path / "out" / "recipe.json"
+        file.write_text(file.read_text().replace(settings["data"], str(tmp_path / "other/x.json")))
+        (tmp_path / "other" / "meta.json").rename(tmp_path / "other" / "x.json")
+        run(short, resume=True, data=str(tmp_path / "other" / "x.json"))
+
+
+def test_pixels_that_cannot_be_read_end_the_run_or_are_listed(settings, tmp_path):
+    write_images(tmp_path / "data", 8)
+    meta = write_meta(tmp_path / "data", mixed_records(8))
+    whole = (tmp_path / "data" / "4.png").read_bytes()
+    (tmp_path / "data" / "4.png").write_bytes(whole[: len(whole) // 2])
+    short = {**settings, "data": str(meta), "max_steps": 2, "global_batch_size": 4}
+    with pytest.raises(DataError, match=r"4\.png.*row [56]"):
+        run(short)
+    run(short, skip_bad=True)
+    lines = (tmp_path / "out" / "skipped.jsonl").read_text().splitlines()
+    listed = [json.loads(line) for line in lines]
+    assert listed and all("row 5" in entry["why"] or "row 6" in entry["why"] for entry in listed)
+
+
+def test_text_alone_trains_the_language_model_only(settings, tmp_path, checkpoint):
+    records = [r for r in mixed_records(16) if "image" not in r]
+    meta = write_meta(tmp_path / "text", records)
+    final = run(settings, data=str(meta), max_steps=2, micro_batch_size=1, global_batch_size=2)
+    before, after = weights(checkpoint), weights(final)
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved and not any("vision" in name or "projector" in name for name in moved)
+
+
+def test_sharding_that_would_not_happen_is_refused(settings):
+    with pytest.raises(ConfigError, match="GPUs"):
+        run(settings, sharding="fsdp2")
+    with pytest.raises(ConfigError, match="deepspeed"):
+        run(settings, sharding="zero1")
