@@ -20,12 +20,7 @@ from er_bench.model import Model, ModelSettings
 from er_bench.models.internvl import tiling
 from er_bench.models.internvl.config import image_seq_length, is_original, native_config
 from er_bench.models.internvl.engine import InternVLArgs, InternVLEngine
-from er_bench.models.internvl.load import (
-    load,
-    read_config,
-    read_tokenizer,
-    snapshot,
-)
+from er_bench.models.internvl.load import InternVL, load, read_config, read_tokenizer, snapshot
 from er_bench.models.internvl.prompt import Control, Piece, Slot, Style, Vocabulary
 from er_bench.models.internvl.sides import write_native_sides
 from er_bench.models.settings import DeviceArgs, parse_args
