@@ -28,6 +28,7 @@ from pydantic import (
 )
 
 from er_bench.errors import EnvError, ErBenchError, UnavailableError
+from er_bench.sim.server import as_png
 
 HEAD_RGB = "head_rgb"
 """Name of the agent's own camera among the observations."""
@@ -100,7 +101,8 @@ class Stepped(_Observed):
 class Simulator(Protocol):
     """The inside of a simulator. Blocking; called from one thread; one episode at a time.
 
-    Results are the wire's JSON values, with PNG bytes under `obs`. ValueError means a bad request,
+    Results are the wire's JSON values; `obs` holds pictures by camera, each PNG bytes or a uint8
+    array (H, W, 3). ValueError means a bad request,
     FileNotFoundError or ImportError that something must be installed first; anything else is a
     fault of the simulator.
     """
@@ -188,7 +190,11 @@ class InProcess:
         def work() -> object:
             if self._simulator is None:
                 self._simulator = self._make()
-            return getattr(self._simulator, method)(*arguments)
+            answer = getattr(self._simulator, method)(*arguments)
+            if isinstance(answer, dict) and "obs" in answer:
+                pictures = {name: as_png(p) for name, p in answer["obs"].items()}
+                return {**answer, "obs": pictures}
+            return answer
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)

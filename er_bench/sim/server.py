@@ -28,6 +28,7 @@ import struct
 import sys
 import time
 import traceback
+import zlib
 from typing import Any, BinaryIO
 
 PROTOCOL = 1
@@ -62,6 +63,25 @@ def encode_frame(header: dict[str, Any], blobs: dict[str, bytes]) -> bytes:
     if len(text) > MAX_HEADER_BYTES:
         raise ValueError("the reply is larger than a frame may be")
     return b"".join([struct.pack("!I", len(text)), text, *blobs.values()])
+
+
+def as_png(picture: Any) -> bytes:
+    """A picture as PNG bytes: it is that already, or a uint8 array (H, W, 3 or more)."""
+    if isinstance(picture, bytes):
+        return picture
+    height, width = picture.shape[:2]
+    rgb = picture[:, :, :3].astype("uint8").tobytes()
+    rows = b"".join(b"\0" + rgb[y * width * 3 : (y + 1) * width * 3] for y in range(height))
+    chunks = [
+        (b"IHDR", struct.pack("!IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows, 1)),
+        (b"IEND", b""),
+    ]
+    packed = [
+        struct.pack("!I", len(body)) + kind + body + struct.pack("!I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
 def _plain(value: Any) -> Any:
@@ -124,7 +144,7 @@ class Server:
         number = request.get("id")
         try:
             result = dict(self._call(request.get("method"), request.get("params") or {}))
-            blobs = result.pop("obs", {})
+            blobs = {name: as_png(p) for name, p in result.pop("obs", {}).items()}
             return encode_frame({"id": number, "result": result}, blobs)
         except (BadRequest, ValueError) as error:
             kind, message = "bad_request", str(error)

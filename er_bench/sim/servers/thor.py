@@ -17,9 +17,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import struct
 import time
-import zlib
 from typing import Any
 
 try:
@@ -111,11 +109,10 @@ class Thor:
         found: list[Thing] = self.event.metadata["inventoryObjects"]
         return found
 
-    def png(self) -> bytes:
-        """The agent's view."""
-        frame = self.event.frame
-        height, width = frame.shape[:2]
-        return encode_png(width, height, frame[:, :, :3].astype("uint8").tobytes())
+    @property
+    def picture(self) -> Any:
+        """The agent's view, `(H, W, 3)` uint8."""
+        return self.event.frame
 
     def stop(self) -> None:
         """End Unity."""
@@ -266,7 +263,7 @@ class ThorSimulator:
             "instruction": episode["instruction"],
             "actions": self._actions,
             "episode_fingerprint": hashlib.sha256(told).hexdigest(),
-            "obs": {"head_rgb": self._thor.png()},
+            "obs": {"head_rgb": self._thor.picture},
         }
 
     def step(self, action_id: int) -> dict[str, Any]:
@@ -286,7 +283,7 @@ class ThorSimulator:
             "done": False,
             "sim_seconds": time.monotonic() - began,
             "world": self.state(),
-            "obs": {"head_rgb": self._thor.png()},
+            "obs": {"head_rgb": self._thor.picture},
         }
 
     def state(self) -> dict[str, Any]:
@@ -304,21 +301,6 @@ class ThorSimulator:
     def close(self) -> None:
         """End Unity."""
         self._thor.stop()
-
-
-def encode_png(width: int, height: int, rgb: bytes) -> bytes:
-    """Rows of RGB bytes as a PNG."""
-    rows = b"".join(b"\0" + rgb[y * width * 3 : (y + 1) * width * 3] for y in range(height))
-    chunks = [
-        (b"IHDR", struct.pack("!IIBBBBB", width, height, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(rows, 1)),
-        (b"IEND", b""),
-    ]
-    packed = [
-        struct.pack("!I", len(body)) + kind + body + struct.pack("!I", zlib.crc32(kind + body))
-        for kind, body in chunks
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
 def _installed_version() -> str:

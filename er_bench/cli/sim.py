@@ -1,0 +1,106 @@
+"""`er-bench sim`: serve a simulator, or check one against the protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from er_bench.sim.known import Known
+
+app = typer.Typer(
+    name="sim",
+    help="Simulators: serve one, or check one against the wire protocol.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+Name = Annotated[
+    str, typer.Argument(help="A simulator er-bench knows (er-bench sim list), or a server file.")
+]
+Option = Annotated[
+    list[str] | None, typer.Option("--option", help="KEY=VALUE for the simulator; repeatable.")
+]
+
+
+@app.command("list")
+def list_known() -> None:
+    """List the simulators that er-bench brings a server file for, and whether they run here."""
+    from rich.table import Table
+
+    from er_bench.cli.tables import printed
+    from er_bench.sim.known import SIMULATORS, why_unavailable
+
+    table = Table(title="Simulators")
+    for column in ("simulator", "where it is told", "here"):
+        table.add_column(column, overflow="fold")
+    for known in SIMULATORS.values():
+        table.add_row(known.name, known.variable, why_unavailable(known) or "yes")
+    printed(table)
+
+
+@app.command()
+def serve(
+    name: Name,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    option: Option = None,
+) -> None:
+    """Serve a simulator on 127.0.0.1, with the token in ER_BENCH_SIM_TOKEN, until stopped."""
+    known = _known(name, option)
+    command = known.command(_python(known), f"--listen={port}")
+    os.execv(command[0], command)
+
+
+@app.command()
+def check(name: Name, option: Option = None) -> None:
+    """Try every rule of the protocol on a simulator. Exit code 3 when one is not kept."""
+    from rich.table import Table
+
+    from er_bench.cli.tables import printed
+    from er_bench.errors import UnavailableError
+    from er_bench.sim.check import check as conformance
+    from er_bench.sim.known import launches, why_unavailable
+
+    known = _known(name, option)
+    if why := why_unavailable(known):
+        raise UnavailableError(why)
+    findings = asyncio.run(conformance(launches(known)[0]))
+    table = Table(title=f"{known.name}: the wire protocol")
+    for column in ("rule", "kept", "what was seen"):
+        table.add_column(column, overflow="fold")
+    for finding in findings:
+        table.add_row(finding.rule, "yes" if finding.kept else "NO", finding.detail)
+    printed(table)
+    sys.exit(0 if all(finding.kept for finding in findings) else 3)
+
+
+def _known(name: str, option: list[str] | None) -> Known:
+    from er_bench.errors import UsageError
+    from er_bench.sim.known import Known, simulator
+
+    options = {}
+    for word in option or []:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise UsageError(f"--option takes KEY=VALUE; cannot read {word!r}")
+        options[key] = value
+    if name.endswith(".py"):
+        if not Path(name).is_file():
+            raise UsageError(f"there is no server file {name}")
+        return Known(Path(name).stem, Path(name).resolve(), "see that file", options)
+    return simulator(name, options)
+
+
+def _python(known: Known) -> str:
+    from er_bench.errors import UsageError
+
+    where = os.environ.get(known.variable, "") or sys.executable
+    if where.startswith(("tcp:", "replay:")):
+        raise UsageError(
+            f"{known.variable} is {where}; to serve, it must name a Python interpreter"
+        )
+    return where
