@@ -109,9 +109,9 @@ class EpisodeTask(Task):
         return read_strict
 
     def judged(self, sample: Sample, step: Stepped) -> Stepped:
-        """A step with success, progress and goal conditions filled in.
+        """A step with success, progress and goal conditions filled in from its `world`.
 
-        A simulator that judges by itself needs nothing; others send `world`.
+        Called for steps of simulators that do not judge by themselves.
         """
         del sample
         return step
@@ -219,7 +219,9 @@ class _Run:
         return plan
 
     async def _act(self, environment: Environment, start: Started, action_id: int) -> Stepped:
-        step = self._task.judged(self._sample, await environment.step(action_id))
+        step = await environment.step(action_id)
+        if step.success is None:
+            step = self._task.judged(self._sample, step)
         if step.success is None or step.progress is None:
             raise EnvError("the simulator sent neither a judgement nor a world to judge by")
         action = start.actions[action_id]

@@ -78,7 +78,9 @@ class EbHabitat(EmbodiedBenchTask):
         for folder in FOLDERS:
             path = self.root / folder / f"{subset}.pickle"
             if path.is_file():
-                if path.open("rb").read(len(LFS_POINTER)) == LFS_POINTER:
+                with path.open("rb") as file:
+                    pointer = file.read(len(LFS_POINTER)) == LFS_POINTER
+                if pointer:
                     raise DataError("a Git LFS pointer, not the file; run git lfs pull", file=path)
                 return path
         return None

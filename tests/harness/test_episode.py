@@ -280,9 +280,13 @@ def test_a_simulator_that_fails_is_an_env_error_and_is_not_used_again() -> None:
 
 
 def test_a_step_without_a_judgement_is_an_env_error() -> None:
+    class Silent(Lights):
+        def step(self, action_id: int) -> dict[str, Any]:
+            return {**super().step(action_id), "success": None}
+
     class Unjudged(LightsTask):
-        def judged(self, sample: Sample, step: Stepped) -> Stepped:
-            return step.model_copy(update={"success": None})
+        def open_environments(self) -> Environments:
+            return InProcessEnvironments(Silent, "lights")
 
     with pytest.raises(EnvError, match="neither a judgement"):
         play(plan(0), task=Unjudged())
