@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from er_bench.errors import UsageError
-from er_bench.registry import Registry
 
 app = typer.Typer(help="Make data sets that have to be reconstructed.", no_args_is_help=True)
 
@@ -36,6 +35,8 @@ def build(
 
 def builder(task: str) -> ModuleType:
     """A task's `build` module. Raises UsageError that lists the tasks that have one."""
+    from er_bench.registry import Registry
+
     registry = Registry()
     able = [
         name for name, folder in registry.task_folders.items() if (folder / "build.py").is_file()

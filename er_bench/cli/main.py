@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from er_bench.cli import convert, doctor, leaderboard, listing, run, score, sft
+from er_bench.cli import convert, data, doctor, leaderboard, listing, run, score, sft, sim
 from er_bench.errors import ErBenchError
 
 app = typer.Typer(
@@ -29,6 +29,8 @@ app.command("describe")(listing.describe)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("convert")(convert.convert)
 app.command("sft")(sft.sft)
+app.add_typer(data.app, name="data")
+app.add_typer(sim.app, name="sim")
 app.command("doctor")(doctor.doctor)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from pathlib import Path
@@ -68,6 +67,8 @@ def check(name: Name, option: Option = None) -> None:
     known = _known(name, option)
     if why := why_unavailable(known):
         raise UnavailableError(why)
+    import asyncio
+
     findings = asyncio.run(conformance(launches(known)[0]))
     table = Table(title=f"{known.name}: the wire protocol")
     for column in ("rule", "kept", "what was seen"):

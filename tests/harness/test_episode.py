@@ -16,7 +16,7 @@ from er_bench.outcome import Outcome
 from er_bench.prompt import Completion, Expect, Prompt, user
 from er_bench.sample import Blob, Image, Sample
 from er_bench.scorers.episode import PlanReader, read_robust, read_strict
-from er_bench.sim.environment import Environments, Episode, InProcessEnvironments, Started, Stepped
+from er_bench.sim.environment import Environments, Episode, InProcessEnvironments, Started
 from er_bench.task import Scored
 
 CARD = TaskCard.model_validate(
