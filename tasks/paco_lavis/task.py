@@ -92,9 +92,9 @@ def polygon_mask(segmentation: Segmentation, size_wh: Size) -> Mask:
 
 
 def _is_polygon(polygon: object) -> bool:
-    return (
-        isinstance(polygon, list)
-        and len(polygon) >= 4
-        and len(polygon) % 2 == 0
-        and all(isinstance(n, (int, float)) and math.isfinite(n) for n in polygon)
-    )
+    if not isinstance(polygon, list) or len(polygon) < 4 or len(polygon) % 2:
+        return False
+    try:
+        return math.isfinite(math.fsum(polygon))
+    except (TypeError, ValueError, OverflowError):
+        return False

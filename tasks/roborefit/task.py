@@ -98,12 +98,13 @@ class RoboRefIt(QuestionTask):
         return score_box(found, sample.target.box_px_xyxy)
 
     def aggregate(self, scored: Sequence[Scored], reading: str = "official") -> Aggregate:
-        """acc@0.5, and the mean of every other number."""
+        """acc@0.5, and the mean of every other number; GIoU, from -1 to 1, apart."""
         made = super().aggregate(scored, reading)
         prefix = "" if reading == "official" else "robust_"
         names = BoxScore().parts() if scored else {}
         means = {n: fmean(s.score.parts[prefix + n] for s in scored) for n in names}
-        return Aggregate(made.score, means)
+        giou = {"giou": means.pop("giou")} if means else {}
+        return Aggregate(made.score, means, giou)
 
     def check(self, sample: Sample) -> None:
         """The box must lie on the image."""

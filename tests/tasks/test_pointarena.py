@@ -91,7 +91,7 @@ def test_steerable_rows_tell_the_original_point_in_pixels(tmp_path):
     for dialect in (BENCHMARK, *DIALECTS.values()):
         assert said in prompt_text(task, dialect).text()
         assert "original point" not in prompt_text(task, dialect, 1).text()
-    assert list(task.remarks()) == []
+    assert task.remarks() == []
 
 
 def test_an_absent_table_of_original_points_is_reported(tmp_path):
