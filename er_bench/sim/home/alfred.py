@@ -231,7 +231,7 @@ class AlfredSkills:
             raise Refused(f"Close action failed. The {name} is already closed")
         thing.is_open = False
         if thing.kind.name == "Fridge":
-            self._mark_contents(thing, "cool")
+            self._mark_contents(thing, "cooled")
 
     def _turn(self, name: str, way: str) -> None:
         thing = self._choose(name, exact=False)
@@ -241,7 +241,7 @@ class AlfredSkills:
             raise Refused(f"Turn {way} action failed")
         thing.is_on = way == "on"
         if thing.is_on and name == "Microwave":
-            self._mark_contents(thing, "hot")
+            self._mark_contents(thing, "heated")
         if thing.is_on and name == "Faucet":
             self._wash()
 
@@ -251,7 +251,7 @@ class AlfredSkills:
         sinks = [t for t in world.things.values() if t.kind.name == "Sink" and world.visible(t.id)]
         if sinks:
             nearest = min(sinks, key=lambda t: world.distance_m(t.id))
-            self._mark_contents(nearest, "clean")
+            self._mark_contents(nearest, "cleaned")
 
     def _mark_contents(self, receptacle: Thing, mark: str) -> None:
         for thing in self.world.contents(receptacle.id):
@@ -282,10 +282,10 @@ def metadata(world: World, lamps_only: bool = True) -> dict[str, Any]:
     """
     return {
         "objects": [_object(world, t, lamps_only) for t in world.things.values()],
-        "inventory": [object_id(world.things[world.held])] if world.held else [],
-        "cleaned": _marked(world, "clean"),
-        "heated": _marked(world, "hot"),
-        "cooled": _marked(world, "cool"),
+        "inventory": [{"objectId": object_id(world.things[world.held])}] if world.held else [],
+        "heated": _marked(world, "heated"),
+        "cooled": _marked(world, "cooled"),
+        "cleaned": _marked(world, "cleaned"),
     }
 
 

@@ -76,8 +76,8 @@ def _safe(look: Look) -> list[Part]:
     return [*shell(w, d, h, (0, 0, 0), None, 0.04), *leaf]
 
 
-def _sink(look: Look) -> list[Part]:
-    w, d, h = 0.8, 0.6, 0.9
+def _basin(w: float) -> list[Part]:
+    d, h = 0.6, 0.9
     rim = [
         box(w, 0.12, 0.2, (0, -d / 2 + 0.06, 0.7), "silver"),
         box(w, 0.06, 0.2, (0, d / 2 - 0.03, 0.7), "silver"),
@@ -193,7 +193,7 @@ _KINDS = (
     _f("Microwave", (0.5, 0.36, 0.3), ("white", "black"), _microwave, ((-0.13, 0.02, 0.022), (0.03, 0.02, 0.022)), openable=True, toggleable=True),
     _f("Safe", (0.45, 0.42, 0.45), ("grey", "green"), _safe, ((-0.09, 0.05, 0.042), (0.09, 0.05, 0.042)), max_bulk=2, openable=True),
     _f("GarbageCan", (0.34, 0.34, 0.42), ("grey", "green", "black"), _bin, grid((-0.07, 0.07), (0.05, -0.07), 0.2), max_bulk=3),
-    _f("Sink", (0.8, 0.6, 0.9), ("white",), _sink, grid((-0.15, 0.15), (0.1, -0.06), 0.71)),
+    _f("Sink", (0.8, 0.6, 0.9), ("white",), _basin(0.8), grid((-0.15, 0.15), (0.1, -0.06), 0.71)),
     _f("Faucet", (0.1, 0.2, 0.25), ("silver",), _faucet, toggleable=True),
     _f("Stove", (0.7, 0.6, 0.9), ("white", "silver"), _stove),
     _f("StoveBurner", (0.24, 0.24, 0.02), ("black",), _burner, ((0, 0, 0.016),), only=("Pan", "Pot", "Kettle")),
@@ -205,7 +205,9 @@ _KINDS = (
     _f("TVStand", (1.5, 0.45, 0.6), ("black", "brown"), _tv_stand, grid(_WIDE, (0.12, -0.04), 0.6)),
     _f("Table", (1.4, 0.8, 0.8), TOPS, _table(1.4, 0.8, 0.8), grid(_WIDE, (0.25, 0.0, -0.25), 0.8)),
     _f("Chair", (0.5, 0.5, 0.96), ("brown", "red"), _chair, grid((-0.12, 0.12), (0.1, -0.05), 0.46)),
-    _f("Cupboard", (0.6, 0.4, 0.44), DOORS, lambda look: [*shell(0.6, 0.4, 0.44, (0, 0, 0), "cream"), *door(0.6, 0.44, (0, 0.2, 0), look.is_open, None)], ((-0.15, 0.05, 0.02), (0.15, 0.05, 0.02)), openable=True),
+    _f("LeftCounter", (0.95, 0.6, 0.9), ("cream", "white"), _block(0.95, 0.6, 0.9, "grey"), grid((-0.36, -0.12, 0.12, 0.36), (0.15, 0.0, -0.15), 0.9)),
+    _f("RightCounter", (1.5, 0.6, 0.9), ("cream", "white"), _block(1.5, 0.6, 0.9, "grey"), grid(_WIDE, (0.15, 0.0, -0.15), 0.9)),
+    _f("KitchenSink", (0.55, 0.6, 0.9), ("white",), _basin(0.55), grid((-0.1, 0.1), (0.1, -0.06), 0.71)),
     _f("Window", (1.0, 0.02, 0.9), ("white",), [box(1.1, 0.02, 1.0), Part("box", (0.5, 0.012, 0.45), (0, 0.003, 0.5), "glass", 0.95), box(0.03, 0.03, 0.9, (0, 0.01, 0.05)), box(1.0, 0.03, 0.03, (0, 0.01, 0.48))]),
     _f("Painting", (0.6, 0.02, 0.5), ("brown",), [box(0.7, 0.02, 0.5), box(0.6, 0.024, 0.4, (0, 0.002, 0.05), "cream"), ball(0.1, 0.01, 0.1, (0.1, 0.012, 0.12), "orange"), box(0.6, 0.026, 0.12, (0, 0.002, 0.05), "green")]),
     _f("Rug", (1.6, 1.2, 0.01), ("purple", "teal", "red"), [box(1.6, 1.2, 0.008), box(1.4, 1.0, 0.01, (0, 0, 0), "cream"), box(1.1, 0.7, 0.012)]),
@@ -214,7 +216,8 @@ _KINDS = (
 
 FURNITURE: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
 SCENERY = frozenset(
-    {"Stove", "Window", "Painting", "Rug", "Hood", "TVStand", "Table", "Chair", "Cupboard"}
+    {"Stove", "Window", "Painting", "Rug", "Hood", "TVStand", "Table", "Chair"}
+    | {"LeftCounter", "RightCounter", "KitchenSink"}
 )
 """Furniture that no action of the `alfred` skills names."""
 

@@ -1,30 +1,24 @@
-"""Episodes of `home_alfred`, made from a seed; each is proved before it is kept.
-
-A proof runs the oracle's plan (success exactly at its last step, every step valid, at most 30),
-the plan without its key step (no success), and, where only looking tells which thing is meant,
-the same plan for each other thing that the words could mean: the feedback is the same to the
-letter, and there is no success.
-"""
+"""Episodes of `home_alfred`, made from a seed; each is proved (`proof.py`) before it is kept."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from er_bench.sim.home.alfred import AlfredSkills, Refused, metadata
-from er_bench.sim.home.alfred_goal import goal_conditions
+from er_bench.sim.home import proof
+from er_bench.sim.home.alfred import AlfredSkills
 from er_bench.sim.home.oracle_alfred import Planner
 from er_bench.sim.home.rooms import furnish
-from er_bench.sim.home.words import RIDDLES, a, onto, plain
+from er_bench.sim.home.skills import start
+from er_bench.sim.home.words import FRAMES, RIDDLES, a, onto, plain
 from er_bench.sim.home.world import (
     KINDS,
     Thing,
     World,
     room_to_json,
     thing_to_json,
-    world_from_json,
 )
 
 SUBSETS = (
@@ -35,7 +29,6 @@ SUBSETS = (
     "visual_appearance",
     "long_horizon",
 )
-MAX_STEPS = 30
 PER_SUBSET = 20
 
 SIMPLE, LIGHT, TWO = "pick_and_place_simple", "look_at_obj_in_light", "pick_two_obj_and_place"
@@ -96,9 +89,7 @@ class Draft:
         spot = self.world.free_spot(receptacle.id, kind)
         if spot is None:
             raise Unfit(f"no room for {kind_name} at {receptacle.id}")
-        taken = {t.spot for t in self.world.contents(receptacle.id)}
-        free = [k for k in range(len(receptacle.kind.spots)) if k not in taken]
-        free = [k for k in free if not self.world.built_over(receptacle.id, k)]
+        free = self.world.free_spots(receptacle.id)
         thing_id = f"{kind_name}|{len(self.of(kind_name)) + 1:02d}"
         thing = Thing(
             thing_id, kind, colour or kind.colours[0], receptacle.id, self.rng.choice(free)
@@ -214,7 +205,7 @@ def _two(draft: Draft, words: Words, hidden: float = 0.0) -> None:
 
 
 def _treated(draft: Draft, how: str, words: Words, sliced: bool = False, hidden: float = 0.2) -> None:
-    stock = {HEAT: (*_FOOD, "Mug", "Cup"), COOL: (*_FOOD, "Mug", "Bowl"), CLEAN: (*_DISHES, "Spoon", "Fork")}
+    stock: dict[str, tuple[str, ...]] = {HEAT: (*_FOOD, "Mug", "Cup"), COOL: (*_FOOD, "Mug", "Bowl"), CLEAN: (*_DISHES, "Spoon", "Fork")}
     if draft.room_type == "bathroom":
         stock[CLEAN] = ("Cloth", "DishSponge", "SoapBar")
     fits = [k for k in stock[how] if not sliced or KINDS[k].sliceable]
@@ -372,15 +363,6 @@ def _nearest(draft: Draft) -> None:
 
 # The six subsets.
 
-_FRAMES = (
-    "I have guests tonight and want the place tidy. {} Nothing else needs to be touched.",
-    "Never mind the mess elsewhere, I will see to it. {} Then you are done.",
-    "My hands are full at the moment, so please help me with one thing: {}",
-    "Yesterday I asked for the opposite, but I changed my mind. {} Leave everything else as it is.",
-    "{} I know it is late, and I promise that this is the last request of the day.",
-)
-
-
 def _any_type(draft: Draft, index: int, words: Words) -> None:
     makers: tuple[Callable[[], None], ...] = (
         lambda: _simple(draft, words),
@@ -423,7 +405,7 @@ def _compose(draft: Draft, subset: str, index: int) -> None:
             _any_type(draft, _COMMON_SENSE_TYPES[index % len(_COMMON_SENSE_TYPES)], _riddle)
         case "complex_instruction":
             _any_type(draft, index, _the)
-            draft.instruction = _FRAMES[index % len(_FRAMES)].format(draft.instruction)
+            draft.instruction = FRAMES[index % len(FRAMES)].format(draft.instruction)
         case "spatial":
             (_beside, _outermost, _nearest, _beside)[index % 4](draft)
         case "visual_appearance":
@@ -448,7 +430,7 @@ def episode(subset: str, index: int, seed: int) -> dict[str, Any]:
             _compose(draft, subset, index)
             _clutter(draft, 9, _named(draft))
             return _proved(draft, subset, index)
-        except (Unfit, LookupError, Refused):
+        except (Unfit, LookupError):
             continue
     raise RuntimeError(f"no draft of {subset} {index} can be proved")
 
@@ -458,56 +440,39 @@ def _named(draft: Draft) -> tuple[str, ...]:
     kinds = {t.kind.name for t in draft.world.things.values() if t.kind.pickupable}
     if draft.goal["object_sliced"]:
         kinds |= {"ButterKnife"}
-    alike = {"Pen": "Pencil", "Knife": "ButterKnife", "Pot": "Potato", "Cup": "Cupboard"}
+    alike = {"Pen": "Pencil", "Knife": "ButterKnife", "Pot": "Potato"}
     kinds |= {alike[k] for k in kinds & set(alike)}
     return tuple(kinds | {k for k, v in alike.items() if v in kinds})
 
 
-def plan_runs(
-    room: dict[str, Any], things: list[dict[str, Any]], goal: dict[str, Any], plan: list[str]
-) -> Iterator[tuple[bool, str, bool]]:
-    """Do a plan on a fresh world: valid, feedback and success of each step."""
-    skills = AlfredSkills(world_from_json(room, things))
-    for name in plan:
-        valid, feedback = skills.step(skills.actions.index(name))
-        met, total = goal_conditions(goal, metadata(skills.world))
-        yield valid, feedback, met == total
-
-
 def _proved(draft: Draft, subset: str, index: int) -> dict[str, Any]:
     """The episode as JSON. Raises Unfit when a proof fails."""
-    room = room_to_json(draft.world.room)
-    things = [thing_to_json(t) for t in draft.world.things.values()]
-    skills = AlfredSkills(world_from_json(room, things))
-    met, total = goal_conditions(draft.goal, metadata(skills.world))
-    plan = Planner(skills).plan(draft.goal)
-    runs = list(plan_runs(room, things, draft.goal, plan))
-    if met == total or len(plan) > MAX_STEPS or not all(valid for valid, _, _ in runs):
-        raise Unfit("the plan is not valid")
-    if [done for _, _, done in runs] != [False] * (len(plan) - 1) + [True]:
-        raise Unfit("success not exactly at the end")
-    keys = [k for k, name in enumerate(plan) if name.startswith(draft.key)]
-    key = keys[0] if draft.goal["task_type"] == COOL else keys[-1]
-    without = plan[:key] + plan[key + 1 :]
-    if any(done for _, _, done in plan_runs(room, things, draft.goal, without)):
-        raise Unfit("the key step is not needed")
-    others = [Planner(AlfredSkills(world_from_json(room, things))).plan(draft.goal | o) for o in draft.others]
-    for other in others:
-        told = list(plan_runs(room, things, draft.goal, other))
-        if any(done for _, _, done in told) or not all(valid for valid, _, _ in told):
-            raise Unfit("feedback or success tells the things apart")
-    return {
+    goal = draft.goal
+    spec = {
         "id": f"{subset}_{index:02d}",
         "subset": subset,
         "scene": draft.scene,
+        "skills": "alfred",
         "instruction": draft.instruction,
-        "goal": draft.goal,
-        "plan": plan,
-        "key_step": key,
-        "mistaken_plans": others,
-        "room": room,
-        "things": things,
+        "goal": goal,
+        "room": room_to_json(draft.world.room),
+        "things": [thing_to_json(t) for t in draft.world.things.values()],
     }
+
+    def plan_for(wanted: dict[str, Any]) -> list[str]:
+        skills = start(spec)
+        assert isinstance(skills, AlfredSkills)
+        return Planner(skills).plan(wanted)
+
+    plan = plan_for(goal)
+    keys = [k for k, name in enumerate(plan) if name.startswith(draft.key)]
+    spec["plan"] = plan
+    spec["key_step"] = keys[0] if goal["task_type"] == COOL else keys[-1]
+    spec["mistaken_plans"] = [plan_for(goal | other) for other in draft.others]
+    fault = proof.fault(spec)
+    if fault:
+        raise Unfit(fault)
+    return spec
 
 
 def generate(seed: int, per_subset: int = PER_SUBSET) -> list[dict[str, Any]]:

@@ -91,3 +91,55 @@ def onto(kind_name: str) -> str:
     """The preposition that goes with a receptacle."""
     inside = ("Cabinet", "Drawer", "Fridge", "Microwave", "Safe", "GarbageCan", "Sink", "Bathtub")
     return "in" if kind_name in (*inside, "Box", "Bowl", "Pot", "Mug", "Cup") else "on"
+
+FRAMES = (
+    "I have guests tonight and want the place tidy. {} Nothing else needs to be touched.",
+    "Never mind the mess elsewhere, I will see to it. {} Then you are done.",
+    "My hands are full at the moment, so please help me with one thing: {}",
+    "Yesterday I asked for the opposite, but I changed my mind. {} Leave everything else as it is.",
+    "{} I know it is late, and I promise that this is the last request of the day.",
+)
+"""Talk around an instruction that changes nothing about what is to be done."""
+
+CATEGORY_RIDDLES = {
+    "ball": "the round toy that one throws and catches",
+    "clamp": "the tool that holds two boards together while the glue dries",
+    "hammer": "the tool that drives nails",
+    "screwdriver": "the tool that turns screws",
+    "padlock": "the thing that keeps a bicycle from being stolen",
+    "scissors": "the tool with two blades that cuts paper",
+    "block": "the wooden cube that children stack",
+    "drill": "the power tool that makes holes",
+    "spatula": "the flat tool that turns pancakes",
+    "knife": "the sharp tool that slices bread",
+    "spoon": "the cutlery for soup",
+    "plate": "the flat dish that dinner is served on",
+    "sponge": "the soft block that one scrubs dishes with",
+    "cleanser": "the bottle of cleaning agent",
+    "plum": "the purple fruit that prunes are made of",
+    "pear": "the green fruit with a thin neck",
+    "peach": "the soft fruit with a fuzzy skin",
+    "apple": "the fruit that is said to keep the doctor away",
+    "lemon": "the sour yellow fruit",
+    "can": "the tin that keeps food for years",
+    "box": "the cardboard package from the grocery",
+    "banana": "the long yellow fruit that one peels",
+    "strawberry": "the small red fruit with seeds on its skin",
+    "lego": "the toy brick that clicks onto others",
+    "rubriks cube": "the puzzle with six coloured sides that one twists",
+    "book": "the thing with pages that one reads",
+    "bowl": "the deep dish for cereal",
+    "cup": "the vessel without a handle that one drinks from",
+    "mug": "the thing with a handle for hot coffee",
+    "orange": "the citrus fruit that juice is made of for breakfast",
+    "lid": "the thing that covers a pan",
+    "toy airplane": "the toy with wings",
+    "wrench": "the tool that turns nuts and bolts",
+}
+PLACE_RIDDLES = {
+    "sofa": "the seat where several people watch TV together",
+    "TV stand": "the furniture under the screen",
+    "sink in the kitchen": "the basin where dishes are washed",
+    "refrigerator": "the appliance that keeps food cold",
+    "chair 1": "the seat for one",
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -58,7 +58,7 @@ class Thing:
     is_on: bool = False
     is_sliced: bool = False
     marks: set[str] = field(default_factory=set)
-    """`hot`, `cool`, `clean`."""
+    """`heated`, `cooled`, `cleaned`."""
 
     @property
     def look(self) -> Look:
@@ -127,7 +127,7 @@ class World:
 
     def contents(self, thing_id: str) -> list[Thing]:
         """What was put on or in it: fixtures are not contents."""
-        return [t for t in self.children(thing_id) if t.spot is not None]
+        return [t for t in self.children(thing_id) if t.kind.pickupable]
 
     def ancestors(self, thing_id: str) -> Iterator[Thing]:
         """What it stands on or in, nearest first."""
@@ -138,11 +138,12 @@ class World:
 
     def shut_in(self, thing_id: str) -> Thing | None:
         """The closed thing that it is in, if any."""
-        inside = self.things[thing_id].spot is not None
+        thing = self.things[thing_id]
         for outer in self.ancestors(thing_id):
-            if inside and outer.kind.openable and not outer.is_open and outer.kind.spots:
-                return outer
-            inside = outer.spot is not None
+            if thing.kind.pickupable and outer.kind.openable and not outer.is_open:
+                if outer.kind.receptacle:
+                    return outer
+            thing = outer
         return None
 
     def free_spot(self, receptacle_id: str, kind: Kind) -> int | None:
@@ -150,20 +151,26 @@ class World:
         taker = self.things[receptacle_id].kind
         if kind.bulk > taker.max_bulk or (taker.only and kind.name not in taker.only):
             return None
-        taken = {t.spot for t in self.contents(receptacle_id)}
-        free = (k for k in range(len(taker.spots)) if k not in taken)
-        return next((k for k in free if not self.built_over(receptacle_id, k)), None)
+        return next(iter(self.free_spots(receptacle_id)), None)
 
-    def built_over(self, receptacle_id: str, spot: int) -> bool:
-        """Whether a fixture, a microwave on a counter, stands where the spot is."""
+    def free_spots(self, receptacle_id: str) -> list[int]:
+        """The spots with nothing on them, fixtures (a microwave on a counter) included."""
+        spots = self.things[receptacle_id].kind.spots
+        return [k for k in range(len(spots)) if not self._taken(receptacle_id, k)]
+
+    def _taken(self, receptacle_id: str, spot: int) -> bool:
         x, y, z = self.things[receptacle_id].kind.spots[spot]
-        return any(
-            abs(f.at_m[0] - x) < f.kind.size_m[0] / 2 + _ELBOW_M
-            and abs(f.at_m[1] - y) < f.kind.size_m[1] / 2 + _ELBOW_M
-            and f.at_m[2] >= z - 0.01
-            for f in self.children(receptacle_id)
-            if f.spot is None
-        )
+        for thing in self.children(receptacle_id):
+            if thing.spot is not None:
+                if thing.spot == spot:
+                    return True
+                continue
+            w, d, _ = thing.kind.size_m
+            near_x = abs(thing.at_m[0] - x) < w / 2 + _ELBOW_M
+            near_y = abs(thing.at_m[1] - y) < d / 2 + _ELBOW_M
+            if near_x and near_y and thing.at_m[2] >= z - 0.05:
+                return True
+        return False
 
     # The agent.
 
@@ -313,7 +320,7 @@ def room_to_json(room: Room) -> dict[str, Any]:
     }
 
 
-def world_from_json(room: Mapping[str, Any], things: list[Mapping[str, Any]]) -> World:
+def world_from_json(room: Mapping[str, Any], things: Sequence[Mapping[str, Any]]) -> World:
     """A world at its start. Raises KeyError and TypeError for what is missing or unknown."""
     made = [thing_from_json(row) for row in things]
     return World(Room(**room), {thing.id: thing for thing in made})

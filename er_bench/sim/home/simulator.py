@@ -1,0 +1,106 @@
+"""The built-in home as a simulator (see `er_bench/sim/environment.py`)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from er_bench import __version__
+from er_bench.sim.home import renderer
+from er_bench.sim.home.mujoco_gl import versions
+from er_bench.sim.home.skills import Skills, conditions, start
+
+HEAD_RGB = "head_rgb"
+
+
+class HomeSimulator:
+    """Both homes in one: an episode says which skills it is played with."""
+
+    def __init__(self, draw: bool = True) -> None:
+        self._draw = draw
+        self._spec: Mapping[str, Any] = {}
+        self._skills: Skills | None = None
+        self._n_px = 0
+
+    def hello(self) -> dict[str, Any]:
+        """Name, versions and renderer."""
+        name = renderer.choose()
+        packages = {"numpy": np.__version__} | (versions() if name != renderer.NUMPY else {})
+        return {
+            "env": f"er-home+{name}",
+            "env_version": __version__,
+            "versions": packages,
+            "capabilities": {"renderer": name, "skills": ["alfred", "rearrange"]},
+            "data_fingerprint": "",
+        }
+
+    def list_episodes(self, split: str) -> list[str]:
+        """None: every episode comes with its reset."""
+        del split
+        return []
+
+    def reset(
+        self, episode_id: str, seed: int, resolution: int, episode: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """Start the episode given. Raises ValueError when it cannot be played."""
+        del seed
+        if episode is None:
+            raise ValueError(f"episode {episode_id!r} must come with its reset")
+        try:
+            self._skills = start(episode)
+            conditions(episode, self._skills)
+        except (LookupError, TypeError, AttributeError) as error:
+            raise ValueError(f"episode {episode_id!r} cannot be played: {error!r}") from error
+        self._spec, self._n_px = episode, resolution
+        return {
+            "instruction": episode["instruction"],
+            "actions": list(self._skills.actions),
+            "limits": {},
+            "episode_fingerprint": fingerprint(episode),
+            "obs": self._observe(),
+        }
+
+    def step(self, action_id: int) -> dict[str, Any]:
+        """Do one action and judge. Raises ValueError for an unknown action or before a reset."""
+        if self._skills is None:
+            raise ValueError("reset comes before step")
+        if not 0 <= action_id < len(self._skills.actions):
+            raise ValueError(f"there is no action {action_id}")
+        began = time.monotonic()
+        valid, feedback = self._skills.step(action_id)
+        met, total = conditions(self._spec, self._skills)
+        return {
+            "valid": valid,
+            "feedback": feedback,
+            "reward": None,
+            "done": met == total,
+            "success": met == total,
+            "progress": met / total,
+            "goal_conditions": [met, total],
+            "obs": self._observe(),
+            "sim_seconds": time.monotonic() - began,
+        }
+
+    def _observe(self) -> dict[str, bytes]:
+        if not self._draw or self._skills is None:
+            return {}
+        world = self._skills.world
+        return {HEAD_RGB: renderer.png(world.solids(), world.camera(), self._n_px)}
+
+    def state(self) -> dict[str, Any]:
+        """The symbolic state."""
+        return {} if self._skills is None else self._skills.world.to_json()
+
+    def close(self) -> None:
+        """Forget the episode; the renderer is shared and stays."""
+        self._skills = None
+
+
+def fingerprint(episode: Mapping[str, Any]) -> str:
+    """SHA-256 over the episode."""
+    return hashlib.sha256(json.dumps(episode, sort_keys=True).encode()).hexdigest()
