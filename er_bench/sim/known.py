@@ -68,6 +68,7 @@ SIMULATORS = {
             "pip install 'er-bench[thor]'",
             {"variant": "5"},
         ),
+        Known("home", _HERE / "servers" / "home.py", "pip install er-bench"),
         Known(
             "habitat_0_3",
             _HERE / "servers" / "habitat_0_3.py",

@@ -10,11 +10,13 @@ from __future__ import annotations
 import atexit
 import io
 import os
+import queue
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from dataclasses import dataclass
 
 from er_bench.errors import UsageError
 from er_bench.sim.home import raycast
@@ -57,37 +59,61 @@ def _works(name: str) -> bool:
     return done.returncode == 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Order:
+    solids: Sequence[Solid]
+    camera: Camera
+    n_px: int
+    done: Future[bytes]
+
+
 class _Studio:
-    """The thread that draws, with one context for each size of picture."""
+    """The thread that draws, with one OpenGL context for each size of picture.
+
+    A thread of our own: those of an executor are gone before exit handlers run, and a context must
+    be freed in the thread that made it.
+    """
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="home-renderer")
-        self._contexts: dict[int, MujocoGl] = {}
-        atexit.register(self.close)
+        self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="home-renderer", daemon=True)
+        self._thread.start()
+        atexit.register(self._close)
 
     def png(self, solids: Sequence[Solid], camera: Camera, n_px: int) -> bytes:
-        return self._thread.submit(self._draw, solids, camera, n_px).result()
+        order = _Order(solids, camera, n_px, Future())
+        self._orders.put(order)
+        return order.done.result()
 
-    def _draw(self, solids: Sequence[Solid], camera: Camera, n_px: int) -> bytes:
-        from PIL import Image
+    def _work(self) -> None:
+        contexts: dict[int, MujocoGl] = {}
+        while (order := self._orders.get()) is not None:
+            try:
+                order.done.set_result(_draw(order, contexts))
+            except Exception as error:  # handed to the one who ordered
+                order.done.set_exception(error)
+        for context in contexts.values():
+            context.close()
 
-        name = choose()
-        if name == NUMPY:
-            picture = raycast.render(solids, camera, n_px)
-        else:
-            if n_px not in self._contexts:
-                os.environ["MUJOCO_GL"] = BACKENDS[name]
-                self._contexts[n_px] = MujocoGl(n_px)
-            picture = self._contexts[n_px].render(solids, camera)
-        out = io.BytesIO()
-        Image.fromarray(picture).save(out, "PNG", compress_level=1)
-        return out.getvalue()
+    def _close(self) -> None:
+        self._orders.put(None)
+        self._thread.join(timeout=5)
 
-    def close(self) -> None:
-        for context in self._contexts.values():
-            self._thread.submit(context.close).result()
-        self._contexts.clear()
-        self._thread.shutdown()
+
+def _draw(order: _Order, contexts: dict[int, MujocoGl]) -> bytes:
+    from PIL import Image
+
+    name = choose()
+    if name == NUMPY:
+        picture = raycast.render(order.solids, order.camera, order.n_px)
+    else:
+        if order.n_px not in contexts:
+            os.environ["MUJOCO_GL"] = BACKENDS[name]
+            contexts[order.n_px] = MujocoGl(order.n_px)
+        picture = contexts[order.n_px].render(order.solids, order.camera)
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "PNG", compress_level=1)
+    return out.getvalue()
 
 
 _studio: _Studio | None = None

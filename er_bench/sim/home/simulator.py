@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from er_bench import __version__
+from er_bench.sim.home import generate_alfred as alfred
+from er_bench.sim.home import generate_rearrange as rearrange
 from er_bench.sim.home import renderer
 from er_bench.sim.home.mujoco_gl import versions
 from er_bench.sim.home.skills import Skills, conditions, start
@@ -40,17 +42,23 @@ class HomeSimulator:
         }
 
     def list_episodes(self, split: str) -> list[str]:
-        """None: every episode comes with its reset."""
-        del split
-        return []
+        """Names of episodes that a reset makes up from its seed: `alfred/base/0` and so on."""
+        if split not in ("check", *alfred.SUBSETS, *rearrange.SUBSETS):
+            return []
+        return [
+            f"{skills}/{subset}/{index}"
+            for skills, maker in _MAKERS.items()
+            for subset in maker.SUBSETS
+            for index in range(1 if split == "check" else maker.PER_SUBSET)
+            if split in ("check", subset)
+        ]
 
     def reset(
         self, episode_id: str, seed: int, resolution: int, episode: dict[str, Any] | None
     ) -> dict[str, Any]:
-        """Start the episode given. Raises ValueError when it cannot be played."""
-        del seed
+        """Start the episode given, or make one up. Raises ValueError when it cannot be played."""
         if episode is None:
-            raise ValueError(f"episode {episode_id!r} must come with its reset")
+            episode = _made_up(episode_id, seed)
         try:
             self._skills = start(episode)
             conditions(episode, self._skills)
@@ -99,6 +107,18 @@ class HomeSimulator:
     def close(self) -> None:
         """Forget the episode; the renderer is shared and stays."""
         self._skills = None
+
+
+_MAKERS = {"alfred": alfred, "rearrange": rearrange}
+
+
+def _made_up(episode_id: str, seed: int) -> dict[str, Any]:
+    skills, _, rest = episode_id.partition("/")
+    subset, _, index = rest.partition("/")
+    maker = _MAKERS.get(skills)
+    if maker is None or subset not in maker.SUBSETS or not index.isdecimal():
+        raise ValueError(f"there is no episode {episode_id!r}; an example is alfred/base/0")
+    return maker.episode(subset, int(index), seed)
 
 
 def fingerprint(episode: Mapping[str, Any]) -> str:

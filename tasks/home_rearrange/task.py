@@ -1,0 +1,58 @@
+"""`home_rearrange`: EB-Habitat's 70 actions and goal logic in flats that er-bench draws itself.
+
+On a folder of EB-Habitat's pickles it plays those episodes: their goals and names exactly, on this
+home's geometry (`habitat.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from er_bench.errors import DataError
+from er_bench.sample import Sample
+from er_bench.sim.home.blind import rearrange_plan
+from er_bench.sim.home.oracle_rearrange import plan
+from er_bench.sim.home.rearrange import RearrangeSkills
+from er_bench.sim.home.skills import start
+from er_bench.tasks.home import HomeTask
+from er_bench.tasks.home_rearrange import habitat
+
+
+class HomeRearrange(HomeTask):
+    """Fetching and placing by navigate, pick up, place, open, close."""
+
+    folder = Path(__file__).parent
+
+    def samples(self) -> Iterator[Sample]:
+        """The shipped episodes, or EB-Habitat's where the folder holds its pickles."""
+        files = habitat.files(self.root)
+        if files:
+            return habitat.samples(files)
+        return super().samples()
+
+    def check(self, sample: Sample) -> None:
+        """See that the home can play the episode; for EB-Habitat's, that it can represent it."""
+        if "refused" not in sample.meta:
+            super().check(sample)
+        elif sample.meta["refused"]:
+            raise DataError(
+                f"this home cannot represent episode {sample.id}: {sample.meta['refused']}",
+                file=sample.meta["file"],
+                row=sample.meta["index"],
+            )
+
+    def ideal_plan(self, sample: Sample) -> Sequence[str]:
+        """The oracle's plan; made now for EB-Habitat's episodes."""
+        if "plan" in sample.meta:
+            return super().ideal_plan(sample)
+        skills = start(sample.target)
+        assert isinstance(skills, RearrangeSkills)
+        return plan(skills, sample.target["goal"])
+
+    def blind_plan(self, instruction: str) -> Sequence[str]:
+        """By the words alone."""
+        return rearrange_plan(instruction)
+
+
+TASK = HomeRearrange
