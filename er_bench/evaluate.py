@@ -144,7 +144,7 @@ def _root(registry: Registry, name: str, options: Options) -> tuple[Path, str, s
         return registry.mini_root(name), "mini", None
     if card.dataset.id is None:
         how = card.dataset.how_to_get or "they were never released"
-        raise UnavailableError(f"its rows are not on the hub: {how}; then give them with --data")
+        raise UnavailableError(f"its rows are not on the hub: {how}; give them with --data DIR")
     from er_bench.hub import snapshot
 
     root, revision = snapshot(card.dataset)

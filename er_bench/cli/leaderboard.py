@@ -21,7 +21,7 @@ def leaderboard(
     Averages are over the columns that every line has.
     """
     from er_bench import leaderboard as board
-    from er_bench.cli.tables import leaderboard_table, printed
+    from er_bench.cli.tables import print_leaderboard
     from er_bench.errors import UsageError
     from er_bench.results import read_results
     from er_bench.store import write_json
@@ -33,7 +33,7 @@ def leaderboard(
     if not entries:
         raise UsageError("give at least one RUN, or --reported SOURCE")
     made = board.rank(entries)
-    printed(leaderboard_table(made))
+    print_leaderboard(made)
     if json_file is not None:
         write_json(json_file, board.to_json(made))
         print(f"written: {json_file}")

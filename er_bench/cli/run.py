@@ -174,7 +174,7 @@ def _execute(
     opened: list[Opened],
 ) -> int:
     from er_bench import evaluate
-    from er_bench.cli.tables import printed, results_table
+    from er_bench.cli.tables import print_results
     from er_bench.progress import RunProgress
 
     total = sum(o.found.n_wanted for o in opened) * options.repeats
@@ -187,6 +187,6 @@ def _execute(
     except KeyboardInterrupt:
         _say(f"\nstopped; what is done is kept. Continue: add --resume --out {out}")
         return 130
-    printed(results_table(made))
+    print_results(made)
     print(f"results: {out / 'results.json'}")
     return 0 if made.summary.complete else 3

@@ -34,7 +34,7 @@ def score(
     Opens no images or videos; masks only.
     """
     from er_bench import rescore
-    from er_bench.cli.tables import printed, results_table
+    from er_bench.cli.tables import print_results
     from er_bench.errors import UsageError
     from er_bench.registry import Registry
 
@@ -50,7 +50,7 @@ def score(
         target, changed = out, []
     else:
         raise UsageError("give --run RUN, or --task T --responses FILE --out DIR")
-    printed(results_table(made))
+    print_results(made)
     if run is not None:
         print("\n".join(changed) if changed else "every score is the same as in the run")
     print(f"results: {target / 'results.json'}")

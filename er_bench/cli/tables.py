@@ -46,26 +46,24 @@ def plan_table(opened: Sequence[Opened], model: Model, options: Options) -> Tabl
     return table
 
 
-def results_table(results: Results) -> Table:
-    """One run, a line a task."""
+def print_results(results: Results) -> None:
+    """One run: a table with a line a task, then what a table has no room for."""
     table = Table(title=f"{results.model.name} (percent)")
     for name in ("task", "split", "metric", "score", "95% interval", "robust", "chance", "scored",
                  "unparsed", "format", "errors", "status"):  # fmt: skip
         table.add_column(name, overflow="fold")
     for name, task in results.tasks.items():
         table.add_row(name, *_result_cells(task))
-    average = results.summary.average
-    marks = "" if results.summary.complete else ", incomplete"
+    printed(table)
     n_tasks = results.summary.n_tasks
     noun = "task" if n_tasks == 1 else "tasks"
-    lines = [f"mean of {n_tasks} {noun}: {percent(average)}{marks}"]
+    marks = "" if results.summary.complete else ", incomplete"
+    print(f"mean of {n_tasks} {noun}: {percent(results.summary.average)}{marks}")
     for name, task in results.tasks.items():
         if task.means:
-            shown = ", ".join(f"{what} {mean:.3g}" for what, mean in task.means.items())
-            lines.append(f"{name}: {shown}")
-    lines += [f"{name}: {task.why}" for name, task in results.tasks.items() if task.why]
-    table.caption = "\n".join(lines)
-    return table
+            print(f"{name}:", ", ".join(f"{what} {m:.3g}" for what, m in task.means.items()))
+        for note in filter(None, (task.why, *task.dataset.remarks, *task.dataset.accepted)):
+            print(f"{name}: {note}")
 
 
 def _result_cells(task: TaskResult) -> list[str]:
@@ -81,8 +79,8 @@ def _result_cells(task: TaskResult) -> list[str]:
     ]  # fmt: skip
 
 
-def leaderboard_table(board: Leaderboard) -> Table:
-    """Measured entries first, then reported ones under a line of their own."""
+def print_leaderboard(board: Leaderboard) -> None:
+    """Measured entries first, then reported ones under a line of their own; then the notes."""
     from er_bench.leaderboard import show
 
     table = Table(title="Leaderboard (percent)")
@@ -107,5 +105,5 @@ def leaderboard_table(board: Leaderboard) -> Table:
                           if r.entry.kind == "reported"})  # fmt: skip
         notes.append("[reported] rows are published numbers, not measured here, and have no rank")
         notes += sources
-    table.caption = "\n".join(notes)
-    return table
+    printed(table)
+    print("\n".join(notes))
