@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 
-_THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_CLOSE = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
-_OPEN = re.compile(r"<think(?:ing)?>", re.IGNORECASE)
+_TAG = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 _ANSWER = re.compile(r"<answer>((?:(?!<answer>|</answer>).)*)", re.DOTALL | re.IGNORECASE)
 _BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _TEXT_MACRO = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\s*\{([^{}]*)\}")
@@ -14,10 +12,16 @@ _TEXT_MACRO = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\s*\{([^{}]*)\}")
 
 def without_thoughts(text: str) -> str:
     """The text after its thoughts; empty when it never came out of them."""
-    text = _THOUGHT.sub("", text)
-    text = _CLOSE.split(text)[-1]
-    opened = _OPEN.search(text)
-    return text[: opened.start()] if opened else text
+    kept: list[str] = []
+    at, thinking = 0, False
+    for tag in _TAG.finditer(text):
+        if tag[1]:
+            kept = kept if thinking else []
+            at, thinking = tag.end(), False
+        elif not thinking:
+            kept.append(text[at : tag.start()])
+            thinking = True
+    return "".join(kept if thinking else [*kept, text[at:]])
 
 
 def final_answer(text: str) -> str:

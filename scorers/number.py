@@ -55,11 +55,9 @@ _TENS = {
 }
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 _WORDS = "|".join(sorted([*_ONES, *_TENS, *_SCALES], key=len, reverse=True))
-_SPELLED = re.compile(
-    rf"\b(?:an?\s+(?=(?:{'|'.join(_SCALES)})\b))?(?:{_WORDS})"
-    rf"(?:(?:[\s-]+|\s+and\s+)(?:{_WORDS})\b)*(?:\s+point(?:\s+(?:{'|'.join(_ONES)})\b)+)?(?![\w-])",
-    re.IGNORECASE,
-)
+_WORD = re.compile(rf"(?i)(?<!\w)(?:{_WORDS})(?!\w)")
+_JOINT = re.compile(r"(?i)[ \t-]{1,3}(?:and[ \t]{1,3}|point[ \t]{1,3})?")
+_MOST_WORDS = 16
 _DIGITS = re.compile(
     r"(?<![\w.])(?:(?<!\d)[-\u2212+])?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)?(?:(?<=\d)\.\d*|\.\d+|(?<=\d))"
     r"(?:[eE][-+]?\d+)?(?!\d)"
@@ -121,15 +119,30 @@ def _numbers(text: str) -> Iterator[tuple[int, int, float]]:
     """Start, end and value of each number, in order. Exponents of units (`m^2`) are left out."""
     found = []
     for match in _DIGITS.finditer(text):
-        before = text[: match.start()][-1:]
-        if match.group().strip("+-\u2212") and before != "^":
-            start = match.start()
-            found.append((start, match.end(), _value(match.group())))
-    for match in _SPELLED.finditer(text):
-        value = _spelled(match.group().lower())
-        if value is not None:
-            found.append((match.start(), match.end(), value))
+        exponent = text.endswith("^", 0, match.start())
+        if match.group().strip("+-\u2212") and not exponent:
+            found.append((match.start(), match.end(), _value(match.group())))
+    for start, end in _spelled_spans(text):
+        if (value := _spelled(text[start:end].lower())) is not None:
+            found.append((start, end, value))
     yield from sorted(found)
+
+
+def _spelled_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where number words stand, those that belong together as one span."""
+    span: list[re.Match[str]] = []
+    for word in _WORD.finditer(text):
+        if span and not _JOINT.fullmatch(text, span[-1].end(), word.start()):
+            yield from _span(text, span)
+            span = []
+        span.append(word)
+    yield from _span(text, span)
+
+
+def _span(text: str, words: list[re.Match[str]]) -> Iterator[tuple[int, int]]:
+    """The span of some words, unless it is no number: too long, or part of "one-legged"."""
+    if 0 < len(words) <= _MOST_WORDS and not text.startswith("-", words[-1].end()):
+        yield words[0].start(), words[-1].end()
 
 
 def _value(figures: str) -> float:
@@ -138,11 +151,11 @@ def _value(figures: str) -> float:
 
 def _spelled(words: str) -> float | None:
     """The value of a number in words; None when the words do not make one number."""
-    whole, _, decimals = words.partition(" point ")
+    whole, _, decimals = " ".join(words.split()).partition(" point ")
     total = group = 0
     last = math.inf
     for word in re.split(r"[\s-]+", whole):
-        if word in ("a", "an", "and"):
+        if word == "and":
             continue
         if word in _SCALES:
             scale = _SCALES[word]

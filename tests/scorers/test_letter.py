@@ -179,7 +179,7 @@ def test_every_reader_reads_a_bare_letter(letter):
 
 
 @pytest.mark.parametrize(
-    "text", ["(" * 20000, "A " * 20000, "answer is " * 5000, "<answer>" * 5000]
+    "text", ["(" * 20000, "A " * 20000, "answer is " * 5000, "<answer>" * 5000, "<think>" * 20000]
 )
 def test_long_texts_are_read_quickly(text):
     for reader in READERS:
