@@ -198,15 +198,18 @@ def _parquet_rows(file: Path, columns: Sequence[str] | None) -> Iterator[Mapping
             wanted = None
             if columns is not None:
                 leaves = [table.schema.column(k).path for k in range(len(table.schema))]
-                wanted = [leaf for leaf in leaves if _is_wanted(leaf.split("."), columns)]
+                wanted = [leaf for name in columns for leaf in _leaves(leaves, name)]
             for batch in table.iter_batches(batch_size=8, columns=wanted, use_threads=False):
                 yield from batch.to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"not a readable parquet file: {error}", file=file) from error
 
 
-def _is_wanted(leaf: Sequence[str], columns: Sequence[str]) -> bool:
-    return leaf[0] in columns or f"{leaf[0]}.{leaf[-1]}" in columns
+def _leaves(leaves: Sequence[str], name: str) -> list[str]:
+    """The leaves of a column; for `column.leaf` that one, or all where there is no such leaf."""
+    column, _, wanted = name.partition(".")
+    found = [leaf for leaf in leaves if leaf.split(".")[0] == column]
+    return [leaf for leaf in found if wanted and leaf.split(".")[-1] == wanted] or found
 
 
 def _json_rows(file: Path, columns: Sequence[str] | None) -> Iterator[Any]:

@@ -44,6 +44,13 @@ def test_options_with_commas_inside_are_kept_whole():
     assert found == {"A": "left, then up", "B": "at 3", "C": "none", "D": "Out, in"}
 
 
+def test_scoring_again_makes_the_same_prompts(tmp_path):
+    whole, light = (REGISTRY.open_task("mmsibench", MINI) for _ in range(2))
+    light.with_media = False
+    for a, b in zip(whole.samples(), light.samples(), strict=True):
+        assert whole.prompt(a, BENCHMARK).sha256() == light.prompt(b, BENCHMARK).sha256()
+
+
 def test_images_are_read_as_bytes_or_as_the_hub_stores_them(tmp_path):
     rows = pq.read_table(FILE).to_pylist()[:2]
     for row in rows:
