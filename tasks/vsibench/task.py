@@ -39,6 +39,16 @@ POST_NUMBER = "Please answer the question using a single word or phrase."
 POST_NUMBER_API = "Do not response anything other than a single number!"
 DECODING = Decoding(max_new_tokens=16, temperature=0.0, top_p=1.0, num_beams=1)
 
+ROW_FILES = (
+    "test-*.parquet",
+    "test.jsonl",
+    "test.parquet",
+    "full/*.parquet",
+    "*.json*",
+    "*.parquet",
+)
+"""The first pattern that finds files counts; newer revisions have parquet files of parts only."""
+
 DEBIASED_ROWS = {
     "object_counting": 251,
     "object_abs_distance": 434,
@@ -75,9 +85,7 @@ class VsiBench(QuestionTask):
 
     def samples(self) -> Iterator[Sample]:
         """Every row, by video and id, so that each video is decoded once."""
-        files = find_files(
-            self.root, "test-*.parquet", "full/*.parquet", "test.parquet", "*.parquet", "*.json*"
-        )
+        files = find_files(self.root, *ROW_FILES)
         pruned = self._pruned_ids()
         samples = [self.sample(row, pruned) for file in files for row in read_rows(file)]
         if self.protocol == "debiased":
@@ -177,12 +185,13 @@ class VsiBench(QuestionTask):
 
 
 def _number(row: Row) -> Number:
+    text = row.text("ground_truth")
     try:
-        found = float(row.text("ground_truth"))
+        found = float(text)
     except ValueError:
         found = math.nan
     if not math.isfinite(found):
-        raise row.error(f"expected a number, found {row.get('ground_truth')!r}", "ground_truth")
+        raise row.error(f"expected a number, found {text!r}", "ground_truth")
     return Number(found)
 
 

@@ -122,6 +122,13 @@ def test_micro_and_debiased_stand_beside_the_headline():
     assert numbers.by_category["debiased_micro"] == pytest.approx(1.6 / 4)
 
 
+def test_parts_of_the_rows_are_left_where_the_whole_is_there(tmp_path):
+    rows = [{**ROW, "id": k} for k in range(3)]
+    (tmp_path / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    shutil.copy(MINI / "test-00000-of-00001.parquet", tmp_path / "test_debiased.parquet")
+    assert len(list(REGISTRY.open_task("vsibench", tmp_path).samples())) == 3
+
+
 def test_the_debiased_protocol_takes_its_rows_from_column_or_list(tmp_path):
     rows = [{**ROW, "id": k} for k in range(4)]
     with pytest.raises(DataError, match=r"pruned_ids\.txt"):
