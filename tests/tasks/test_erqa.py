@@ -8,6 +8,7 @@ import pytest
 from er_bench.data import BytesBlob, read_rows
 from er_bench.dialect import BENCHMARK
 from er_bench.errors import DataError
+from er_bench.preflight import inspect
 from er_bench.prompt import Completion
 from er_bench.registry import Registry
 from er_bench.sample import Image, Text
@@ -55,6 +56,12 @@ def test_the_authors_tfrecord_gives_the_samples_of_the_mirror(tmp_path):
     mirror = identity(REGISTRY.open_task("erqa", MINI))
     assert len(mirror) == 32
     assert identity(REGISTRY.open_task("erqa", tmp_path)) == mirror
+    prints = [
+        inspect(REGISTRY.open_task("erqa", root), BENCHMARK, None, media=True)
+        for root in (MINI, tmp_path)
+    ]
+    assert prints[0].fingerprint == prints[1].fingerprint
+    assert prints[0].prompt_sha256 == prints[1].prompt_sha256
 
 
 def test_scoring_again_reads_no_image_and_makes_the_same_prompts():
