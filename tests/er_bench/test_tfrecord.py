@@ -1,7 +1,7 @@
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from er_bench.crc32c import crc32c
@@ -90,6 +90,7 @@ def test_the_checksum_is_crc32c():
     assert crc32c(b"") == 0
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=40), st.integers(100, 9000))
 def test_long_data_gives_the_checksum_of_its_bytes(piece, length):
     data = (piece * length)[:length]

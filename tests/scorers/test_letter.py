@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from er_bench.answer import Status
@@ -158,6 +158,7 @@ READERS = (read_whole, read_first_word, read_first_capital, read_backticked, rea
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda r: r.__name__)
+@settings(deadline=None)
 @given(text=PIECES)
 def test_readers_never_raise_and_give_one_letter_or_none(reader, text):
     answer = reader(text)
@@ -167,12 +168,14 @@ def test_readers_never_raise_and_give_one_letter_or_none(reader, text):
         assert len(answer.value) == 1 and answer.value.isupper()
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_the_robust_reader_takes_any_text_and_any_options(text):
     read_letter(text, "ABCD", OPTIONS)
     read_letter("answer is " + text, "AB", {"A": text, "B": ""})
 
 
+@settings(deadline=None)
 @given(st.sampled_from("ABCD"))
 def test_every_reader_reads_a_bare_letter(letter):
     assert {reader(letter).value for reader in READERS} == {letter}

@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from er_bench.answer import Status
@@ -80,18 +80,21 @@ def test_the_official_reader_keeps_no_value_that_json_cannot_hold(text):
     )
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_readers_never_raise(text):
     for answer in (read_number(text), read_first_word(text), read_number("answer: " + text)):
         assert answer.value is None or math.isfinite(answer.value)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789.,-+eE m^x/~toandurfi ", max_size=60))
 def test_readers_never_raise_on_text_of_number_marks(text):
     answer = read_number(text)
     assert (answer.value is None) == (answer.status is not Status.OK)
 
 
+@settings(deadline=None)
 @given(st.floats(min_value=1e-6, max_value=1e9), st.floats(min_value=1e-3, max_value=1e6))
 def test_relative_accuracy_is_a_tenth_for_each_tolerance(prediction, truth):
     score = mean_relative_accuracy(prediction, truth)

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from er_bench.answer import Plan, Status
@@ -61,6 +61,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     st.one_of(
         st.text(), NESTED, VALUES.map(json.dumps), VALUES.map(json.dumps).map("```json{}".format)
@@ -71,6 +72,7 @@ def test_readers_never_raise(text):
         assert answer.value is None or isinstance(answer.value, Plan)
 
 
+@settings(deadline=None)
 @given(VALUES, st.booleans())
 def test_scoring_never_raises(plan, star):
     for found in (plan, [plan], [{"name": plan, "params": plan}]):
