@@ -86,5 +86,12 @@ def _describe_dialect(name: str) -> None:
     if isinstance(found, Benchmark):
         print("the benchmark's own prompt and reader; the model brings no convention of its own")
         return
-    question = "Point to the red cup."
-    print(f"unit: {found.unit}\n\nasked for points:\n{found.point_prompt(question, 'the red cup')}")
+    question, cup = "Point to the red cup.", "the red cup"
+    print(f"unit: {found.unit}; order: {', '.join(found.order)}\nsource: {found.source}")
+    print(f"\nasked for points:\n{found.point_prompt(question, cup)}")
+    print(f"\nan answer:\n{found.example}")
+    if found.box_example:
+        print(f"\nasked for a box:\n{found.box_prompt(question, cup)}")
+        print(f"\nan answer:\n{found.box_example}")
+    else:
+        print("\nwrites no boxes")

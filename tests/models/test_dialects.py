@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from er_bench.answer import Boxes, Points, Status
 from er_bench.carriers import bracket_pairs
+from er_bench.cli.listing import describe
 from er_bench.errors import UsageError
 from er_bench.geometry import Unit
 from er_bench.models.dialects import DIALECTS
@@ -281,3 +282,12 @@ def test_the_registry_knows_them():
     assert dialect("gemini") is DIALECTS["gemini"]
     with pytest.raises(UsageError, match="internvl_1000"):
         dialect("klingon")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_describe_prints_unit_order_words_and_an_example(name, capsys):
+    describe(name)
+    said, found = capsys.readouterr().out, DIALECTS[name]
+    assert f"unit: {found.unit}; order: {', '.join(found.order)}" in said
+    for text in (found.example, found.source, found.box_example or "writes no boxes"):
+        assert text in said
