@@ -18,13 +18,14 @@ from statistics import fmean
 from unicodedata import normalize
 
 from er_bench.answer import Answer, Points, Value
+from er_bench.archive import by_base_name, members
 from er_bench.data import FileBlob, Row, find_files, inside, read_rows
 from er_bench.dialect import AnyDialect, Benchmark
 from er_bench.geometry import Mask, Point, Unit, inner_point
 from er_bench.media import mask_over
 from er_bench.pointing import MASKS, Read, ReadPointTask
 from er_bench.prompt import Expect, Message, Prompt, user
-from er_bench.sample import Image, Sample, Text
+from er_bench.sample import Blob, Image, Sample, Text
 from er_bench.score import Score
 from er_bench.scorers.points import first_or_all
 from er_bench.task import Aggregate, Scored
@@ -39,7 +40,7 @@ METADATA = "pixmo_metadata.csv"
 class Target:
     """What judges a row. `count` is set in counting rows only."""
 
-    mask: Path
+    mask: Blob
     mask_name: str
     count: int | None
     question: str
@@ -65,35 +66,41 @@ class PointArena(ReadPointTask):
         if count is not None and count < 1:
             raise row.error(f"expected at least 1, found {count}", "count")
         question = row.text("user_input")
-        image = self._file("selected_images", row, "image_filename", category)
-        mask = self._file("selected_masks", row, "mask_filename", category)
+        image = self._file("selected_images", row, "image_filename")
+        mask = self._file("selected_masks", row, "mask_filename")
         originals = self._originals.get(normalize("NFC", name), ())
         mask_name = normalize("NFC", row.text("mask_filename"))
         shown = originals if category == "steerable" else ()
         target = Target(mask, mask_name, count, question, shown)
         return Sample(
             id=normalize("NFC", name),
-            parts=(Text(question), Image(FileBlob(image))),
+            parts=(Text(question), Image(image)),
             target=target,
             cluster=normalize("NFC", name),
             category=category,
             where=row.where,
         )
 
-    def _file(self, folder: str, row: Row, field: str, category: str) -> Path:
+    def _file(self, folder: str, row: Row, field: str) -> Blob:
+        """The file in its folder, its category's folder or the folder's zip, as it is named."""
         name = row.text(field)
         path = inside(self.root / folder, name, row, field)
         if path.is_file():
-            return path
-        return self._names(folder).get(normalize("NFC", name), path)
+            return FileBlob(path)
+        return self._named(folder).get(normalize("NFC", name), FileBlob(path))
 
-    def _names(self, folder: str) -> Mapping[str, Path]:
+    def _named(self, folder: str) -> Mapping[str, Blob]:
         if folder not in self._listed:
-            self._listed[folder] = _by_name(self.root / folder)
+            packed, root = self.root / f"{folder}.zip", self.root / folder
+            if packed.is_file() and not root.is_dir():
+                self._listed[folder] = members(packed)
+            else:
+                files = sorted(str(p) for p in root.rglob("*") if p.is_file())
+                self._listed[folder] = by_base_name({p: FileBlob(Path(p)) for p in files})
         return self._listed[folder]
 
     @cached_property
-    def _listed(self) -> dict[str, Mapping[str, Path]]:
+    def _listed(self) -> dict[str, Mapping[str, Blob]]:
         return {}
 
     @cached_property
@@ -155,10 +162,10 @@ class PointArena(ReadPointTask):
         macro = fmean(micro.by_category.values())
         return Aggregate(micro.score, {**micro.by_category, "macro": macro})
 
-    def mask_source(self, sample: Sample) -> Path:
+    def mask_source(self, sample: Sample) -> Blob:
         """The mask's file."""
-        path: Path = sample.target.mask
-        return path
+        blob: Blob = sample.target.mask
+        return blob
 
     def truth_identity(self, sample: Sample) -> object:
         """Mask name and count."""
@@ -171,22 +178,6 @@ class PointArena(ReadPointTask):
 
 
 TASK = PointArena
-
-
-def _by_name(folder: Path) -> Mapping[str, Path]:
-    """Files of a folder and its category folders by NFC name, also undoing zip's cp437 reading.
-
-    Zip archives without the UTF-8 flag turn non-ASCII names into cp437 letters.
-    """
-    names: dict[str, Path] = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        names.setdefault(normalize("NFC", path.name), path)
-        try:
-            unzipped = path.name.encode("cp437").decode("utf-8")
-        except UnicodeError:
-            continue
-        names.setdefault(normalize("NFC", unzipped), path)
-    return names
 
 
 def _original_points(path: Path) -> Mapping[str, tuple[Point, ...]]:

@@ -137,7 +137,7 @@ class RefSpatial(DrawnTask):
     def _sample(self, row: Row, split: str, image: Image, mask: Path | Blob) -> Sample:
         suffix = row.text("suffix") if row.fields.get("suffix") else SUFFIX
         target = Target(mask, row.text("prompt"), suffix, row.text("object"))
-        sample_id = f"{split}/{row.integer('id')}"
+        sample_id = f"{split}/{row.get('id')}"
         return Sample(
             id=sample_id,
             parts=(image, Text(target.prompt)),

@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -230,6 +231,24 @@ def test_file_names_are_found_in_any_normal_form_and_after_a_zip_s_cp437(tmp_pat
     fresh = NAMES.open_task("pointarena", tmp_path)
     assert next(iter(fresh.samples())).parts[1].blob.path == garbled
     assert fresh.truth_identity(sample) == task.truth_identity(sample)
+
+
+def test_the_hub_s_zip_files_are_read_where_they_are(tmp_path):
+    name = "Zürich.jpg"
+    make(tmp_path, [row(), row(name, "spatial", "z_mask.png")])
+    for folder in ("selected_images", "selected_masks"):
+        with zipfile.ZipFile(tmp_path / f"{folder}.zip", "w") as packed:
+            for path in (tmp_path / folder).iterdir():
+                info = zipfile.ZipInfo(f"{folder}/{path.name.encode().decode('cp437')}")
+                packed.writestr(info, path.read_bytes())
+        shutil.rmtree(tmp_path / folder)
+    task = NAMES.open_task("pointarena", tmp_path)
+    found = preflight.inspect(task, BENCHMARK, None, media=True)
+    assert (found.missing, found.faults) == ({}, {})
+    assert judge(task, '[{"point": [30, 10]}]', number=1).score.official == 1
+    (tmp_path / "selected_masks.zip").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"not a readable zip archive.*selected_masks\.zip"):
+        list(NAMES.open_task("pointarena", tmp_path).samples())
 
 
 def test_a_mask_of_another_size_is_a_fault_of_the_row(tmp_path):
