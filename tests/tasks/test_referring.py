@@ -129,6 +129,7 @@ def test_pixmo_rows_in_a_folder_are_skipped_as_the_script_does_and_counted(tmp_p
     made = scored(task, ["[500, 500]", "[0, 0]"])
     assert [s.score.official for s in made] == [None, 0]
     assert task.aggregate(made).score == 0
+    assert task.aggregate(made).means == {"skipped": 1}
     assert task.aggregate(made, "robust").score == 0.5
 
 

@@ -128,6 +128,7 @@ def test_three_conventions_of_all(tmp_path):
     assert made.score == made.by_category["all_location_placement"] == 0.75
     assert made.by_category["all_weighted"] == pytest.approx((3 * 0.5 + 1) / 6)
     assert made.by_category["all_pooled"] == pytest.approx(2 / 5)
+    assert made.means == {"dropped": 1}
     assert task.aggregate(scored, "robust").score == 1
     assert np.isnan(task.aggregate([]).score)
 

@@ -96,6 +96,8 @@ def test_dropped_questions_leave_the_mean(tmp_path):
         for s, t in zip(task.samples(), texts, strict=True)
     ]
     assert task.aggregate(scored).score == 1
+    assert task.aggregate(scored).means == {"dropped": 1}
+    assert task.aggregate(scored, "robust").means == {}
     assert task.aggregate(scored, "robust").score == pytest.approx(0.75, abs=0.01)
     assert task.aggregate(scored).by_category == {"seen": 1}
 
