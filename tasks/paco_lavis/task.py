@@ -43,17 +43,7 @@ class PacoLavis(ReferringTask):
 
     def target(self, row: Row, image: str, expression: str) -> Target:
         """The row's polygons, checked."""
-        instances = row.items("segmentation")
-        if not instances:
-            raise row.error("no instance", "segmentation")
-        for polygons in instances:
-            for polygon in polygons if isinstance(polygons, list) else [None]:
-                if not _is_polygon(polygon):
-                    raise row.error(
-                        "expected polygons of finite numbers, two for each of 2 or more corners",
-                        "segmentation",
-                    )
-        return Target(instances, f"{row.file}#{row.index}")
+        return Target(read_segmentation(row), f"{row.file}#{row.index}")
 
     def mask(self, sample: Sample) -> Mask:
         """The union of the instances, `(H, W)` bool."""
@@ -76,6 +66,21 @@ class PacoLavis(ReferringTask):
 
 
 TASK = PacoLavis
+
+
+def read_segmentation(row: Row) -> Segmentation:
+    """The row's instances, checked. Raises DataError naming file, row and field."""
+    instances = row.items("segmentation")
+    if not instances:
+        raise row.error("no instance", "segmentation")
+    for polygons in instances:
+        for polygon in polygons if isinstance(polygons, list) else [None]:
+            if not _is_polygon(polygon):
+                raise row.error(
+                    "expected polygons of finite numbers, two for each of 2 or more corners",
+                    "segmentation",
+                )
+    return instances
 
 
 def polygon_mask(segmentation: Segmentation, size_wh: Size) -> Mask:

@@ -13,7 +13,7 @@ import os.path
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from statistics import fmean
 
 from er_bench.answer import Answer, Points, Value
@@ -21,12 +21,13 @@ from er_bench.data import Row
 from er_bench.dialect import AnyDialect
 from er_bench.errors import DataError
 from er_bench.geometry import Point, Unit, from_px, points_to_px
+from er_bench.pointing import MASKS
 from er_bench.prompt import Completion
 from er_bench.sample import Sample
 from er_bench.score import Score
 from er_bench.scorers.points import Hits, Matched, hits_in_radius, matched
 from er_bench.task import Aggregate, Judgement, Scored
-from er_bench.tasks.paco_lavis.task import polygon_mask
+from er_bench.tasks.paco_lavis.task import polygon_mask, read_segmentation
 from er_bench.tasks.referring import ReferringTask, pooled, turns
 
 RADIUS_PER_1000 = 25.0
@@ -62,7 +63,7 @@ class PixmoPoints(ReferringTask):
 
     def target(self, row: Row, image: str, expression: str) -> Target:
         """The points that the file gives for this image and expression; none if it gives none."""
-        segmentation = row.fields.get("segmentation")
+        segmentation = read_segmentation(row) if "segmentation" in row.fields else None
         return Target(self._truth.get((image, expression), ()), segmentation)
 
     def judge(self, sample: Sample, completion: Completion, dialect: AnyDialect) -> Judgement:
@@ -97,12 +98,12 @@ class PixmoPoints(ReferringTask):
         size = self.size_wh(sample)
         truth = target.points_per_1000_xy
         if target.segmentation is not None and len(target.segmentation) == len(truth):
-            masks = [polygon_mask([instance], size) for instance in target.segmentation]
-            return matched(
-                points_to_px(grid, Unit.PER_1000, size),
-                points_to_px(truth, Unit.PER_1000, size),
-                masks,
-            )
+            masks = [
+                MASKS.get((self.root, sample.id, k), partial(polygon_mask, [instance], size))
+                for k, instance in enumerate(target.segmentation)
+            ]
+            said, meant = (points_to_px(xy, Unit.PER_1000, size) for xy in (grid, truth))
+            return matched(said, meant, masks)
         return matched(grid, truth, RADIUS_PER_1000)
 
     def aggregate(self, scored: Sequence[Scored], reading: str = "official") -> Aggregate:
