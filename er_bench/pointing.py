@@ -18,7 +18,17 @@ from er_bench.answer import Answer, Boxes, Points, Value
 from er_bench.data import Row, image_blobs
 from er_bench.dialect import AnyDialect, Benchmark
 from er_bench.errors import DataError
-from er_bench.geometry import Box, Mask, Point, Size, Unit, boxes_to_px, from_px, points_to_px
+from er_bench.geometry import (
+    Box,
+    Mask,
+    Point,
+    Size,
+    Unit,
+    boxes_to_px,
+    from_px,
+    inner_point,
+    points_to_px,
+)
 from er_bench.media import image_size, mask_over, mask_values
 from er_bench.prompt import Completion
 from er_bench.sample import Blob, Image, Sample
@@ -129,6 +139,13 @@ class ReadPointTask(PointTask):
 def image_of(sample: Sample) -> Blob:
     """The sample's one image."""
     return next(part.blob for part in sample.parts if isinstance(part, Image))
+
+
+def deepest(mask_hw: Mask, sample: Sample) -> Point:
+    """The point deepest in a sample's mask. Raises DataError when the mask is empty."""
+    if not mask_hw.any():
+        raise DataError("the mask is empty", row=sample.where, field="mask")
+    return inner_point(mask_hw)
 
 
 @cache

@@ -18,8 +18,8 @@ from PIL import ImageDraw
 
 from er_bench.answer import Points, Value
 from er_bench.data import Row
-from er_bench.geometry import Mask, Point, Size, Unit, inner_point
-from er_bench.pointing import MASKS
+from er_bench.geometry import Mask, Point, Size, Unit
+from er_bench.pointing import MASKS, deepest
 from er_bench.sample import Sample
 from er_bench.scorers.points import Hits, hits_in_mask
 from er_bench.tasks.referring import ReferringTask
@@ -62,7 +62,7 @@ class PacoLavis(ReferringTask):
 
     def ideal(self, sample: Sample) -> Value:
         """The point deepest in the union."""
-        return Points((inner_point(self.mask(sample)),), Unit.PIXEL)
+        return Points((deepest(self.mask(sample), sample),), Unit.PIXEL)
 
 
 TASK = PacoLavis

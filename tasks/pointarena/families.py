@@ -136,8 +136,10 @@ def read_molmo(text: str) -> Answer:
 
 _N = r"(\d++(?:\.\d*+)?+)"
 _XML = (
-    re.compile(rf"<points\s++x1=[\"']?{_N}[\"']?\s++y1=[\"']?{_N}[\"']?[^\n>]*+>[^\n<]*+</points>"),
-    re.compile(rf"<points\s++x=[\"']?{_N}[\"']?\s++y=[\"']?{_N}[\"']?[^\n>]*+>[^\n<]*+</points>"),
+    re.compile(
+        rf"<points\s++x1=[\"']?{_N}[\"']?\s++y1=[\"']?{_N}[\"']?[^\n<>]*+>[^\n<]*+</points>"
+    ),
+    re.compile(rf"<points\s++x=[\"']?{_N}[\"']?\s++y=[\"']?{_N}[\"']?[^\n<>]*+>[^\n<]*+</points>"),
     re.compile(rf"<points\s++{_N}\s++{_N}>[^\n<]*+</points>"),
 )
 _ATTRIBUTES = re.compile(rf'x1?[=:" ]++{_N}[ ",]*+y1?[=:" ]++{_N}')

@@ -21,9 +21,9 @@ from er_bench.answer import Answer, Points, Value
 from er_bench.archive import by_base_name, members
 from er_bench.data import FileBlob, Row, find_files, inside, read_rows
 from er_bench.dialect import AnyDialect, Benchmark
-from er_bench.geometry import Mask, Point, Unit, inner_point
+from er_bench.geometry import Mask, Point, Unit
 from er_bench.media import mask_over
-from er_bench.pointing import MASKS, Read, ReadPointTask
+from er_bench.pointing import MASKS, Read, ReadPointTask, deepest
 from er_bench.prompt import Expect, Message, Prompt, user
 from er_bench.sample import Blob, Image, Sample, Text
 from er_bench.score import Score
@@ -174,7 +174,7 @@ class PointArena(ReadPointTask):
     def ideal(self, sample: Sample) -> Value:
         """Points deep in the mask: one in each of the largest parts, as many as are asked for."""
         mask = mask_over(sample.target.mask, MASK_THRESHOLD)
-        return Points(tuple(_deep_points(mask, sample.target.count or 1)), Unit.PIXEL)
+        return Points(tuple(_deep_points(mask, sample.target.count or 1, sample)), Unit.PIXEL)
 
 
 TASK = PointArena
@@ -195,13 +195,13 @@ def _original_points(path: Path) -> Mapping[str, tuple[Point, ...]]:
     return found
 
 
-def _deep_points(mask_hw: Mask, count: int) -> list[Point]:
+def _deep_points(mask_hw: Mask, count: int, sample: Sample) -> list[Point]:
     import numpy as np
     from scipy.ndimage import label
 
     parts, n = label(mask_hw)
     if n == 0:
-        raise ValueError("the mask is empty")
+        return [deepest(mask_hw, sample)]
     sizes = np.bincount(parts.ravel())[1:]
     order = [int(k) + 1 for k in np.argsort(-sizes, kind="stable")]
-    return [inner_point(parts == order[i % n]) for i in range(count)]
+    return [deepest(parts == order[i % n], sample) for i in range(count)]

@@ -19,8 +19,8 @@ from er_bench.carriers import number, tuples
 from er_bench.data import FileBlob, Row, find_files, inside, read_rows
 from er_bench.dialect import AnyDialect, Benchmark
 from er_bench.errors import DataError
-from er_bench.geometry import Point, Size, Unit, from_px, inner_point
-from er_bench.pointing import MASKS, one_image
+from er_bench.geometry import Point, Size, Unit, from_px
+from er_bench.pointing import MASKS, deepest, one_image
 from er_bench.prompt import Expect, Prompt, user
 from er_bench.sample import Blob, Image, Sample, Text
 from er_bench.scorers.points import mean_value
@@ -212,7 +212,7 @@ class RefSpatial(DrawnTask):
 
     def ideal(self, sample: Sample) -> Value:
         """The point deepest in the mask."""
-        return Points((inner_point(MASKS.values(sample.target.mask) > 0),), Unit.PIXEL)
+        return Points((deepest(MASKS.values(sample.target.mask) > 0, sample),), Unit.PIXEL)
 
 
 def _split(file: Path) -> str:

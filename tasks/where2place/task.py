@@ -16,8 +16,8 @@ from er_bench.answer import Answer, Boxes, Points, Value
 from er_bench.carriers import tuples
 from er_bench.data import FileBlob, Row, find_files, inside, read_rows
 from er_bench.dialect import AnyDialect, Benchmark, Dialect
-from er_bench.geometry import Size, Unit, inner_point
-from er_bench.pointing import MASKS, boxes_from_px, one_image
+from er_bench.geometry import Size, Unit
+from er_bench.pointing import MASKS, boxes_from_px, deepest, one_image
 from er_bench.prompt import Expect, Message, Prompt, user
 from er_bench.sample import Blob, Image, Sample, Text
 from er_bench.scorers.points import mean_value
@@ -141,7 +141,7 @@ class Where2Place(DrawnTask):
 
     def ideal(self, sample: Sample) -> Value:
         """The point deepest in the full-valued part of the mask, or a small box around it."""
-        x, y = inner_point(MASKS.values(sample.target.mask) == 255)
+        x, y = deepest(MASKS.values(sample.target.mask) == 255, sample)
         if self.protocol == "box_pixels":
             return Boxes(((x - 2.5, y - 2.5, x + 2.5, y + 2.5),), Unit.PIXEL)
         return Points(((x, y),), Unit.PIXEL)

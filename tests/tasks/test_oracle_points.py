@@ -1,16 +1,21 @@
 """The oracle scores 100% on every pointing task's mini split in every dialect that can say it."""
 
 import asyncio
+import shutil
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
 
 from er_bench.dialect import BENCHMARK
-from er_bench.errors import UsageError
+from er_bench.errors import DataError, UsageError
+from er_bench.media import image_size
 from er_bench.model import ModelSettings
 from er_bench.models.dialects import DIALECTS
 from er_bench.models.reference import build
 from er_bench.preflight import inspect
-from er_bench.prompt import Decoding
+from er_bench.prompt import Completion, Decoding
 from er_bench.registry import Registry
 from er_bench.task import Scored
 
@@ -71,3 +76,48 @@ def test_reference_models_run_and_stay_below_the_oracle(name, kind):
     task = NAMES.open_task(name, NAMES.mini_root(name))
     outcomes = run(task, kind, DIALECTS["internvl_1000"])
     assert sum(o.score.official for o in outcomes) < 0.8 * len(outcomes)
+
+
+PIECES = st.sampled_from(
+    [
+        "<point>",
+        "</point>",
+        "[[",
+        "]]",
+        "(",
+        ")",
+        "500",
+        "0.5",
+        "-1",
+        ", ",
+        "\n",
+        "```json\n",
+        "```",
+    ]
+)
+OTHERS = st.sampled_from(['{"point": ', '"point_2d": [', '[{"box_2d": [', "}]", "NaN", "9" * 400])
+
+
+@pytest.mark.parametrize("name", POINTING)
+@given(text=st.text() | st.lists(PIECES | OTHERS, max_size=40).map("".join))
+@settings(max_examples=40)
+def test_no_answer_makes_a_task_raise_or_leave_the_scale(name, text):
+    task = NAMES.open_task(name, NAMES.mini_root(name))
+    sample = next(iter(task.samples()))
+    for dialect in (BENCHMARK, *DIALECTS.values()):
+        if task.name == "roborefit" and not getattr(dialect, "box_template", "own"):
+            continue
+        size = task.size_wh(sample)
+        score = task.judge(sample, Completion(text, image_sizes=(size,)), dialect).score
+        assert score.official is None or 0 <= score.official <= 1
+        assert 0 <= score.robust <= 1
+
+
+def test_an_empty_mask_is_a_data_error(tmp_path):
+    for name in ("pointarena", "refspatial", "where2place"):
+        folder = shutil.copytree(NAMES.mini_root(name), tmp_path / name)
+        for mask in [*folder.rglob("*mask*/*.png"), *folder.rglob("masks/*.jpg")]:
+            Image.new("L", image_size(mask)).save(mask)
+        task = NAMES.open_task(name, folder)
+        with pytest.raises(DataError, match="the mask is empty"):
+            task.ideal(next(iter(task.samples())))
