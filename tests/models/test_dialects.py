@@ -275,9 +275,9 @@ def test_no_text_takes_long(name, unit):
         "[" + unit * 50_000 + "</point>",
     ):
         for reader in READERS:
-            started = time.perf_counter()
+            started = time.process_time()
             getattr(DIALECTS[name], reader)(text)
-            assert time.perf_counter() - started < 2.0
+            assert time.process_time() - started < 2.0
 
 
 def test_the_registry_knows_them():

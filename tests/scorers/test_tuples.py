@@ -49,13 +49,13 @@ def test_boxes_are_slices(box):
 
 
 def test_boxes_that_ask_for_gigabytes_fail_at_once():
-    started = time.perf_counter()
+    started = time.process_time()
     assert roborefer([(100, 100, 200, 200)], SIZE, absolute=False) is None
     assert roborefer([(0, 0, 10**12, 10**12)], SIZE, absolute=True) is None
     assert tolerant("[0, 0, 1000000000, 1000000000]", SIZE) == Drawn()
     huge = robopoint([(0, 0, 10**12, 10**12)], SIZE)
     assert huge.boxes_px_xyxy == ((0, 0, 640, 480),)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 def test_absolute_tuples_are_truncated_and_never_scaled():

@@ -209,10 +209,10 @@ UNITS = ["1", "[", "1 ", '<points x1="1" y1="1" ', "x=1", '[{"point": [1, ']
 @pytest.mark.parametrize("unit", UNITS)
 def test_released_readers_take_no_long_time(unit):
     for text in (unit * (100_000 // len(unit)), unit * (50_000 // len(unit)) + "[1]"):
-        started = time.perf_counter()
+        started = time.process_time()
         for read in (*families.readers(True).values(), families.read_tolerant):
             read(text)
-        assert time.perf_counter() - started < 5.0
+        assert time.process_time() - started < 5.0
 
 
 def test_file_names_are_found_in_any_normal_form_and_after_a_zip_s_cp437(tmp_path):
