@@ -20,7 +20,7 @@ from typing import Any, Literal
 import PIL.Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from er_bench.errors import ConfigError, ModelError, UsageError
+from er_bench.errors import ConfigError, ErBenchError, ModelError, UsageError
 from er_bench.geometry import Size
 from er_bench.model import Model, ModelSettings
 from er_bench.models.engine import DEFAULT_NEW_TOKENS
@@ -86,8 +86,10 @@ class VllmModel(Model):
         start = time.perf_counter()
         try:
             output = await self._finished(request, prompt)
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(f"vLLM refused the prompt: {error}") from error
+        except ErBenchError:
+            raise
+        except Exception as error:  # vLLM's errors have no common base
+            raise ModelError(f"vLLM: {type(error).__name__}: {error}") from error
         text, reason = self._vocabulary.decode(output.outputs[0].token_ids)
         return Completion(
             text=text,
@@ -96,6 +98,7 @@ class VllmModel(Model):
             tokens_out=len(output.outputs[0].token_ids),
             latency_s=time.perf_counter() - start,
             image_sizes=sizes,
+            constrained=prompt.json_schema is not None,
         )
 
     async def _open(self) -> None:
@@ -139,11 +142,12 @@ class VllmModel(Model):
 
     async def _finished(self, request: dict[str, Any], prompt: Prompt) -> Any:
         from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind
+        from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
         decoding = self._settings.decoding(prompt)
         if decoding.num_beams not in (None, 1):
             raise UsageError("the vllm backend has no beam search; use --backend transformers")
+        schema = prompt.json_schema
         params = SamplingParams(
             temperature=decoding.temperature or 0.0,
             top_p=decoding.top_p if decoding.top_p is not None else 1.0,
@@ -152,6 +156,7 @@ class VllmModel(Model):
             stop_token_ids=list(self._vocabulary.stops),
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
+            structured_outputs=StructuredOutputsParams(json=dict(schema)) if schema else None,
         )
         name = f"er-bench-{next(self._numbers)}"
         return [output async for output in self._engine.generate(request, params, name)][-1]

@@ -91,8 +91,8 @@ def texts(run: Path) -> dict[str, str]:
     records = map(json.loads, (run / "records.jsonl").read_text().splitlines())
     return {
         f"{record['task']}/{record['id']}": record["completions"][0]["text"]
-        .strip()
         .rstrip("\ufffd")
+        .strip()
         for record in records
     }
 

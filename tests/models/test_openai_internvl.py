@@ -1,0 +1,90 @@
+"""What the client adds for a vLLM server that holds an InternVL checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from er_bench.data import BytesBlob
+from er_bench.prompt import Expect, Prompt, user
+from er_bench.registry import Registry, open_model
+from er_bench.sample import Image, Part, Video
+from tests.chat import ChatServer
+
+
+def photo() -> Image:
+    out = io.BytesIO()
+    PIL.Image.new("RGB", (8, 6)).save(out, "PNG")
+    return Image(BytesBlob("p.png", out.getvalue()))
+
+
+def sent(
+    server: ChatServer, parts: list[Part], args: dict[str, Any], task_limit: int | None = None
+) -> Any:
+    """The body of the request for a prompt."""
+    model = open_model(Registry(), "openai/m", model_args={"base_url": server.url, **args})
+
+    async def run() -> None:
+        await model.ask(Prompt((user(*parts),), Expect.TEXT, max_tiles=task_limit))
+        await model.close()
+
+    asyncio.run(run())
+    return server.bodies[-1]
+
+
+@pytest.mark.parametrize(
+    ("images", "task_limit", "rule", "expected"),
+    [
+        (1, None, "divide", 12),
+        (1, 6, "divide", 6),
+        (3, None, "divide", 4),
+        (3, None, "each", 12),
+        (0, None, "divide", 1),
+    ],
+)
+def test_tile_limit_travels_with_the_request(
+    chat_server: ChatServer, images: int, task_limit: int | None, rule: str, expected: int
+) -> None:
+    args = {"max_tiles": 12, "multi_image_budget": rule}
+    body = sent(chat_server, [photo() for _ in range(images)], args, task_limit)
+    assert body["mm_processor_kwargs"] == {"max_patches": expected}
+
+
+def test_other_servers_hear_nothing_of_tiles(chat_server: ChatServer) -> None:
+    assert "mm_processor_kwargs" not in sent(chat_server, [photo()], {}, task_limit=6)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "label", "names"),
+    [
+        ("Frame", "frame", ["Frame1: ", "Frame2: "]),
+        ("Frame-", "frame", ["Frame-1: ", "Frame-2: "]),
+        ("Frame", "image", []),
+        (None, "frame", []),
+    ],
+)
+def test_video_frames_carry_their_names(
+    chat_server: ChatServer, tmp_path: Path, prefix: str | None, label: Any, names: list[str]
+) -> None:
+    av = pytest.importorskip("av")
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("h264", rate=10)
+        stream.width, stream.height = 32, 32
+        for _ in range(6):
+            grey = np.zeros((32, 32, 3), dtype=np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+        out.mux(stream.encode())
+    args = {"frame_prefix": prefix} if prefix else {}
+    body = sent(chat_server, [Video(path, n_frames=2, label=label)], args)
+    content = body["messages"][0]["content"]
+    assert [part["text"] for part in content if part["type"] == "text"] == names
+    assert sum(part["type"] == "image_url" for part in content) == 2
+    if names:
+        assert [part["type"] for part in content] == ["text", "image_url"] * 2
