@@ -105,7 +105,8 @@ def main() -> None:
         "# Packing against padding\n\n"
         "    python benchmarks/sft.py --out benchmarks/sft.md\n\n"
         f"{SAMPLES} samples; a step is {ROWS} rows of one sample or {PACKS} packs of "
-        f"{SEQUENCE:,} tokens; float32, one thread, SDPA, torch {torch.__version__}; seconds of processor time.\n\n"
+        f"{SEQUENCE:,} tokens; float32, one thread, SDPA, torch {torch.__version__}; "
+        "seconds of processor time.\n\n"
         + "\n".join(table)
         + "\n\nUnder SDPA and eager attention a pack pays for the square of its length although "
         "its\nsamples do not see each other; flash attention's variable-length kernel does not.\n"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from er_bench.train.trainer import SftTrainer
 
 RECIPE, SKIPPED, SCANS, FINAL = "recipe.json", "skipped.jsonl", "scan", "final"
+RANK_TIMEOUT = timedelta(hours=6)
+"""How long ranks wait for one that scans millions of records or evaluates."""
 MAY_CHANGE = {"workers", "log_every", "save_every", "keep_checkpoints", "report_to", "output"} | {
     name for name in Recipe.model_fields if name.startswith("eval_")
 }
@@ -127,7 +131,7 @@ def _prepare_on_each_node(recipe: Recipe, console: Console) -> Run:
     """Scan on one process of each node; the others read what it found."""
     from accelerate import PartialState
 
-    state = PartialState(cpu=not _has_gpu())
+    state = PartialState(cpu=not _has_gpu(), timeout=RANK_TIMEOUT)
     quiet = console if state.is_main_process else Console(quiet=True)
     with state.local_main_process_first():
         return prepare(recipe, quiet)
@@ -150,6 +154,8 @@ def build_trainer(run: Run, console: Console) -> SftTrainer:
     from er_bench.train.trainer import SftTrainer, training_arguments
 
     recipe = run.recipe
+    # Readers are forked; a tokenizer's own threads would not survive that.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     ranks = PartialState()
     if recipe.sharding == "fsdp2" and (ranks.num_processes == 1 or ranks.device.type == "cpu"):
