@@ -84,6 +84,8 @@ class Protocol:
     schema: bool
     """Whether decoding is to be held to the JSON schema, where the backend can."""
     reader: str
+    simulator: str | None = None
+    """A simulator in place of the task's own."""
 
 
 PROTOCOLS = {
@@ -91,6 +93,7 @@ PROTOCOLS = {
     "schema": Protocol(style=False, schema=True, reader="strict"),
     "repaired": Protocol(style=True, schema=False, reader="repaired"),
     "robust": Protocol(style=True, schema=True, reader="robust"),
+    "thor_5": Protocol(style=True, schema=True, reader="strict", simulator="thor_5"),
 }
 
 
@@ -106,7 +109,7 @@ class EmbodiedBenchTask(EpisodeTask):
 
     def known_simulator(self) -> Known:
         """The simulator, with the options that this task needs."""
-        return simulator(self.simulator_name)
+        return simulator(PROTOCOLS[self.protocol].simulator or self.simulator_name)
 
     def open_environments(self) -> Environments:
         """Simulator processes, as the environment variables say."""
