@@ -136,7 +136,8 @@ def why_unavailable(known: Known, environ: Mapping[str, str] = os.environ) -> st
         probe = subprocess.run(
             known.command(where, "--probe"), capture_output=True, text=True, timeout=120
         )
-        why = "" if probe.returncode == 0 else (probe.stdout.strip() or probe.stderr.strip()[-300:])
+        said = probe.stdout.strip() or probe.stderr.strip()[-300:] or f"{where} says nothing"
+        why = said if probe.returncode else ""
     except (OSError, subprocess.TimeoutExpired) as error:
         why = str(error)
     return f"simulator {known.name} is not installed: {why}; {known.install}" if why else None
