@@ -41,8 +41,10 @@ GLOBAL_ACTIONS = tuple(_global_actions())
 
 
 def instance_names(things: Iterable[Thing]) -> dict[str, str]:
-    """Ids by name for kinds with several instances: `Cabinet`, `Cabinet_2`, ... (EBAlfEnv.py
-    `generate_additional_action_space`)."""
+    """Ids by name for kinds with several instances: `Cabinet`, `Cabinet_2` and so on.
+
+    EBAlfEnv.py `generate_additional_action_space`: in the order of the world.
+    """
     by_kind: dict[str, list[str]] = {}
     for thing in things:
         if (thing.kind.receptacle or thing.kind.pickupable) and thing.kind.name not in SCENERY:

@@ -19,7 +19,9 @@ _FURNITURE = {n: k for n, k in FURNITURE.items() if n not in SCENERY}
 
 def _mentions(text: str, words: Mapping[str, Sequence[str]]) -> list[str]:
     """Names in the order in which one of their words first occurs; longer words win."""
-    ranked = sorted(((w.lower(), n) for n, ws in words.items() for w in ws), key=lambda p: -len(p[0]))
+    ranked = sorted(
+        ((w.lower(), n) for n, ws in words.items() for w in ws), key=lambda p: -len(p[0])
+    )
     found: list[tuple[int, str]] = []
     text = text.lower()
     for word, name in ranked:
@@ -37,7 +39,9 @@ def _said(names: Mapping[str, object], riddles: Mapping[str, str]) -> dict[str, 
 def alfred_plan(instruction: str) -> list[str]:
     """Action names of the `alfred` skills."""
     text = instruction.lower()
-    things = _mentions(text, _said(OBJECTS, RIDDLES) | {n: [n.lower()] for n in ("Bread", "Lettuce")})
+    things = _mentions(
+        text, _said(OBJECTS, RIDDLES) | {n: [n.lower()] for n in ("Bread", "Lettuce")}
+    )
     places = [n for n in _mentions(text, _said(_FURNITURE, RIDDLES)) if n in _FURNITURE]
     if not things:
         return []
@@ -81,7 +85,10 @@ def _treatment(text: str, what: str) -> list[str]:
 
 
 _PLACES: dict[str, list[str]] = {
-    **{name: [name, *([PLACE_RIDDLES[name]] if name in PLACE_RIDDLES else [])] for name in RECEPTACLES},
+    **{
+        name: [name, *([PLACE_RIDDLES[name]] if name in PLACE_RIDDLES else [])]
+        for name in RECEPTACLES
+    },
 }
 _PLACES["left counter in the kitchen"] += ["left counter", "left of the sink"]
 _PLACES["right counter in the kitchen"] += ["right counter", "right of the sink"]

@@ -41,7 +41,9 @@ class Place:
     yaw_rad: float
 
 
-def furnish(places: Mapping[str, Place], colours: Mapping[str, str] | None = None) -> dict[str, Thing]:
+def furnish(
+    places: Mapping[str, Place], colours: Mapping[str, str] | None = None
+) -> dict[str, Thing]:
     """Furniture at its places, with drawers and a faucet. Raises KeyError for a missing place."""
     colours = _COLOUR_OF | dict(colours or {})
     things = {}
@@ -68,13 +70,20 @@ def beside(place: Place, by_m: float) -> Place:
 def made_up(seed: int) -> tuple[Room, dict[str, Thing]]:
     """A flat from a seed: the kitchen along one wall, the rest along the others."""
     rng = random.Random(f"flat-{seed}")
-    room = Room(7.4, 6.2, rng.choice(("cream", "white", "glass")), rng.choice(("wood", "crust", "brown")))
+    room = Room(
+        7.4, 6.2, rng.choice(("cream", "white", "glass")), rng.choice(("wood", "crust", "brown"))
+    )
     w, d = room.width_m, room.depth_m
     start = rng.uniform(1.2, 2.6)
     places: dict[str, Place] = {}
     x = start
     # One who faces the north wall has its east end to the right.
-    for name in (FRIDGE, "left counter in the kitchen", "sink in the kitchen", "right counter in the kitchen"):
+    for name in (
+        FRIDGE,
+        "left counter in the kitchen",
+        "sink in the kitchen",
+        "right counter in the kitchen",
+    ):
         width, depth, _ = KINDS[KIND_OF[name]].size_m
         places[name] = Place(x + width / 2, d - depth / 2 - 0.01, math.pi)
         x += width + 0.01
@@ -96,7 +105,12 @@ def made_up(seed: int) -> tuple[Room, dict[str, Thing]]:
     mid = (round(w / 2, 3), round(d / 2 - 0.3, 3), 0.0)
     things["rug"] = Thing("rug", KINDS["Rug"], rng.choice(KINDS["Rug"].colours), None, None, mid)
     things["window"] = Thing(
-        "window", KINDS["Window"], "white", None, None,
-        (places["sink in the kitchen"].x_m, d - 0.01, 1.35), math.pi,
+        "window",
+        KINDS["Window"],
+        "white",
+        None,
+        None,
+        (places["sink in the kitchen"].x_m, d - 0.01, 1.35),
+        math.pi,
     )
     return room, things

@@ -35,7 +35,11 @@ def _seat(w: float, d: float) -> list[Part]:
 def _cabinet(look: Look) -> list[Part]:
     w, d, h = 0.6, 0.35, 0.62
     shelf = box(w - 0.04, d - 0.04, 0.015, (0, 0, 0.3), "cream")
-    return [*shell(w, d, h, (0, 0, 0), "cream"), shelf, *door(w, h, (0, d / 2, 0), look.is_open, None)]
+    return [
+        *shell(w, d, h, (0, 0, 0), "cream"),
+        shelf,
+        *door(w, h, (0, d / 2, 0), look.is_open, None),
+    ]
 
 
 def _drawer(look: Look) -> list[Part]:
@@ -45,7 +49,10 @@ def _drawer(look: Look) -> list[Part]:
         box(0.012, d, h * 0.7, (-w / 2, 0, 0), "cream"),
         box(0.012, d, h * 0.7, (w / 2, 0, 0), "cream"),
     ]
-    front = [box(w + 0.03, 0.02, h, (0, d / 2, 0)), box(0.14, 0.03, 0.02, (0, d / 2 + 0.02, h / 2), "silver")]
+    front = [
+        box(w + 0.03, 0.02, h, (0, d / 2, 0)),
+        box(0.14, 0.03, 0.02, (0, d / 2 + 0.02, h / 2), "silver"),
+    ]
     return shifted([*tray, *front], (0, DRAWER_SLIDE_M if look.is_open else 0.0, 0))
 
 
@@ -55,18 +62,29 @@ DRAWER_SLIDE_M = 0.36
 def _fridge(look: Look) -> list[Part]:
     w, d, h = 0.75, 0.65, 1.75
     shelves = [box(w - 0.06, d - 0.06, 0.015, (0, 0, z), "glass") for z in (0.55, 0.95, 1.32)]
-    return [*shell(w, d, h, (0, 0, 0), None, 0.03), *shelves, *door(w, h, (0, d / 2, 0), look.is_open, None, "grey")]
+    return [
+        *shell(w, d, h, (0, 0, 0), None, 0.03),
+        *shelves,
+        *door(w, h, (0, d / 2, 0), look.is_open, None, "grey"),
+    ]
 
 
 def _microwave(look: Look) -> list[Part]:
     w, d, h = 0.5, 0.36, 0.3
-    body = [*shell(w - 0.12, d, h, (-0.06, 0, 0), None), box(0.12, d, h, (w / 2 - 0.06, 0, 0), "grey")]
+    body = [
+        *shell(w - 0.12, d, h, (-0.06, 0, 0), None),
+        box(0.12, d, h, (w / 2 - 0.06, 0, 0), "grey"),
+    ]
     light = "lit" if look.is_on else "black"
-    panel = Part("box", (0.04, 0.004, 0.03), (w / 2 - 0.06, d / 2, 0.24), light, 1.0 if look.is_on else 0.0)
+    panel = Part(
+        "box", (0.04, 0.004, 0.03), (w / 2 - 0.06, d / 2, 0.24), light, 1.0 if look.is_on else 0.0
+    )
     leaf = door(w - 0.12, h, (-0.06, d / 2, 0), look.is_open, None, "black")
     if look.is_open:
         return [*body, panel, *leaf]
-    window = Part("box", (0.13, 0.004, 0.09), (-0.08, d / 2 + 0.022, 0.15), light, 1.0 if look.is_on else 0.0)
+    window = Part(
+        "box", (0.13, 0.004, 0.09), (-0.08, d / 2 + 0.022, 0.15), light, 1.0 if look.is_on else 0.0
+    )
     return [*body, panel, *leaf, window]
 
 
@@ -88,7 +106,11 @@ def _basin(w: float) -> list[Part]:
 
 
 def _faucet(look: Look) -> list[Part]:
-    parts = [disc(0.018, 0.24), box(0.03, 0.17, 0.03, (0, 0.07, 0.22)), box(0.1, 0.02, 0.02, (0, 0, 0.1))]
+    parts = [
+        disc(0.018, 0.24),
+        box(0.03, 0.17, 0.03, (0, 0.07, 0.22)),
+        box(0.1, 0.02, 0.02, (0, 0, 0.1)),
+    ]
     if look.is_on:
         parts.append(Part("cylinder", (0.014, 0.014, 0.2), (0, 0.14, 0.02), "blue", 0.9))
     return parts
@@ -96,7 +118,10 @@ def _faucet(look: Look) -> list[Part]:
 
 def _lamp(stem_m: float, shade_m: float) -> Callable[[Look], list[Part]]:
     def build(look: Look) -> list[Part]:
-        foot = [disc(shade_m * 0.7, 0.02, colour="black"), disc(0.012, stem_m, (0, 0, 0.02), "black")]
+        foot = [
+            disc(shade_m * 0.7, 0.02, colour="black"),
+            disc(0.012, stem_m, (0, 0, 0.02), "black"),
+        ]
         colour, glow = ("lit", 1.0) if look.is_on else (None, 0.0)
         shade = cone(shade_m, shade_m * 0.45, shade_m * 1.3, (0, 0, stem_m * 0.85), colour, glow)
         return [*foot, *shade]
@@ -105,19 +130,29 @@ def _lamp(stem_m: float, shade_m: float) -> Callable[[Look], list[Part]]:
 
 
 def _burner(look: Look) -> list[Part]:
-    return [disc(0.11, 0.012), disc(0.07, 0.014, (0, 0, 0), "grey"), disc(0.03, 0.016, (0, 0, 0), "black")]
+    return [
+        disc(0.11, 0.012),
+        disc(0.07, 0.014, (0, 0, 0), "grey"),
+        disc(0.03, 0.016, (0, 0, 0), "black"),
+    ]
 
 
 def _stove(look: Look) -> list[Part]:
-    knobs = [Part("box", (0.015, 0.012, 0.015), (x, 0.31, 0.82), "black") for x in (-0.22, -0.08, 0.08, 0.22)]
+    knobs = [
+        Part("box", (0.015, 0.012, 0.015), (x, 0.31, 0.82), "black")
+        for x in (-0.22, -0.08, 0.08, 0.22)
+    ]
     window = Part("box", (0.22, 0.004, 0.14), (0, 0.302, 0.45), "black")
     return [box(0.7, 0.6, 0.9), window, *knobs, box(0.5, 0.03, 0.02, (0, 0.32, 0.65), "silver")]
 
 
 def _coffee_machine(look: Look) -> list[Part]:
     return [
-        box(0.22, 0.26, 0.02), box(0.22, 0.10, 0.32, (0, -0.08, 0)), box(0.22, 0.24, 0.08, (0, 0, 0.26)),
-        disc(0.015, 0.03, (0, 0.05, 0.23), "silver"), Part("box", (0.02, 0.004, 0.01), (0.05, 0.121, 0.30), "red", 0.6),
+        box(0.22, 0.26, 0.02),
+        box(0.22, 0.10, 0.32, (0, -0.08, 0)),
+        box(0.22, 0.24, 0.08, (0, 0, 0.26)),
+        disc(0.015, 0.03, (0, 0.05, 0.23), "silver"),
+        Part("box", (0.02, 0.004, 0.01), (0.05, 0.121, 0.30), "red", 0.6),
     ]
 
 
@@ -129,20 +164,31 @@ def _toilet(look: Look) -> list[Part]:
 def _tub(look: Look) -> list[Part]:
     w, d, h = 1.5, 0.75, 0.5
     return [
-        box(w, d, 0.1), box(w, 0.07, h, (0, d / 2 - 0.035, 0)), box(w, 0.07, h, (0, -d / 2 + 0.035, 0)),
-        box(0.07, d, h, (w / 2 - 0.035, 0, 0)), box(0.07, d, h, (-w / 2 + 0.035, 0, 0)),
+        box(w, d, 0.1),
+        box(w, 0.07, h, (0, d / 2 - 0.035, 0)),
+        box(w, 0.07, h, (0, -d / 2 + 0.035, 0)),
+        box(0.07, d, h, (w / 2 - 0.035, 0, 0)),
+        box(0.07, d, h, (-w / 2 + 0.035, 0, 0)),
         disc(0.03, 0.004, (0.5, 0, 0.1), "grey"),
     ]
 
 
 def _bed(look: Look) -> list[Part]:
     head = box(1.4, 0.08, 0.95, (0, -0.96, 0), "brown")
-    return [box(1.4, 2.0, 0.3, colour="brown"), box(1.36, 1.9, 0.2, (0, 0.03, 0.3)), box(1.38, 1.0, 0.03, (0, 0.45, 0.5), "cream"), head]
+    return [
+        box(1.4, 2.0, 0.3, colour="brown"),
+        box(1.36, 1.9, 0.2, (0, 0.03, 0.3)),
+        box(1.38, 1.0, 0.03, (0, 0.45, 0.5), "cream"),
+        head,
+    ]
 
 
 def _bin(look: Look) -> list[Part]:
     w, h = 0.32, 0.42
-    return [*(moved(box(w, 0.02, h, (0, w / 2, 0)), Pose.at(0, 0, 0, k * 1.5707963)) for k in range(4)), box(w, w, 0.2, colour="black")]
+    return [
+        *(moved(box(w, 0.02, h, (0, w / 2, 0)), Pose.at(0, 0, 0, k * 1.5707963)) for k in range(4)),
+        box(w, w, 0.2, colour="black"),
+    ]
 
 
 def _tv_stand(look: Look) -> list[Part]:
@@ -175,43 +221,243 @@ def _f(
 
 _WIDE = (-0.6, -0.3, 0.0, 0.3, 0.6)
 _KINDS = (
-    _f("CounterTop", (1.2, 0.6, 0.9), ("cream", "white", "teal"), _block(1.2, 0.6, 0.9, "grey"), grid((-0.45, -0.15, 0.15, 0.45), (0.14, -0.12), 0.9)),
-    _f("DiningTable", (1.4, 0.8, 0.75), TOPS, _table(1.4, 0.8, 0.75), grid((-0.5, -0.17, 0.17, 0.5), (0.24, 0.0, -0.24), 0.75)),
-    _f("CoffeeTable", (1.0, 0.6, 0.42), TOPS, _table(1.0, 0.6, 0.42), grid((-0.35, 0.0, 0.35), (0.15, -0.15), 0.42)),
-    _f("SideTable", (0.6, 0.45, 0.6), TOPS, _table(0.6, 0.45, 0.6), grid((-0.17, 0.17), (0.12, -0.1), 0.6)),
-    _f("Desk", (1.3, 0.6, 0.75), TOPS, _table(1.3, 0.6, 0.75), grid((-0.45, -0.15, 0.15, 0.45), (0.14, -0.12), 0.75)),
-    _f("Dresser", (1.1, 0.5, 0.95), ("white", "brown", "wood"), _block(1.1, 0.5, 0.95, "wood"), grid((-0.38, 0.0, 0.38), (0.12, -0.1), 0.95)),
-    _f("Shelf", (0.9, 0.28, 0.04), ("wood", "white"), [box(0.9, 0.28, 0.03), box(0.03, 0.2, 0.12, (-0.35, -0.04, -0.12)), box(0.03, 0.2, 0.12, (0.35, -0.04, -0.12))], grid((-0.3, 0.0, 0.3), (0.03,), 0.03), max_bulk=3),
-    _f("Cart", (0.6, 0.45, 0.8), ("silver",), [*_table(0.6, 0.45, 0.8), box(0.58, 0.43, 0.03, (0, 0, 0.35))], grid((-0.17, 0.17), (0.1, -0.1), 0.8)),
-    _f("Bed", (1.4, 2.0, 0.53), ("blue", "green", "red"), _bed, grid((-0.4, 0.0, 0.4), (0.75, 0.4), 0.53)),
-    _f("Sofa", (1.7, 0.85, 0.85), ("blue", "brown", "green"), _seat(1.7, 0.85), grid((-0.45, 0.0, 0.45), (0.15,), 0.44)),
-    _f("ArmChair", (0.9, 0.85, 0.85), ("red", "teal", "brown"), _seat(0.9, 0.85), grid((-0.13, 0.13), (0.15,), 0.44)),
-    _f("Ottoman", (0.6, 0.5, 0.42), ("brown", "purple"), [box(0.6, 0.5, 0.36), box(0.56, 0.46, 0.06, (0, 0, 0.36), "cream")], grid((-0.15, 0.15), (0.0,), 0.42)),
-    _f("Cabinet", (0.6, 0.35, 0.62), DOORS, _cabinet, ((-0.15, 0.05, 0.02), (0.15, 0.05, 0.02), (-0.15, 0.05, 0.315), (0.15, 0.05, 0.315)), openable=True),
-    _f("Drawer", (0.44, 0.42, 0.16), DOORS, _drawer, grid((-0.12, 0.12), (0.10, -0.03), 0.014), max_bulk=2, openable=True, slides_m=DRAWER_SLIDE_M),
-    _f("Fridge", (0.75, 0.65, 1.75), ("white", "silver", "red"), _fridge, ((-0.17, 0.1, 0.97), (0.17, 0.1, 0.97), (-0.17, 0.1, 1.34), (0.17, 0.1, 1.34), (-0.17, 0.1, 0.57), (0.17, 0.1, 0.57)), openable=True),
-    _f("Microwave", (0.5, 0.36, 0.3), ("white", "black"), _microwave, ((-0.13, 0.02, 0.022), (0.03, 0.02, 0.022)), openable=True, toggleable=True),
-    _f("Safe", (0.45, 0.42, 0.45), ("grey", "green"), _safe, ((-0.09, 0.05, 0.042), (0.09, 0.05, 0.042)), max_bulk=2, openable=True),
-    _f("GarbageCan", (0.34, 0.34, 0.42), ("grey", "green", "black"), _bin, grid((-0.07, 0.07), (0.05, -0.07), 0.2), max_bulk=3),
+    _f(
+        "CounterTop",
+        (1.2, 0.6, 0.9),
+        ("cream", "white", "teal"),
+        _block(1.2, 0.6, 0.9, "grey"),
+        grid((-0.45, -0.15, 0.15, 0.45), (0.14, -0.12), 0.9),
+    ),
+    _f(
+        "DiningTable",
+        (1.4, 0.8, 0.75),
+        TOPS,
+        _table(1.4, 0.8, 0.75),
+        grid((-0.5, -0.17, 0.17, 0.5), (0.24, 0.0, -0.24), 0.75),
+    ),
+    _f(
+        "CoffeeTable",
+        (1.0, 0.6, 0.42),
+        TOPS,
+        _table(1.0, 0.6, 0.42),
+        grid((-0.35, 0.0, 0.35), (0.15, -0.15), 0.42),
+    ),
+    _f(
+        "SideTable",
+        (0.6, 0.45, 0.6),
+        TOPS,
+        _table(0.6, 0.45, 0.6),
+        grid((-0.17, 0.17), (0.12, -0.1), 0.6),
+    ),
+    _f(
+        "Desk",
+        (1.3, 0.6, 0.75),
+        TOPS,
+        _table(1.3, 0.6, 0.75),
+        grid((-0.45, -0.15, 0.15, 0.45), (0.14, -0.12), 0.75),
+    ),
+    _f(
+        "Dresser",
+        (1.1, 0.5, 0.95),
+        ("white", "brown", "wood"),
+        _block(1.1, 0.5, 0.95, "wood"),
+        grid((-0.38, 0.0, 0.38), (0.12, -0.1), 0.95),
+    ),
+    _f(
+        "Shelf",
+        (0.9, 0.28, 0.04),
+        ("wood", "white"),
+        [
+            box(0.9, 0.28, 0.03),
+            box(0.03, 0.2, 0.12, (-0.35, -0.04, -0.12)),
+            box(0.03, 0.2, 0.12, (0.35, -0.04, -0.12)),
+        ],
+        grid((-0.3, 0.0, 0.3), (0.03,), 0.03),
+        max_bulk=3,
+    ),
+    _f(
+        "Cart",
+        (0.6, 0.45, 0.8),
+        ("silver",),
+        [*_table(0.6, 0.45, 0.8), box(0.58, 0.43, 0.03, (0, 0, 0.35))],
+        grid((-0.17, 0.17), (0.1, -0.1), 0.8),
+    ),
+    _f(
+        "Bed",
+        (1.4, 2.0, 0.53),
+        ("blue", "green", "red"),
+        _bed,
+        grid((-0.4, 0.0, 0.4), (0.75, 0.4), 0.53),
+    ),
+    _f(
+        "Sofa",
+        (1.7, 0.85, 0.85),
+        ("blue", "brown", "green"),
+        _seat(1.7, 0.85),
+        grid((-0.45, 0.0, 0.45), (0.15,), 0.44),
+    ),
+    _f(
+        "ArmChair",
+        (0.9, 0.85, 0.85),
+        ("red", "teal", "brown"),
+        _seat(0.9, 0.85),
+        grid((-0.13, 0.13), (0.15,), 0.44),
+    ),
+    _f(
+        "Ottoman",
+        (0.6, 0.5, 0.42),
+        ("brown", "purple"),
+        [box(0.6, 0.5, 0.36), box(0.56, 0.46, 0.06, (0, 0, 0.36), "cream")],
+        grid((-0.15, 0.15), (0.0,), 0.42),
+    ),
+    _f(
+        "Cabinet",
+        (0.6, 0.35, 0.62),
+        DOORS,
+        _cabinet,
+        ((-0.15, 0.05, 0.02), (0.15, 0.05, 0.02), (-0.15, 0.05, 0.315), (0.15, 0.05, 0.315)),
+        openable=True,
+    ),
+    _f(
+        "Drawer",
+        (0.44, 0.42, 0.16),
+        DOORS,
+        _drawer,
+        grid((-0.12, 0.12), (0.10, -0.03), 0.014),
+        max_bulk=2,
+        openable=True,
+        slides_m=DRAWER_SLIDE_M,
+    ),
+    _f(
+        "Fridge",
+        (0.75, 0.65, 1.75),
+        ("white", "silver", "red"),
+        _fridge,
+        (
+            (-0.17, 0.1, 0.97),
+            (0.17, 0.1, 0.97),
+            (-0.17, 0.1, 1.34),
+            (0.17, 0.1, 1.34),
+            (-0.17, 0.1, 0.57),
+            (0.17, 0.1, 0.57),
+        ),
+        openable=True,
+    ),
+    _f(
+        "Microwave",
+        (0.5, 0.36, 0.3),
+        ("white", "black"),
+        _microwave,
+        ((-0.13, 0.02, 0.022), (0.03, 0.02, 0.022)),
+        openable=True,
+        toggleable=True,
+    ),
+    _f(
+        "Safe",
+        (0.45, 0.42, 0.45),
+        ("grey", "green"),
+        _safe,
+        ((-0.09, 0.05, 0.042), (0.09, 0.05, 0.042)),
+        max_bulk=2,
+        openable=True,
+    ),
+    _f(
+        "GarbageCan",
+        (0.34, 0.34, 0.42),
+        ("grey", "green", "black"),
+        _bin,
+        grid((-0.07, 0.07), (0.05, -0.07), 0.2),
+        max_bulk=3,
+    ),
     _f("Sink", (0.8, 0.6, 0.9), ("white",), _basin(0.8), grid((-0.15, 0.15), (0.1, -0.06), 0.71)),
     _f("Faucet", (0.1, 0.2, 0.25), ("silver",), _faucet, toggleable=True),
     _f("Stove", (0.7, 0.6, 0.9), ("white", "silver"), _stove),
-    _f("StoveBurner", (0.24, 0.24, 0.02), ("black",), _burner, ((0, 0, 0.016),), only=("Pan", "Pot", "Kettle")),
-    _f("CoffeeMachine", (0.22, 0.26, 0.34), ("black", "red"), _coffee_machine, ((0, 0.05, 0.02),), only=("Mug", "Cup")),
+    _f(
+        "StoveBurner",
+        (0.24, 0.24, 0.02),
+        ("black",),
+        _burner,
+        ((0, 0, 0.016),),
+        only=("Pan", "Pot", "Kettle"),
+    ),
+    _f(
+        "CoffeeMachine",
+        (0.22, 0.26, 0.34),
+        ("black", "red"),
+        _coffee_machine,
+        ((0, 0.05, 0.02),),
+        only=("Mug", "Cup"),
+    ),
     _f("Toilet", (0.45, 0.7, 0.85), ("white",), _toilet, ((-0.1, -0.25, 0.85), (0.1, -0.25, 0.85))),
     _f("Bathtub", (1.5, 0.75, 0.5), ("white",), _tub, grid((-0.4, 0.0, 0.3), (0.1,), 0.1)),
-    _f("DeskLamp", (0.24, 0.24, 0.4), ("red", "blue", "green", "white"), _lamp(0.26, 0.11), toggleable=True),
+    _f(
+        "DeskLamp",
+        (0.24, 0.24, 0.4),
+        ("red", "blue", "green", "white"),
+        _lamp(0.26, 0.11),
+        toggleable=True,
+    ),
     _f("FloorLamp", (0.4, 0.4, 1.6), ("white", "red", "green"), _lamp(1.15, 0.2), toggleable=True),
     _f("TVStand", (1.5, 0.45, 0.6), ("black", "brown"), _tv_stand, grid(_WIDE, (0.12, -0.04), 0.6)),
     _f("Table", (1.4, 0.8, 0.8), TOPS, _table(1.4, 0.8, 0.8), grid(_WIDE, (0.25, 0.0, -0.25), 0.8)),
-    _f("Chair", (0.5, 0.5, 0.96), ("brown", "red"), _chair, grid((-0.12, 0.12), (0.1, -0.05), 0.46)),
-    _f("LeftCounter", (0.95, 0.6, 0.9), ("cream", "white"), _block(0.95, 0.6, 0.9, "grey"), grid((-0.36, -0.12, 0.12, 0.36), (0.15, 0.0, -0.15), 0.9)),
-    _f("RightCounter", (1.5, 0.6, 0.9), ("cream", "white"), _block(1.5, 0.6, 0.9, "grey"), grid(_WIDE, (0.15, 0.0, -0.15), 0.9)),
-    _f("KitchenSink", (0.55, 0.6, 0.9), ("white",), _basin(0.55), grid((-0.1, 0.1), (0.1, -0.06), 0.71)),
-    _f("Window", (1.0, 0.02, 0.9), ("white",), [box(1.1, 0.02, 1.0), Part("box", (0.5, 0.012, 0.45), (0, 0.003, 0.5), "glass", 0.95), box(0.03, 0.03, 0.9, (0, 0.01, 0.05)), box(1.0, 0.03, 0.03, (0, 0.01, 0.48))]),
-    _f("Painting", (0.6, 0.02, 0.5), ("brown",), [box(0.7, 0.02, 0.5), box(0.6, 0.024, 0.4, (0, 0.002, 0.05), "cream"), ball(0.1, 0.01, 0.1, (0.1, 0.012, 0.12), "orange"), box(0.6, 0.026, 0.12, (0, 0.002, 0.05), "green")]),
-    _f("Rug", (1.6, 1.2, 0.01), ("purple", "teal", "red"), [box(1.6, 1.2, 0.008), box(1.4, 1.0, 0.01, (0, 0, 0), "cream"), box(1.1, 0.7, 0.012)]),
-    _f("Hood", (0.7, 0.4, 0.3), ("silver",), [box(0.7, 0.4, 0.1), box(0.3, 0.3, 0.6, (0, -0.05, 0.1))]),
+    _f(
+        "Chair", (0.5, 0.5, 0.96), ("brown", "red"), _chair, grid((-0.12, 0.12), (0.1, -0.05), 0.46)
+    ),
+    _f(
+        "LeftCounter",
+        (0.95, 0.6, 0.9),
+        ("cream", "white"),
+        _block(0.95, 0.6, 0.9, "grey"),
+        grid((-0.36, -0.12, 0.12, 0.36), (0.15, 0.0, -0.15), 0.9),
+    ),
+    _f(
+        "RightCounter",
+        (1.5, 0.6, 0.9),
+        ("cream", "white"),
+        _block(1.5, 0.6, 0.9, "grey"),
+        grid(_WIDE, (0.15, 0.0, -0.15), 0.9),
+    ),
+    _f(
+        "KitchenSink",
+        (0.55, 0.6, 0.9),
+        ("white",),
+        _basin(0.55),
+        grid((-0.1, 0.1), (0.1, -0.06), 0.71),
+    ),
+    _f(
+        "Window",
+        (1.0, 0.02, 0.9),
+        ("white",),
+        [
+            box(1.1, 0.02, 1.0),
+            Part("box", (0.5, 0.012, 0.45), (0, 0.003, 0.5), "glass", 0.95),
+            box(0.03, 0.03, 0.9, (0, 0.01, 0.05)),
+            box(1.0, 0.03, 0.03, (0, 0.01, 0.48)),
+        ],
+    ),
+    _f(
+        "Painting",
+        (0.6, 0.02, 0.5),
+        ("brown",),
+        [
+            box(0.7, 0.02, 0.5),
+            box(0.6, 0.024, 0.4, (0, 0.002, 0.05), "cream"),
+            ball(0.1, 0.01, 0.1, (0.1, 0.012, 0.12), "orange"),
+            box(0.6, 0.026, 0.12, (0, 0.002, 0.05), "green"),
+        ],
+    ),
+    _f(
+        "Rug",
+        (1.6, 1.2, 0.01),
+        ("purple", "teal", "red"),
+        [box(1.6, 1.2, 0.008), box(1.4, 1.0, 0.01, (0, 0, 0), "cream"), box(1.1, 0.7, 0.012)],
+    ),
+    _f(
+        "Hood",
+        (0.7, 0.4, 0.3),
+        ("silver",),
+        [box(0.7, 0.4, 0.1), box(0.3, 0.3, 0.6, (0, -0.05, 0.1))],
+    ),
 )
 
 FURNITURE: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
@@ -220,4 +466,3 @@ SCENERY = frozenset(
     | {"LeftCounter", "RightCounter", "KitchenSink"}
 )
 """Furniture that no action of the `alfred` skills names."""
-

@@ -48,8 +48,18 @@ STOCK: dict[str, tuple[str, ...]] = {
     "bathroom": (*_BATH, "DishSponge"),
 }
 _OPEN_AIR = (
-    "CounterTop", "DiningTable", "CoffeeTable", "SideTable", "Desk", "Dresser", "Shelf", "Cart",
-    "Sofa", "ArmChair", "Bed", "Ottoman",
+    "CounterTop",
+    "DiningTable",
+    "CoffeeTable",
+    "SideTable",
+    "Desk",
+    "Dresser",
+    "Shelf",
+    "Cart",
+    "Sofa",
+    "ArmChair",
+    "Bed",
+    "Ottoman",
 )
 _HIDDEN = ("Cabinet", "Drawer", "Fridge")
 _GOALS_AT: dict[str, tuple[str, ...]] = {
@@ -201,11 +211,19 @@ def _two(draft: Draft, words: Words, hidden: float = 0.0) -> None:
     for _ in range(2):
         draft.somewhere(what, hidden, not_at=(where,))
     draft.aim(TWO, what, where)
-    draft.instruction = f"Find two things of one kind, {plain(what)}, and put both {onto(where)} {words(where)}."
+    draft.instruction = (
+        f"Find two things of one kind, {plain(what)}, and put both {onto(where)} {words(where)}."
+    )
 
 
-def _treated(draft: Draft, how: str, words: Words, sliced: bool = False, hidden: float = 0.2) -> None:
-    stock: dict[str, tuple[str, ...]] = {HEAT: (*_FOOD, "Mug", "Cup"), COOL: (*_FOOD, "Mug", "Bowl"), CLEAN: (*_DISHES, "Spoon", "Fork")}
+def _treated(
+    draft: Draft, how: str, words: Words, sliced: bool = False, hidden: float = 0.2
+) -> None:
+    stock: dict[str, tuple[str, ...]] = {
+        HEAT: (*_FOOD, "Mug", "Cup"),
+        COOL: (*_FOOD, "Mug", "Bowl"),
+        CLEAN: (*_DISHES, "Spoon", "Fork"),
+    }
     if draft.room_type == "bathroom":
         stock[CLEAN] = ("Cloth", "DishSponge", "SoapBar")
     fits = [k for k in stock[how] if not sliced or KINDS[k].sliceable]
@@ -229,7 +247,13 @@ def _treated(draft: Draft, how: str, words: Words, sliced: bool = False, hidden:
 
 
 def _stack(draft: Draft, words: Words) -> None:
-    pairs = [("Fork", "Plate"), ("Spoon", "Bowl"), ("Apple", "Bowl"), ("Egg", "Pan"), ("Pen", "Mug")]
+    pairs = [
+        ("Fork", "Plate"),
+        ("Spoon", "Bowl"),
+        ("Apple", "Bowl"),
+        ("Egg", "Pan"),
+        ("Pen", "Mug"),
+    ]
     if draft.room_type in ("living", "bedroom"):
         pairs = [("KeyChain", "Box"), ("Watch", "Box"), ("CellPhone", "Box"), ("CD", "Box")]
     what, carrier = draft.rng.choice(pairs)
@@ -344,13 +368,18 @@ def _outermost(draft: Draft) -> None:
 def _nearest(draft: Draft) -> None:
     """The receptacle of its kind that is nearest to a landmark."""
     groups = [n for n in ("CounterTop", "SideTable", "Shelf", "ArmChair") if len(draft.of(n)) == 2]
-    marks = [n for n in ("Fridge", "DeskLamp", "FloorLamp", "Microwave", "Safe", "Toilet", "Window")]
+    marks = [
+        n for n in ("Fridge", "DeskLamp", "FloorLamp", "Microwave", "Safe", "Toilet", "Window")
+    ]
     marks = [n for n in marks if draft.of(n)]
     if not groups or not marks:
         raise Unfit("no pair of places or no landmark")
     group, mark = draft.rng.choice(groups), draft.rng.choice(marks)
     spot = draft.world.centre(draft.of(mark)[0].id)
-    far = {t.id: float(((draft.world.centre(t.id) - spot)[:2] ** 2).sum()) ** 0.5 for t in draft.of(group)}
+    far = {
+        t.id: float(((draft.world.centre(t.id) - spot)[:2] ** 2).sum()) ** 0.5
+        for t in draft.of(group)
+    }
     near, other = sorted(far, key=far.__getitem__)
     if far[other] - far[near] < 0.8:
         raise Unfit("both about as near")
@@ -362,6 +391,7 @@ def _nearest(draft: Draft) -> None:
 
 
 # The six subsets.
+
 
 def _any_type(draft: Draft, index: int, words: Words) -> None:
     makers: tuple[Callable[[], None], ...] = (
@@ -442,7 +472,7 @@ def _named(draft: Draft) -> tuple[str, ...]:
         kinds |= {"ButterKnife"}
     alike = {"Pen": "Pencil", "Knife": "ButterKnife", "Pot": "Potato"}
     kinds |= {alike[k] for k in kinds & set(alike)}
-    return tuple(kinds | {k for k, v in alike.items() if v in kinds})
+    return tuple(kinds | {k for k in alike if alike[k] in kinds})
 
 
 def _proved(draft: Draft, subset: str, index: int) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def none_at(category: str, place: str) -> Goal:
 
 
 def this_at(thing: Thing, place: str) -> Goal:
-    """This very thing is at a place."""
+    """One thing, told by its id, is at a place."""
     return {"expr_type": "AND", "sub_exprs": [f"on_top({thing.id}, {place})", "not_holding()"]}
 
 
@@ -151,7 +151,9 @@ def _fridge(d: Draft, words: Words) -> None:
     d.put(what, source)
     d.world.things[FRIDGE].is_open = True
     d.key = "close"
-    d.goal = exists({"X": what}, f"on_top(X, {FRIDGE})", f"closed_fridge({FRIDGE})", "not_holding()")
+    d.goal = exists(
+        {"X": what}, f"on_top(X, {FRIDGE})", f"closed_fridge({FRIDGE})", "not_holding()"
+    )
     d.instruction = f"Put {words(what)} into {words(FRIDGE)}, and see that its door is shut after."
 
 
@@ -180,7 +182,9 @@ def _by_neighbour(d: Draft) -> None:
     d.put(one, a)
     d.put(two, b)
     d.goal, d.others = this_at(first, target), [this_at(second, target)]
-    d.instruction = f"Take the {what} that shares its place with the {one} and bring it to {_the(target)}."
+    d.instruction = (
+        f"Take the {what} that shares its place with the {one} and bring it to {_the(target)}."
+    )
 
 
 def _nearest_table(d: Draft) -> None:

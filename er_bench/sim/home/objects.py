@@ -26,7 +26,10 @@ def _halves(r: float, inside: str) -> Callable[[Look], list[Part]]:
         slices = []
         for k in (-1, 0, 1):
             x = k * r * 0.9
-            slices += [disc(r, 0.015, (x, 0, 0.012 * (k + 1))), disc(r * 0.85, 0.002, (x, 0, 0.015 + 0.012 * (k + 1)), inside)]
+            slices += [
+                disc(r, 0.015, (x, 0, 0.012 * (k + 1))),
+                disc(r * 0.85, 0.002, (x, 0, 0.015 + 0.012 * (k + 1)), inside),
+            ]
         return slices
 
     return build
@@ -35,28 +38,48 @@ def _halves(r: float, inside: str) -> Callable[[Look], list[Part]]:
 def _bread(look: Look) -> list[Part]:
     if not look.is_sliced:
         return [box(0.22, 0.10, 0.07), ball(0.11, 0.05, 0.04, (0, 0, 0.04))]
-    return [p for k in range(4) for p in (box(0.02, 0.10, 0.10, (0.06 * k - 0.09, 0, 0)), box(0.003, 0.085, 0.085, (0.06 * k - 0.078, 0, 0.007), "cream"))]
+    return [
+        p
+        for k in range(4)
+        for p in (
+            box(0.02, 0.10, 0.10, (0.06 * k - 0.09, 0, 0)),
+            box(0.003, 0.085, 0.085, (0.06 * k - 0.078, 0, 0.007), "cream"),
+        )
+    ]
 
 
 def _laptop(look: Look) -> list[Part]:
     base = [box(0.32, 0.22, 0.02, colour="grey")]
     if not look.is_open:
         return [*base, box(0.32, 0.22, 0.012, (0, 0, 0.02))]
-    lid = [box(0.32, 0.012, 0.22), Part("box", (0.145, 0.002, 0.095), (0, 0.008, 0.11), "blue", 0.8)]
+    lid = [
+        box(0.32, 0.012, 0.22),
+        Part("box", (0.145, 0.002, 0.095), (0, 0.008, 0.11), "blue", 0.8),
+    ]
     return [*base, *(moved(p, Pose.at(0, -0.11, 0.02)) for p in lid)]
 
 
 def _carton(look: Look) -> list[Part]:
     w, d, h = 0.30, 0.24, 0.16
     walls = [
-        box(w, 0.01, h, (0, -d / 2, 0)), box(w, 0.01, h, (0, d / 2, 0)),
-        box(0.01, d, h, (-w / 2, 0, 0)), box(0.01, d, h, (w / 2, 0, 0)), box(w, d, 0.01),
+        box(w, 0.01, h, (0, -d / 2, 0)),
+        box(w, 0.01, h, (0, d / 2, 0)),
+        box(0.01, d, h, (-w / 2, 0, 0)),
+        box(0.01, d, h, (w / 2, 0, 0)),
+        box(w, d, 0.01),
     ]
-    return walls if look.is_open else [*walls, box(w, d, 0.012, (0, 0, h)), box(0.05, d, 0.004, (0, 0, h + 0.012), "cream")]
+    return (
+        walls
+        if look.is_open
+        else [*walls, box(w, d, 0.012, (0, 0, h)), box(0.05, d, 0.004, (0, 0, h + 0.012), "cream")]
+    )
 
 
 def _knife(length: float, blade: str) -> list[Part]:
-    return [box(length * 0.6, 0.028, 0.008, (length * 0.2, 0, 0), blade), box(length * 0.4, 0.026, 0.018, (-length * 0.3, 0, 0))]
+    return [
+        box(length * 0.6, 0.028, 0.008, (length * 0.2, 0, 0), blade),
+        box(length * 0.4, 0.026, 0.018, (-length * 0.3, 0, 0)),
+    ]
 
 
 def _mug(r: float = 0.042, h: float = 0.095) -> list[Part]:
@@ -64,27 +87,54 @@ def _mug(r: float = 0.042, h: float = 0.095) -> list[Part]:
 
 
 def _pan(r: float, h: float) -> list[Part]:
-    return [disc(r, h), disc(r * 0.88, 0.004, (0, 0, h), "grey"), box(0.16, 0.025, 0.02, (r + 0.07, 0, h * 0.5), "black")]
+    return [
+        disc(r, h),
+        disc(r * 0.88, 0.004, (0, 0, h), "grey"),
+        box(0.16, 0.025, 0.02, (r + 0.07, 0, h * 0.5), "black"),
+    ]
 
 
 def _bottle(r: float, h: float, cap: str) -> list[Part]:
-    return [disc(r, h * 0.7), *cone(r, r * 0.4, h * 0.12, (0, 0, h * 0.7)), disc(r * 0.4, h * 0.18, (0, 0, h * 0.82), cap)]
+    return [
+        disc(r, h * 0.7),
+        *cone(r, r * 0.4, h * 0.12, (0, 0, h * 0.7)),
+        disc(r * 0.4, h * 0.18, (0, 0, h * 0.82), cap),
+    ]
 
 
 def _plane() -> list[Part]:
-    return [rod(0.025, 0.22, (0, 0, 0.04)), box(0.05, 0.26, 0.012, (0.01, 0, 0.04), "white"), box(0.03, 0.10, 0.01, (-0.10, 0, 0.05), "white"), box(0.03, 0.01, 0.06, (-0.10, 0, 0.05), "blue")]
+    return [
+        rod(0.025, 0.22, (0, 0, 0.04)),
+        box(0.05, 0.26, 0.012, (0.01, 0, 0.04), "white"),
+        box(0.03, 0.10, 0.01, (-0.10, 0, 0.05), "white"),
+        box(0.03, 0.01, 0.06, (-0.10, 0, 0.05), "blue"),
+    ]
 
 
 def _drill() -> list[Part]:
-    return [rod(0.032, 0.16, (0, 0, 0.15)), rod(0.010, 0.08, (0.11, 0, 0.15), "silver"), box(0.045, 0.04, 0.13, (-0.03, 0, 0), "black")]
+    return [
+        rod(0.032, 0.16, (0, 0, 0.15)),
+        rod(0.010, 0.08, (0.11, 0, 0.15), "silver"),
+        box(0.045, 0.04, 0.13, (-0.03, 0, 0), "black"),
+    ]
 
 
 def _clamp() -> list[Part]:
-    return [box(0.16, 0.02, 0.02), box(0.02, 0.02, 0.10, (-0.07, 0, 0)), box(0.02, 0.02, 0.10, (0.05, 0, 0)), rod(0.012, 0.10, (0.06, 0, 0.085), "orange")]
+    return [
+        box(0.16, 0.02, 0.02),
+        box(0.02, 0.02, 0.10, (-0.07, 0, 0)),
+        box(0.02, 0.02, 0.10, (0.05, 0, 0)),
+        rod(0.012, 0.10, (0.06, 0, 0.085), "orange"),
+    ]
 
 
 def _scissors() -> list[Part]:
-    return [box(0.12, 0.012, 0.008, (0.04, 0.01, 0), "silver"), box(0.12, 0.012, 0.008, (0.04, -0.01, 0), "silver"), disc(0.025, 0.012, (-0.05, 0.03, 0)), disc(0.025, 0.012, (-0.05, -0.03, 0))]
+    return [
+        box(0.12, 0.012, 0.008, (0.04, 0.01, 0), "silver"),
+        box(0.12, 0.012, 0.008, (0.04, -0.01, 0), "silver"),
+        disc(0.025, 0.012, (-0.05, 0.03, 0)),
+        disc(0.025, 0.012, (-0.05, -0.03, 0)),
+    ]
 
 
 def _small(
@@ -113,42 +163,258 @@ _KINDS = (
     _small("Bread", 2, ("crust",), _bread, sliceable=True, size=(0.24, 0.1, 0.1)),
     _small("Egg", 2, ("cream",), [ball(0.03, 0.03, 0.038)]),
     _small("Mug", 2, MANY, _mug(), spots=((0, 0, 0.06),), max_bulk=1),
-    _small("Cup", 2, ("blue", "red", "green", "yellow", "white"), [*cone(0.03, 0.045, 0.11), disc(0.038, 0.003, (0, 0, 0.11), "grey")], spots=((0, 0, 0.07),), max_bulk=1),
-    _small("Bowl", 2, ("teal", "red", "white", "yellow", "purple"), [*cone(0.045, 0.085, 0.065), disc(0.074, 0.003, (0, 0, 0.065), "cream")], size=(0.17, 0.17, 0.07), spots=((0, 0, 0.05),), max_bulk=2),
-    _small("Plate", 3, ("white", "blue", "red", "green", "yellow"), [disc(0.12, 0.012), disc(0.08, 0.003, (0, 0, 0.012), "cream")], size=(0.24, 0.24, 0.02), spots=((0, 0, 0.016),), max_bulk=2),
-    _small("Pan", 3, ("black", "red"), _pan(0.12, 0.04), size=(0.3, 0.24, 0.05), spots=((0, 0, 0.04),), max_bulk=2),
-    _small("Pot", 3, ("silver", "red"), [*_pan(0.11, 0.13), box(0.06, 0.025, 0.02, (-0.13, 0, 0.09), "black")], size=(0.3, 0.22, 0.13), spots=((0, 0, 0.12),), max_bulk=2),
-    _small("Kettle", 3, ("silver", "red"), [*cone(0.10, 0.06, 0.15), rod(0.012, 0.12, (0, 0, 0.20), "black"), box(0.06, 0.02, 0.02, (0.10, 0, 0.09))], size=(0.2, 0.2, 0.2)),
+    _small(
+        "Cup",
+        2,
+        ("blue", "red", "green", "yellow", "white"),
+        [*cone(0.03, 0.045, 0.11), disc(0.038, 0.003, (0, 0, 0.11), "grey")],
+        spots=((0, 0, 0.07),),
+        max_bulk=1,
+    ),
+    _small(
+        "Bowl",
+        2,
+        ("teal", "red", "white", "yellow", "purple"),
+        [*cone(0.045, 0.085, 0.065), disc(0.074, 0.003, (0, 0, 0.065), "cream")],
+        size=(0.17, 0.17, 0.07),
+        spots=((0, 0, 0.05),),
+        max_bulk=2,
+    ),
+    _small(
+        "Plate",
+        3,
+        ("white", "blue", "red", "green", "yellow"),
+        [disc(0.12, 0.012), disc(0.08, 0.003, (0, 0, 0.012), "cream")],
+        size=(0.24, 0.24, 0.02),
+        spots=((0, 0, 0.016),),
+        max_bulk=2,
+    ),
+    _small(
+        "Pan",
+        3,
+        ("black", "red"),
+        _pan(0.12, 0.04),
+        size=(0.3, 0.24, 0.05),
+        spots=((0, 0, 0.04),),
+        max_bulk=2,
+    ),
+    _small(
+        "Pot",
+        3,
+        ("silver", "red"),
+        [*_pan(0.11, 0.13), box(0.06, 0.025, 0.02, (-0.13, 0, 0.09), "black")],
+        size=(0.3, 0.22, 0.13),
+        spots=((0, 0, 0.12),),
+        max_bulk=2,
+    ),
+    _small(
+        "Kettle",
+        3,
+        ("silver", "red"),
+        [
+            *cone(0.10, 0.06, 0.15),
+            rod(0.012, 0.12, (0, 0, 0.20), "black"),
+            box(0.06, 0.02, 0.02, (0.10, 0, 0.09)),
+        ],
+        size=(0.2, 0.2, 0.2),
+    ),
     _small("Knife", 1, ("black",), _knife(0.30, "silver"), size=(0.3, 0.03, 0.02)),
     _small("ButterKnife", 1, ("cream",), _knife(0.20, "silver"), size=(0.2, 0.03, 0.02)),
-    _small("Fork", 1, ("silver",), [box(0.13, 0.014, 0.008, (-0.03, 0, 0)), *(box(0.06, 0.005, 0.008, (0.06, y, 0)) for y in (-0.014, 0, 0.014))], size=(0.2, 0.03, 0.02)),
-    _small("Spoon", 1, ("silver",), [box(0.13, 0.014, 0.008, (-0.03, 0, 0)), ball(0.032, 0.022, 0.008, (0.06, 0, 0))], size=(0.2, 0.04, 0.02)),
-    _small("Spatula", 1, ("black", "red"), [box(0.20, 0.018, 0.012, (-0.05, 0, 0), "wood"), box(0.09, 0.07, 0.008, (0.09, 0, 0))], size=(0.3, 0.07, 0.02)),
-    _small("DishSponge", 1, ("yellow", "green", "pink"), [box(0.10, 0.065, 0.03), box(0.10, 0.065, 0.012, (0, 0, 0.03), "green")]),
-    _small("Cloth", 1, ("blue", "pink", "white"), [box(0.16, 0.14, 0.012), box(0.12, 0.11, 0.012, (0.01, 0, 0.012))]),
+    _small(
+        "Fork",
+        1,
+        ("silver",),
+        [
+            box(0.13, 0.014, 0.008, (-0.03, 0, 0)),
+            *(box(0.06, 0.005, 0.008, (0.06, y, 0)) for y in (-0.014, 0, 0.014)),
+        ],
+        size=(0.2, 0.03, 0.02),
+    ),
+    _small(
+        "Spoon",
+        1,
+        ("silver",),
+        [box(0.13, 0.014, 0.008, (-0.03, 0, 0)), ball(0.032, 0.022, 0.008, (0.06, 0, 0))],
+        size=(0.2, 0.04, 0.02),
+    ),
+    _small(
+        "Spatula",
+        1,
+        ("black", "red"),
+        [box(0.20, 0.018, 0.012, (-0.05, 0, 0), "wood"), box(0.09, 0.07, 0.008, (0.09, 0, 0))],
+        size=(0.3, 0.07, 0.02),
+    ),
+    _small(
+        "DishSponge",
+        1,
+        ("yellow", "green", "pink"),
+        [box(0.10, 0.065, 0.03), box(0.10, 0.065, 0.012, (0, 0, 0.03), "green")],
+    ),
+    _small(
+        "Cloth",
+        1,
+        ("blue", "pink", "white"),
+        [box(0.16, 0.14, 0.012), box(0.12, 0.11, 0.012, (0.01, 0, 0.012))],
+    ),
     _small("SoapBar", 1, ("pink", "green"), [ball(0.05, 0.032, 0.018)]),
     _small("SoapBottle", 2, ("purple", "orange"), _bottle(0.035, 0.19, "white")),
-    _small("SprayBottle", 2, ("teal", "red"), [*_bottle(0.04, 0.22, "black"), box(0.09, 0.025, 0.03, (0.02, 0, 0.20), "black")]),
-    _small("Book", 2, ("blue", "red", "green", "yellow", "black"), [box(0.16, 0.22, 0.035), box(0.15, 0.21, 0.029, (0.008, 0, 0.003), "white"), box(0.08, 0.03, 0.002, (0, 0.04, 0.035), "cream")], size=(0.18, 0.24, 0.04)),
-    _small("Pen", 1, ("blue", "red"), [rod(0.008, 0.14, (0, 0, 0.008)), rod(0.009, 0.03, (-0.06, 0, 0.008), "black")]),
-    _small("Pencil", 1, ("yellow",), [rod(0.007, 0.16, (0, 0, 0.007)), rod(0.008, 0.02, (-0.08, 0, 0.007), "pink")]),
-    _small("CellPhone", 1, ("black", "white", "red"), [box(0.075, 0.15, 0.01), Part("box", (0.032, 0.066, 0.001), (0, 0, 0.0105), "blue", 0.7)]),
-    _small("KeyChain", 1, ("yellow",), [disc(0.03, 0.008), disc(0.018, 0.01, (0, 0, 0), "grey"), box(0.07, 0.014, 0.006, (0.055, 0, 0), "silver")]),
-    _small("CreditCard", 1, ("blue", "red"), [box(0.10, 0.065, 0.004), box(0.10, 0.014, 0.005, (0, 0.015, 0), "black")]),
-    _small("RemoteControl", 1, ("black",), [box(0.05, 0.18, 0.02), *(disc(0.007, 0.004, (0, y, 0.02), c) for y, c in ((0.06, "red"), (0.02, "white"), (-0.02, "white"), (-0.06, "green")))]),
-    _small("AlarmClock", 2, ("red", "black"), [Part("cylinder", (0.055, 0.055, 0.025), (0, 0, 0.065), None, rotation=turn_x(math.pi / 2)), Part("cylinder", (0.045, 0.045, 0.003), (0, 0.026, 0.065), "white", rotation=turn_x(math.pi / 2)), ball(0.018, 0.018, 0.014, (-0.03, 0, 0.115), "silver"), ball(0.018, 0.018, 0.014, (0.03, 0, 0.115), "silver")]),
-    _small("Candle", 2, ("white", "red", "green", "purple"), [disc(0.035, 0.10), disc(0.004, 0.02, (0, 0, 0.10), "black")]),
-    _small("Vase", 3, ("purple", "white", "blue", "orange"), [*cone(0.045, 0.075, 0.12), *cone(0.075, 0.03, 0.09, (0, 0, 0.12)), disc(0.04, 0.02, (0, 0, 0.21))], size=(0.15, 0.15, 0.23)),
-    _small("Pillow", 3, ("white", "red", "blue", "yellow"), [ball(0.22, 0.15, 0.07), box(0.36, 0.22, 0.06, (0, 0, 0.04))], size=(0.4, 0.3, 0.14)),
+    _small(
+        "SprayBottle",
+        2,
+        ("teal", "red"),
+        [*_bottle(0.04, 0.22, "black"), box(0.09, 0.025, 0.03, (0.02, 0, 0.20), "black")],
+    ),
+    _small(
+        "Book",
+        2,
+        ("blue", "red", "green", "yellow", "black"),
+        [
+            box(0.16, 0.22, 0.035),
+            box(0.15, 0.21, 0.029, (0.008, 0, 0.003), "white"),
+            box(0.08, 0.03, 0.002, (0, 0.04, 0.035), "cream"),
+        ],
+        size=(0.18, 0.24, 0.04),
+    ),
+    _small(
+        "Pen",
+        1,
+        ("blue", "red"),
+        [rod(0.008, 0.14, (0, 0, 0.008)), rod(0.009, 0.03, (-0.06, 0, 0.008), "black")],
+    ),
+    _small(
+        "Pencil",
+        1,
+        ("yellow",),
+        [rod(0.007, 0.16, (0, 0, 0.007)), rod(0.008, 0.02, (-0.08, 0, 0.007), "pink")],
+    ),
+    _small(
+        "CellPhone",
+        1,
+        ("black", "white", "red"),
+        [box(0.075, 0.15, 0.01), Part("box", (0.032, 0.066, 0.001), (0, 0, 0.0105), "blue", 0.7)],
+    ),
+    _small(
+        "KeyChain",
+        1,
+        ("yellow",),
+        [
+            disc(0.03, 0.008),
+            disc(0.018, 0.01, (0, 0, 0), "grey"),
+            box(0.07, 0.014, 0.006, (0.055, 0, 0), "silver"),
+        ],
+    ),
+    _small(
+        "CreditCard",
+        1,
+        ("blue", "red"),
+        [box(0.10, 0.065, 0.004), box(0.10, 0.014, 0.005, (0, 0.015, 0), "black")],
+    ),
+    _small(
+        "RemoteControl",
+        1,
+        ("black",),
+        [
+            box(0.05, 0.18, 0.02),
+            *(
+                disc(0.007, 0.004, (0, y, 0.02), c)
+                for y, c in ((0.06, "red"), (0.02, "white"), (-0.02, "white"), (-0.06, "green"))
+            ),
+        ],
+    ),
+    _small(
+        "AlarmClock",
+        2,
+        ("red", "black"),
+        [
+            Part(
+                "cylinder", (0.055, 0.055, 0.025), (0, 0, 0.065), None, rotation=turn_x(math.pi / 2)
+            ),
+            Part(
+                "cylinder",
+                (0.045, 0.045, 0.003),
+                (0, 0.026, 0.065),
+                "white",
+                rotation=turn_x(math.pi / 2),
+            ),
+            ball(0.018, 0.018, 0.014, (-0.03, 0, 0.115), "silver"),
+            ball(0.018, 0.018, 0.014, (0.03, 0, 0.115), "silver"),
+        ],
+    ),
+    _small(
+        "Candle",
+        2,
+        ("white", "red", "green", "purple"),
+        [disc(0.035, 0.10), disc(0.004, 0.02, (0, 0, 0.10), "black")],
+    ),
+    _small(
+        "Vase",
+        3,
+        ("purple", "white", "blue", "orange"),
+        [
+            *cone(0.045, 0.075, 0.12),
+            *cone(0.075, 0.03, 0.09, (0, 0, 0.12)),
+            disc(0.04, 0.02, (0, 0, 0.21)),
+        ],
+        size=(0.15, 0.15, 0.23),
+    ),
+    _small(
+        "Pillow",
+        3,
+        ("white", "red", "blue", "yellow"),
+        [ball(0.22, 0.15, 0.07), box(0.36, 0.22, 0.06, (0, 0, 0.04))],
+        size=(0.4, 0.3, 0.14),
+    ),
     _small("Laptop", 3, ("silver", "black"), _laptop, openable=True, size=(0.32, 0.24, 0.05)),
-    _small("Box", 3, ("wood", "blue"), _carton, openable=True, spots=((-0.06, 0, 0.012), (0.07, 0, 0.012)), size=(0.3, 0.24, 0.17)),
-    _small("Statue", 2, ("grey", "black"), [box(0.09, 0.09, 0.03, colour="brown"), *cone(0.04, 0.02, 0.14, (0, 0, 0.03)), ball(0.03, 0.03, 0.03, (0, 0, 0.165))]),
-    _small("WateringCan", 3, ("green", "blue"), [disc(0.07, 0.14), rod(0.012, 0.14, (0.12, 0, 0.11)), rod(0.01, 0.06, (-0.09, 0, 0.09))], size=(0.3, 0.15, 0.16)),
-    _small("Newspaper", 1, ("cream",), [box(0.28, 0.20, 0.015), *(box(0.24, 0.012, 0.002, (0, y, 0.015), "grey") for y in (-0.07, -0.04, -0.01, 0.02)), box(0.24, 0.03, 0.002, (0, 0.07, 0.015), "black")], size=(0.28, 0.2, 0.02)),
-    _small("ToiletPaper", 2, ("white",), [disc(0.055, 0.10), disc(0.02, 0.003, (0, 0, 0.10), "brown")]),
-    _small("TissueBox", 2, ("blue", "pink"), [box(0.22, 0.11, 0.08), *cone(0.04, 0.01, 0.05, (0, 0, 0.08), "white")]),
+    _small(
+        "Box",
+        3,
+        ("wood", "blue"),
+        _carton,
+        openable=True,
+        spots=((-0.06, 0, 0.012), (0.07, 0, 0.012)),
+        size=(0.3, 0.24, 0.17),
+    ),
+    _small(
+        "Statue",
+        2,
+        ("grey", "black"),
+        [
+            box(0.09, 0.09, 0.03, colour="brown"),
+            *cone(0.04, 0.02, 0.14, (0, 0, 0.03)),
+            ball(0.03, 0.03, 0.03, (0, 0, 0.165)),
+        ],
+    ),
+    _small(
+        "WateringCan",
+        3,
+        ("green", "blue"),
+        [disc(0.07, 0.14), rod(0.012, 0.14, (0.12, 0, 0.11)), rod(0.01, 0.06, (-0.09, 0, 0.09))],
+        size=(0.3, 0.15, 0.16),
+    ),
+    _small(
+        "Newspaper",
+        1,
+        ("cream",),
+        [
+            box(0.28, 0.20, 0.015),
+            *(box(0.24, 0.012, 0.002, (0, y, 0.015), "grey") for y in (-0.07, -0.04, -0.01, 0.02)),
+            box(0.24, 0.03, 0.002, (0, 0.07, 0.015), "black"),
+        ],
+        size=(0.28, 0.2, 0.02),
+    ),
+    _small(
+        "ToiletPaper", 2, ("white",), [disc(0.055, 0.10), disc(0.02, 0.003, (0, 0, 0.10), "brown")]
+    ),
+    _small(
+        "TissueBox",
+        2,
+        ("blue", "pink"),
+        [box(0.22, 0.11, 0.08), *cone(0.04, 0.01, 0.05, (0, 0, 0.08), "white")],
+    ),
     _small("BasketBall", 3, ("orange",), [ball(0.12, 0.12, 0.12)], size=(0.24, 0.24, 0.24)),
-    _small("Watch", 1, ("brown",), [box(0.14, 0.025, 0.006), disc(0.025, 0.012, (0, 0, 0), "yellow")]),
+    _small(
+        "Watch", 1, ("brown",), [box(0.14, 0.025, 0.006), disc(0.025, 0.012, (0, 0, 0), "yellow")]
+    ),
     _small("CD", 1, ("silver",), [disc(0.06, 0.004), disc(0.012, 0.006, (0, 0, 0), "black")]),
 )
 
@@ -157,9 +423,29 @@ OBJECTS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
 _REARRANGE = (
     _small("ball", 2, ("yellow", "white", "orange"), [ball(0.05, 0.05, 0.05)]),
     _small("clamp", 2, ("black",), _clamp()),
-    _small("hammer", 2, ("wood",), [rod(0.016, 0.26, (0, 0, 0.02)), box(0.035, 0.12, 0.04, (0.12, 0, 0), "black")]),
-    _small("screwdriver", 1, ("red",), [rod(0.018, 0.10, (-0.06, 0, 0.018)), rod(0.007, 0.13, (0.05, 0, 0.018), "silver")]),
-    _small("padlock", 1, ("yellow",), [box(0.06, 0.03, 0.05), box(0.008, 0.012, 0.05, (-0.02, 0, 0.05), "silver"), box(0.008, 0.012, 0.05, (0.02, 0, 0.05), "silver"), box(0.048, 0.012, 0.01, (0, 0, 0.095), "silver")]),
+    _small(
+        "hammer",
+        2,
+        ("wood",),
+        [rod(0.016, 0.26, (0, 0, 0.02)), box(0.035, 0.12, 0.04, (0.12, 0, 0), "black")],
+    ),
+    _small(
+        "screwdriver",
+        1,
+        ("red",),
+        [rod(0.018, 0.10, (-0.06, 0, 0.018)), rod(0.007, 0.13, (0.05, 0, 0.018), "silver")],
+    ),
+    _small(
+        "padlock",
+        1,
+        ("yellow",),
+        [
+            box(0.06, 0.03, 0.05),
+            box(0.008, 0.012, 0.05, (-0.02, 0, 0.05), "silver"),
+            box(0.008, 0.012, 0.05, (0.02, 0, 0.05), "silver"),
+            box(0.048, 0.012, 0.01, (0, 0, 0.095), "silver"),
+        ],
+    ),
     _small("scissors", 1, ("orange",), _scissors()),
     _small("block", 2, ("red", "wood", "blue"), [box(0.09, 0.09, 0.09)]),
     _small("drill", 2, ("orange",), _drill()),
@@ -168,26 +454,163 @@ _REARRANGE = (
     _small("spoon", 1, ("silver",), OBJECTS["Spoon"].build),
     _small("plate", 2, ("white", "red", "blue"), OBJECTS["Plate"].build),
     _small("sponge", 1, ("yellow",), OBJECTS["DishSponge"].build),
-    _small("cleanser", 2, ("white",), [disc(0.04, 0.20), disc(0.041, 0.08, (0, 0, 0.05), "blue"), disc(0.02, 0.04, (0, 0, 0.20), "red")]),
-    _small("plum", 2, ("purple",), [ball(0.035, 0.035, 0.033), disc(0.004, 0.02, (0, 0, 0.06), "brown")]),
-    _small("pear", 2, ("leaf",), [ball(0.04, 0.04, 0.04), ball(0.024, 0.024, 0.032, (0, 0, 0.055)), disc(0.004, 0.02, (0, 0, 0.11), "brown")]),
-    _small("peach", 2, ("pink",), [ball(0.042, 0.042, 0.04), ball(0.02, 0.012, 0.004, (0.02, 0, 0.078), "leaf")]),
+    _small(
+        "cleanser",
+        2,
+        ("white",),
+        [
+            disc(0.04, 0.20),
+            disc(0.041, 0.08, (0, 0, 0.05), "blue"),
+            disc(0.02, 0.04, (0, 0, 0.20), "red"),
+        ],
+    ),
+    _small(
+        "plum",
+        2,
+        ("purple",),
+        [ball(0.035, 0.035, 0.033), disc(0.004, 0.02, (0, 0, 0.06), "brown")],
+    ),
+    _small(
+        "pear",
+        2,
+        ("leaf",),
+        [
+            ball(0.04, 0.04, 0.04),
+            ball(0.024, 0.024, 0.032, (0, 0, 0.055)),
+            disc(0.004, 0.02, (0, 0, 0.11), "brown"),
+        ],
+    ),
+    _small(
+        "peach",
+        2,
+        ("pink",),
+        [ball(0.042, 0.042, 0.04), ball(0.02, 0.012, 0.004, (0.02, 0, 0.078), "leaf")],
+    ),
     _small("apple", 2, ("red", "green"), OBJECTS["Apple"].build),
-    _small("lemon", 2, ("yellow",), [ball(0.05, 0.034, 0.034), ball(0.012, 0.012, 0.012, (0.05, 0, 0.022))]),
-    _small("can", 2, ("red", "blue"), [disc(0.036, 0.10), disc(0.037, 0.03, (0, 0, 0.035), "white"), disc(0.034, 0.003, (0, 0, 0.10), "silver")]),
-    _small("box", 2, ("brown", "red", "blue"), [box(0.15, 0.06, 0.19), box(0.11, 0.062, 0.07, (0, 0, 0.06), "yellow")]),
-    _small("banana", 2, ("yellow",), [rod(0.018, 0.08, (0, 0, 0.018)), *(Part("cylinder", (0.016, 0.016, 0.04), (0.06 * s, 0.018, 0.018), None, rotation=Pose.at(0, 0, 0, s * 0.55).rotation @ rod(1, 1).rotation) for s in (-1, 1)), ball(0.008, 0.008, 0.008, (0.10, 0.045, 0.012), "brown")]),
-    _small("strawberry", 1, ("red",), [*cone(0.008, 0.026, 0.035), ball(0.026, 0.026, 0.012, (0, 0, 0.025)), disc(0.014, 0.006, (0, 0, 0.048), "leaf")]),
-    _small("lego", 1, ("red", "blue", "yellow"), [box(0.10, 0.06, 0.04), *(disc(0.011, 0.012, (x, y, 0.04)) for x in (-0.035, 0, 0.035) for y in (-0.015, 0.015))]),
-    _small("rubriks cube", 2, ("black",), [box(0.07, 0.07, 0.07), *(box(0.02, 0.02, 0.002, (x, y, 0.07), c) for x, y, c in ((-0.022, -0.022, "red"), (0.022, 0.022, "red"), (0, 0, "white"), (-0.022, 0.022, "green"), (0.022, -0.022, "yellow"), (0, 0.022, "blue"), (0, -0.022, "orange"), (0.022, 0, "green"), (-0.022, 0, "yellow"))), *(box(0.02, 0.002, 0.02, (x, 0.036, z), c) for x, z, c in ((-0.022, 0.003, "blue"), (0, 0.003, "red"), (0.022, 0.003, "white"), (-0.022, 0.025, "orange"), (0, 0.025, "green"), (0.022, 0.025, "blue"), (-0.022, 0.047, "yellow"), (0, 0.047, "white"), (0.022, 0.047, "red")))]),
+    _small(
+        "lemon",
+        2,
+        ("yellow",),
+        [ball(0.05, 0.034, 0.034), ball(0.012, 0.012, 0.012, (0.05, 0, 0.022))],
+    ),
+    _small(
+        "can",
+        2,
+        ("red", "blue"),
+        [
+            disc(0.036, 0.10),
+            disc(0.037, 0.03, (0, 0, 0.035), "white"),
+            disc(0.034, 0.003, (0, 0, 0.10), "silver"),
+        ],
+    ),
+    _small(
+        "box",
+        2,
+        ("brown", "red", "blue"),
+        [box(0.15, 0.06, 0.19), box(0.11, 0.062, 0.07, (0, 0, 0.06), "yellow")],
+    ),
+    _small(
+        "banana",
+        2,
+        ("yellow",),
+        [
+            rod(0.018, 0.08, (0, 0, 0.018)),
+            *(
+                Part(
+                    "cylinder",
+                    (0.016, 0.016, 0.04),
+                    (0.06 * s, 0.018, 0.018),
+                    None,
+                    rotation=Pose.at(0, 0, 0, s * 0.55).rotation @ rod(1, 1).rotation,
+                )
+                for s in (-1, 1)
+            ),
+            ball(0.008, 0.008, 0.008, (0.10, 0.045, 0.012), "brown"),
+        ],
+    ),
+    _small(
+        "strawberry",
+        1,
+        ("red",),
+        [
+            *cone(0.008, 0.026, 0.035),
+            ball(0.026, 0.026, 0.012, (0, 0, 0.025)),
+            disc(0.014, 0.006, (0, 0, 0.048), "leaf"),
+        ],
+    ),
+    _small(
+        "lego",
+        1,
+        ("red", "blue", "yellow"),
+        [
+            box(0.10, 0.06, 0.04),
+            *(
+                disc(0.011, 0.012, (x, y, 0.04))
+                for x in (-0.035, 0, 0.035)
+                for y in (-0.015, 0.015)
+            ),
+        ],
+    ),
+    _small(
+        "rubriks cube",
+        2,
+        ("black",),
+        [
+            box(0.07, 0.07, 0.07),
+            *(
+                box(0.02, 0.02, 0.002, (x, y, 0.07), c)
+                for x, y, c in (
+                    (-0.022, -0.022, "red"),
+                    (0.022, 0.022, "red"),
+                    (0, 0, "white"),
+                    (-0.022, 0.022, "green"),
+                    (0.022, -0.022, "yellow"),
+                    (0, 0.022, "blue"),
+                    (0, -0.022, "orange"),
+                    (0.022, 0, "green"),
+                    (-0.022, 0, "yellow"),
+                )
+            ),
+            *(
+                box(0.02, 0.002, 0.02, (x, 0.036, z), c)
+                for x, z, c in (
+                    (-0.022, 0.003, "blue"),
+                    (0, 0.003, "red"),
+                    (0.022, 0.003, "white"),
+                    (-0.022, 0.025, "orange"),
+                    (0, 0.025, "green"),
+                    (0.022, 0.025, "blue"),
+                    (-0.022, 0.047, "yellow"),
+                    (0, 0.047, "white"),
+                    (0.022, 0.047, "red"),
+                )
+            ),
+        ],
+    ),
     _small("book", 2, ("blue", "red", "green"), OBJECTS["Book"].build),
     _small("bowl", 2, ("teal", "white", "red"), OBJECTS["Bowl"].build),
     _small("cup", 2, ("blue", "red", "yellow", "green"), OBJECTS["Cup"].build),
     _small("mug", 2, ("red", "white", "blue"), OBJECTS["Mug"].build),
-    _small("orange", 2, ("orange",), [ball(0.042, 0.042, 0.042), disc(0.006, 0.003, (0, 0, 0.083), "leaf")]),
-    _small("lid", 2, ("glass",), [*cone(0.13, 0.07, 0.03), disc(0.02, 0.03, (0, 0, 0.03), "black")]),
+    _small(
+        "orange",
+        2,
+        ("orange",),
+        [ball(0.042, 0.042, 0.042), disc(0.006, 0.003, (0, 0, 0.083), "leaf")],
+    ),
+    _small(
+        "lid", 2, ("glass",), [*cone(0.13, 0.07, 0.03), disc(0.02, 0.03, (0, 0, 0.03), "black")]
+    ),
     _small("toy airplane", 2, ("yellow", "red"), _plane()),
-    _small("wrench", 2, ("silver",), [box(0.20, 0.026, 0.012), box(0.05, 0.06, 0.014, (0.11, 0, 0)), box(0.03, 0.02, 0.016, (0.125, 0, 0), "black")]),
+    _small(
+        "wrench",
+        2,
+        ("silver",),
+        [
+            box(0.20, 0.026, 0.012),
+            box(0.05, 0.06, 0.014, (0.11, 0, 0)),
+            box(0.03, 0.02, 0.016, (0.125, 0, 0), "black"),
+        ],
+    ),
 )
 
 CATEGORIES: dict[str, Kind] = {kind.name: kind for kind in _REARRANGE}

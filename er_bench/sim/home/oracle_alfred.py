@@ -1,4 +1,4 @@
-"""The oracle planner of the `alfred` skills: the actions that reach a goal, from the whole state."""
+"""The oracle planner of the `alfred` skills: from the whole state to the actions of a goal."""
 
 from __future__ import annotations
 

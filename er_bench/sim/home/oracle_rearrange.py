@@ -9,8 +9,6 @@ from typing import Any
 
 from er_bench.scorers.goals import goal_holds, predicate
 from er_bench.sim.home.rearrange import (
-    AT_OBJECT_M,
-    AT_OBJECT_RAD,
     CABINETS,
     FRIDGE,
     FRIDGE_DOOR,
@@ -48,7 +46,9 @@ def _bindings(skills: RearrangeSkills, goal: Mapping[str, Any] | str) -> Iterato
         return
     inputs = goal.get("inputs") or []
     entities = skills.entities()
-    fixed = [a for part in goal["sub_exprs"] if not isinstance(part, str) for a in _away(skills, part)]
+    fixed = [
+        a for part in goal["sub_exprs"] if not isinstance(part, str) for a in _away(skills, part)
+    ]
     atoms = [predicate(part) for part in goal["sub_exprs"] if isinstance(part, str)]
     names = [i["name"] for i in inputs]
     ways = product(*(entities[i["expr_type"]] for i in inputs))
@@ -68,7 +68,7 @@ def _away(skills: RearrangeSkills, part: Mapping[str, Any]) -> list[Atom]:
     """What to do for NAND: bring everything that makes the part true elsewhere."""
     if part["expr_type"] != "NAND":
         raise LookupError(f"the oracle cannot plan for {part['expr_type']}")
-    moves = []
+    moves: list[Atom] = []
     inputs = part.get("inputs") or []
     for way in product(*(skills.entities()[i["expr_type"]] for i in inputs)):
         names = dict(zip([i["name"] for i in inputs], way, strict=True))
@@ -88,11 +88,22 @@ class _Attempt:
 
     def reach(self, wanted: Sequence[Atom], goal: Mapping[str, Any] | str) -> list[str] | None:
         """The steps up to the goal; None when a step fails or the goal is not reached."""
-        for name, arguments in sorted(wanted, key=lambda a: _ORDER.get(a[0], 0)):
+        if goal_holds(goal, self.skills.entities(), self.skills.holds):
+            return self._anything(goal)
+        in_order = sorted(wanted, key=lambda a: _ORDER.get(a[0], 0))
+        for name, arguments in in_order * 2:  # picking may take the wanted thing's twin at first
             if not self.skills.holds(name, arguments) and not self._make(name, arguments):
                 return None
             if goal_holds(goal, self.skills.entities(), self.skills.holds):
                 return self.steps
+        return None
+
+    def _anything(self, goal: Mapping[str, Any] | str) -> list[str] | None:
+        """One step that leaves a goal true: an episode is judged after a step, not before."""
+        for place in RECEPTACLES:
+            self._do(f"navigate to the {place}")
+            if goal_holds(goal, self.skills.entities(), self.skills.holds):
+                return self.steps[-1:]
         return None
 
     def _do(self, phrase: str) -> bool:
@@ -107,7 +118,9 @@ class _Attempt:
                 return self._do(f"navigate to the {arguments[0]}")
             case "opened_fridge" | "closed_fridge":
                 verb = "open" if name == "opened_fridge" else "close"
-                return self._do(f"navigate to the {FRIDGE_DOOR}") and self._do(f"{verb} the {FRIDGE}")
+                return self._do(f"navigate to the {FRIDGE_DOOR}") and self._do(
+                    f"{verb} the {FRIDGE}"
+                )
             case "opened_cab" | "closed_cab":
                 verb = "open" if name == "opened_cab" else "close"
                 there = self._do(f"navigate to the {arguments[0]}")
@@ -134,11 +147,17 @@ class _Attempt:
         )
 
     def _within_reach(self, what: str) -> bool:
-        thing = self.skills.world.things[what]
-        return bool(self.steps) and self.skills.near(thing, AT_OBJECT_M, AT_OBJECT_RAD)
+        return bool(self.steps) and self._would_take(what)
+
+    def _would_take(self, what: str) -> bool:
+        found = self.skills.reachable(self.skills.world.things[what].kind.name)
+        return bool(found) and found[0].id == what
 
     def _approach(self, what: str) -> str | None:
-        """The first place from which a thing is within reach, its own first."""
+        """The first place, its own first, from which a thing is the nearest of its kind.
+
+        Its own place where there is none such: its twin will do, or the attempt fails.
+        """
         world = self.skills.world
         thing = world.things[what]
         eye, yaw, pitch = world.eye_xy, world.yaw_rad, world.pitch_rad
@@ -146,9 +165,9 @@ class _Attempt:
             for name in (thing.parent or "", *RECEPTACLES):
                 if name in RECEPTACLES:
                     world.go(self.skills.thing(name).id)
-                    if self.skills.near(thing, AT_OBJECT_M, AT_OBJECT_RAD):
+                    if self._would_take(what):
                         return name
-            return None
+            return thing.parent if thing.parent in RECEPTACLES else None
         finally:
             world.eye_xy, world.yaw_rad, world.pitch_rad = eye, yaw, pitch
             world.changed()

@@ -79,7 +79,9 @@ def cone(
     ]
 
 
-def shell(w: float, d: float, h: float, at: Vec, colour: str | None, wall: float = 0.02) -> list[Part]:
+def shell(
+    w: float, d: float, h: float, at: Vec, colour: str | None, wall: float = 0.02
+) -> list[Part]:
     """A box without its front."""
     x, y, z = at
     return [
@@ -107,9 +109,7 @@ def door(
 def moved(part: Part, frame: Pose) -> Part:
     """The part in the frame's outer frame."""
     at = frame.point(part.at_m)
-    return replace(
-        part, at_m=(at[0], at[1], at[2]), rotation=frame.rotation @ part.rotation
-    )
+    return replace(part, at_m=(at[0], at[1], at[2]), rotation=frame.rotation @ part.rotation)
 
 
 def shifted(parts: Iterable[Part], by: Vec) -> list[Part]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,10 @@ def rays(camera: Camera, n_px: int) -> Matrix:
 
 
 def trace(
-    solids: Sequence[Solid], camera: Camera, n_px: int, crop: tuple[int, int, int, int] | None = None
+    solids: Sequence[Solid],
+    camera: Camera,
+    n_px: int,
+    crop: tuple[int, int, int, int] | None = None,
 ) -> NDArray[np.int32]:
     """Index of the nearest solid for each pixel, int32, -1 where there is none.
 
@@ -96,8 +100,8 @@ def windows(solids: Sequence[Solid], camera: Camera, n_px: int) -> NDArray[np.in
     scale = n_px / 2 / camera.tan_half
     x = n_px / 2 + offset @ right / safe * scale
     y = n_px / 2 - offset @ up / safe * scale
-    spans = np.stack([x.min(1), y.min(1), x.max(1) + 1, y.max(1) + 1], 1)
-    spans = np.clip(spans, 0, n_px).astype(np.int64)
+    spans: NDArray[Any] = np.stack([x.min(1), y.min(1), x.max(1) + 1, y.max(1) + 1], 1)
+    spans = np.clip(spans, 0, n_px).astype(np.int64)  # (N, 4)
     spans[behind.any(1)] = 0, 0, n_px, n_px
     spans[behind.all(1)] = 0
     return spans

@@ -204,16 +204,16 @@ class RearrangeSkills:
                 return world.held is None
             case "holding", (what,):
                 return world.held == what
-            case ("on_top" | "in" | "at"), (what, where):
+            case (("on_top" | "in" | "at"), (what, where)):
                 parent = world.things[what].parent
                 return parent is not None and parent == self.thing(where).id
             case "robot_at", (where,):
                 return self.robot_at(where)
             case "robot_at_obj", (what,):
                 return self.near(world.things[what], AT_OBJECT_M, AT_OBJECT_RAD)
-            case ("opened_fridge" | "opened_cab"), (where,):
+            case (("opened_fridge" | "opened_cab"), (where,)):
                 return self.thing(where).is_open
-            case ("closed_fridge" | "closed_cab"), (where,):
+            case (("closed_fridge" | "closed_cab"), (where,)):
                 return not self.thing(where).is_open
         raise ValueError(f"the home has no predicate {name}/{len(arguments)}")
 

@@ -51,8 +51,11 @@ def _works(name: str) -> bool:
     environ = os.environ | {"MUJOCO_GL": BACKENDS[name]}
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _PROBE], env=environ, capture_output=True,
-            timeout=_PROBE_TIMEOUT_S, check=False,
+            [sys.executable, "-c", _PROBE],
+            env=environ,
+            capture_output=True,
+            timeout=_PROBE_TIMEOUT_S,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return False

@@ -22,7 +22,9 @@ class Furnisher:
         self.things: dict[str, Thing] = {}
         self._colours: dict[str, list[str]] = {}
 
-    def add(self, kind_name: str, at_m: Vec, yaw_rad: float = 0.0, parent: str | None = None) -> str:
+    def add(
+        self, kind_name: str, at_m: Vec, yaw_rad: float = 0.0, parent: str | None = None
+    ) -> str:
         """One thing; things of one kind get different colours as long as there are any."""
         number = sum(t.kind.name == kind_name for t in self.things.values()) + 1
         thing_id = f"{kind_name}|{number:02d}"
@@ -38,7 +40,11 @@ class Furnisher:
         return left.pop()
 
     def along(
-        self, wall: str, names: Sequence[str], start_m: float | None = None, z_m: float = 0.0,
+        self,
+        wall: str,
+        names: Sequence[str],
+        start_m: float | None = None,
+        z_m: float = 0.0,
         gap_m: float = 0.06,
     ) -> list[str]:
         """A row of furniture with its back to a wall; centred unless `start_m` says where."""

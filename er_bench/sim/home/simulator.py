@@ -109,7 +109,7 @@ class HomeSimulator:
         self._skills = None
 
 
-_MAKERS = {"alfred": alfred, "rearrange": rearrange}
+_MAKERS: dict[str, Any] = {"alfred": alfred, "rearrange": rearrange}
 
 
 def _made_up(episode_id: str, seed: int) -> dict[str, Any]:
@@ -118,7 +118,8 @@ def _made_up(episode_id: str, seed: int) -> dict[str, Any]:
     maker = _MAKERS.get(skills)
     if maker is None or subset not in maker.SUBSETS or not index.isdecimal():
         raise ValueError(f"there is no episode {episode_id!r}; an example is alfred/base/0")
-    return maker.episode(subset, int(index), seed)
+    made: dict[str, Any] = maker.episode(subset, int(index), seed)
+    return made
 
 
 def fingerprint(episode: Mapping[str, Any]) -> str:

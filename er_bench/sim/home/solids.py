@@ -53,8 +53,11 @@ def turn_x(angle_rad: float) -> Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Solid:
-    """One convex solid. `half_m`: half extents of a box, semi-axes of a ball, radii and half
-    height of a cylinder whose axis is local z."""
+    """One convex solid.
+
+    `half_m`: half extents of a box, semi-axes of a ball, radii and half height of a cylinder whose
+    axis is local z.
+    """
 
     shape: Shape
     half_m: Vec

@@ -92,6 +92,7 @@ def onto(kind_name: str) -> str:
     inside = ("Cabinet", "Drawer", "Fridge", "Microwave", "Safe", "GarbageCan", "Sink", "Bathtub")
     return "in" if kind_name in (*inside, "Box", "Bowl", "Pot", "Mug", "Cup") else "on"
 
+
 FRAMES = (
     "I have guests tonight and want the place tidy. {} Nothing else needs to be touched.",
     "Never mind the mess elsewhere, I will see to it. {} Then you are done.",

@@ -20,7 +20,6 @@ from er_bench.sim.home.solids import ROOM, Camera, Matrix, Pose, Solid, Vec, tur
 KINDS: dict[str, Kind] = {**FURNITURE, **OBJECTS, **CATEGORIES}
 
 
-
 @cache
 def parts(kind_name: str, look: Look) -> list[Part]:
     """What a kind looks like in a state."""
@@ -316,7 +315,10 @@ def thing_from_json(row: Mapping[str, Any]) -> Thing:
 def room_to_json(room: Room) -> dict[str, Any]:
     """A room as JSON."""
     return {
-        "width_m": room.width_m, "depth_m": room.depth_m, "wall": room.wall, "floor": room.floor
+        "width_m": room.width_m,
+        "depth_m": room.depth_m,
+        "wall": room.wall,
+        "floor": room.floor,
     }
 
 
