@@ -76,6 +76,7 @@ class Started(_Observed):
     episode_fingerprint: StrictStr = Field(
         default="", description="SHA-256 over the episode's start"
     )
+    simulator: StrictStr = Field(default="", description="What simulates and draws, for the record")
 
 
 class Stepped(_Observed):

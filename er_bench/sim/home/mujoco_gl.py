@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from er_bench.sim.home.solids import Camera, Solid
+from er_bench.sim.home.solids import ROOM, Camera, Pose, Solid
 
 MAX_SOLIDS = 2000
 _LIGHTS = (([-0.35, 0.45, -0.82], 0.42), ([0.6, -0.5, -0.62], 0.18))
@@ -96,6 +96,13 @@ class MujocoGl:
         """Let go of the context."""
         self._context.free()
         self._gl.free()
+
+
+def draws() -> bool:
+    """Whether a white box before the camera comes out bright: some contexts open and stay black."""
+    box = Solid("box", (1.0, 1.0, 1.0), Pose.at(0.0, 3.0), (1.0, 1.0, 1.0), ROOM)
+    picture = MujocoGl(32).render([box], Camera((0.0, 0.0, 0.0), 0.0, 0.0, 60.0))
+    return bool(picture[16, 16].min() > 64 and picture[0, 0].max() < 64)
 
 
 def versions() -> dict[str, Any]:

@@ -27,7 +27,7 @@ VARIABLE = "ER_BENCH_HOME_RENDERER"
 NUMPY = "numpy"
 BACKENDS = {"mujoco-egl": "egl", "mujoco-osmesa": "osmesa"}
 NAMES = (*BACKENDS, NUMPY)
-_PROBE = "from er_bench.sim.home.mujoco_gl import MujocoGl; MujocoGl(32); import os; os._exit(0)"
+_PROBE = "from er_bench.sim.home.mujoco_gl import draws; import os; os._exit(not draws())"
 _PROBE_TIMEOUT_S = 60
 _lock = threading.Lock()
 
@@ -41,6 +41,8 @@ def choose() -> str:
             os.environ[VARIABLE] = name
         if name not in NAMES:
             raise UsageError(f"{VARIABLE} is {name!r}; expected one of {', '.join(NAMES)}")
+        if name in BACKENDS:
+            os.environ["MUJOCO_GL"] = BACKENDS[name]  # mujoco reads it when it is first imported
         return name
 
 
@@ -111,7 +113,6 @@ def _draw(order: _Order, contexts: dict[int, MujocoGl]) -> bytes:
         picture = raycast.render(order.solids, order.camera, order.n_px)
     else:
         if order.n_px not in contexts:
-            os.environ["MUJOCO_GL"] = BACKENDS[name]
             contexts[order.n_px] = MujocoGl(order.n_px)
         picture = contexts[order.n_px].render(order.solids, order.camera)
     out = io.BytesIO()

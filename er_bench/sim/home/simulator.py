@@ -70,6 +70,7 @@ class HomeSimulator:
             "actions": list(self._skills.actions),
             "limits": {},
             "episode_fingerprint": fingerprint(episode),
+            "simulator": f"er-home {__version__}, {renderer.choose()}",
             "obs": self._observe(),
         }
 
