@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from er_bench.sim.home.categories import CATEGORIES
 from er_bench.sim.home.furniture import FURNITURE, SCENERY
-from er_bench.sim.home.objects import CATEGORIES, OBJECTS
+from er_bench.sim.home.objects import OBJECTS
 from er_bench.sim.home.rearrange import CABINETS, FRIDGE, FRIDGE_DOOR, RECEPTACLES
 from er_bench.sim.home.words import CATEGORY_RIDDLES, PLACE_RIDDLES, RIDDLES, plain
 

@@ -102,42 +102,7 @@ def _bottle(r: float, h: float, cap: str) -> list[Part]:
     ]
 
 
-def _plane() -> list[Part]:
-    return [
-        rod(0.025, 0.22, (0, 0, 0.04)),
-        box(0.05, 0.26, 0.012, (0.01, 0, 0.04), "white"),
-        box(0.03, 0.10, 0.01, (-0.10, 0, 0.05), "white"),
-        box(0.03, 0.01, 0.06, (-0.10, 0, 0.05), "blue"),
-    ]
-
-
-def _drill() -> list[Part]:
-    return [
-        rod(0.032, 0.16, (0, 0, 0.15)),
-        rod(0.010, 0.08, (0.11, 0, 0.15), "silver"),
-        box(0.045, 0.04, 0.13, (-0.03, 0, 0), "black"),
-    ]
-
-
-def _clamp() -> list[Part]:
-    return [
-        box(0.16, 0.02, 0.02),
-        box(0.02, 0.02, 0.10, (-0.07, 0, 0)),
-        box(0.02, 0.02, 0.10, (0.05, 0, 0)),
-        rod(0.012, 0.10, (0.06, 0, 0.085), "orange"),
-    ]
-
-
-def _scissors() -> list[Part]:
-    return [
-        box(0.12, 0.012, 0.008, (0.04, 0.01, 0), "silver"),
-        box(0.12, 0.012, 0.008, (0.04, -0.01, 0), "silver"),
-        disc(0.025, 0.012, (-0.05, 0.03, 0)),
-        disc(0.025, 0.012, (-0.05, -0.03, 0)),
-    ]
-
-
-def _small(
+def small(
     name: str,
     bulk: int,
     colours: tuple[str, ...],
@@ -149,6 +114,7 @@ def _small(
     openable: bool = False,
     sliceable: bool = False,
 ) -> Kind:
+    """A kind of thing that fits in a hand. `parts` is a list where its looks never change."""
     build = parts if callable(parts) else _still(parts)
     return Kind(
         name, size, build, colours, spots, max_bulk, bulk, openable=openable, sliceable=sliceable
@@ -156,14 +122,14 @@ def _small(
 
 
 _KINDS = (
-    _small("Apple", 2, ("red", "green", "yellow"), _halves(0.045, "cream"), sliceable=True),
-    _small("Tomato", 2, ("red", "orange"), _halves(0.04, "pink"), sliceable=True),
-    _small("Potato", 2, ("wood",), _halves(0.042, "cream"), sliceable=True),
-    _small("Lettuce", 2, ("leaf",), _halves(0.075, "white"), sliceable=True),
-    _small("Bread", 2, ("crust",), _bread, sliceable=True, size=(0.24, 0.1, 0.1)),
-    _small("Egg", 2, ("cream",), [ball(0.03, 0.03, 0.038)]),
-    _small("Mug", 2, MANY, _mug(), spots=((0, 0, 0.06),), max_bulk=1),
-    _small(
+    small("Apple", 2, ("red", "green", "yellow"), _halves(0.045, "cream"), sliceable=True),
+    small("Tomato", 2, ("red", "orange"), _halves(0.04, "pink"), sliceable=True),
+    small("Potato", 2, ("wood",), _halves(0.042, "cream"), sliceable=True),
+    small("Lettuce", 2, ("leaf",), _halves(0.075, "white"), sliceable=True),
+    small("Bread", 2, ("crust",), _bread, sliceable=True, size=(0.24, 0.1, 0.1)),
+    small("Egg", 2, ("cream",), [ball(0.03, 0.03, 0.038)]),
+    small("Mug", 2, MANY, _mug(), spots=((0, 0, 0.06),), max_bulk=1),
+    small(
         "Cup",
         2,
         ("blue", "red", "green", "yellow", "white"),
@@ -171,7 +137,7 @@ _KINDS = (
         spots=((0, 0, 0.07),),
         max_bulk=1,
     ),
-    _small(
+    small(
         "Bowl",
         2,
         ("teal", "red", "white", "yellow", "purple"),
@@ -180,7 +146,7 @@ _KINDS = (
         spots=((0, 0, 0.05),),
         max_bulk=2,
     ),
-    _small(
+    small(
         "Plate",
         3,
         ("white", "blue", "red", "green", "yellow"),
@@ -189,7 +155,7 @@ _KINDS = (
         spots=((0, 0, 0.016),),
         max_bulk=2,
     ),
-    _small(
+    small(
         "Pan",
         3,
         ("black", "red"),
@@ -198,7 +164,7 @@ _KINDS = (
         spots=((0, 0, 0.04),),
         max_bulk=2,
     ),
-    _small(
+    small(
         "Pot",
         3,
         ("silver", "red"),
@@ -207,7 +173,7 @@ _KINDS = (
         spots=((0, 0, 0.12),),
         max_bulk=2,
     ),
-    _small(
+    small(
         "Kettle",
         3,
         ("silver", "red"),
@@ -218,9 +184,9 @@ _KINDS = (
         ],
         size=(0.2, 0.2, 0.2),
     ),
-    _small("Knife", 1, ("black",), _knife(0.30, "silver"), size=(0.3, 0.03, 0.02)),
-    _small("ButterKnife", 1, ("cream",), _knife(0.20, "silver"), size=(0.2, 0.03, 0.02)),
-    _small(
+    small("Knife", 1, ("black",), _knife(0.30, "silver"), size=(0.3, 0.03, 0.02)),
+    small("ButterKnife", 1, ("cream",), _knife(0.20, "silver"), size=(0.2, 0.03, 0.02)),
+    small(
         "Fork",
         1,
         ("silver",),
@@ -230,41 +196,41 @@ _KINDS = (
         ],
         size=(0.2, 0.03, 0.02),
     ),
-    _small(
+    small(
         "Spoon",
         1,
         ("silver",),
         [box(0.13, 0.014, 0.008, (-0.03, 0, 0)), ball(0.032, 0.022, 0.008, (0.06, 0, 0))],
         size=(0.2, 0.04, 0.02),
     ),
-    _small(
+    small(
         "Spatula",
         1,
         ("black", "red"),
         [box(0.20, 0.018, 0.012, (-0.05, 0, 0), "wood"), box(0.09, 0.07, 0.008, (0.09, 0, 0))],
         size=(0.3, 0.07, 0.02),
     ),
-    _small(
+    small(
         "DishSponge",
         1,
         ("yellow", "green", "pink"),
         [box(0.10, 0.065, 0.03), box(0.10, 0.065, 0.012, (0, 0, 0.03), "green")],
     ),
-    _small(
+    small(
         "Cloth",
         1,
         ("blue", "pink", "white"),
         [box(0.16, 0.14, 0.012), box(0.12, 0.11, 0.012, (0.01, 0, 0.012))],
     ),
-    _small("SoapBar", 1, ("pink", "green"), [ball(0.05, 0.032, 0.018)]),
-    _small("SoapBottle", 2, ("purple", "orange"), _bottle(0.035, 0.19, "white")),
-    _small(
+    small("SoapBar", 1, ("pink", "green"), [ball(0.05, 0.032, 0.018)]),
+    small("SoapBottle", 2, ("purple", "orange"), _bottle(0.035, 0.19, "white")),
+    small(
         "SprayBottle",
         2,
         ("teal", "red"),
         [*_bottle(0.04, 0.22, "black"), box(0.09, 0.025, 0.03, (0.02, 0, 0.20), "black")],
     ),
-    _small(
+    small(
         "Book",
         2,
         ("blue", "red", "green", "yellow", "black"),
@@ -275,25 +241,25 @@ _KINDS = (
         ],
         size=(0.18, 0.24, 0.04),
     ),
-    _small(
+    small(
         "Pen",
         1,
         ("blue", "red"),
         [rod(0.008, 0.14, (0, 0, 0.008)), rod(0.009, 0.03, (-0.06, 0, 0.008), "black")],
     ),
-    _small(
+    small(
         "Pencil",
         1,
         ("yellow",),
         [rod(0.007, 0.16, (0, 0, 0.007)), rod(0.008, 0.02, (-0.08, 0, 0.007), "pink")],
     ),
-    _small(
+    small(
         "CellPhone",
         1,
         ("black", "white", "red"),
         [box(0.075, 0.15, 0.01), Part("box", (0.032, 0.066, 0.001), (0, 0, 0.0105), "blue", 0.7)],
     ),
-    _small(
+    small(
         "KeyChain",
         1,
         ("yellow",),
@@ -303,13 +269,13 @@ _KINDS = (
             box(0.07, 0.014, 0.006, (0.055, 0, 0), "silver"),
         ],
     ),
-    _small(
+    small(
         "CreditCard",
         1,
         ("blue", "red"),
         [box(0.10, 0.065, 0.004), box(0.10, 0.014, 0.005, (0, 0.015, 0), "black")],
     ),
-    _small(
+    small(
         "RemoteControl",
         1,
         ("black",),
@@ -321,7 +287,7 @@ _KINDS = (
             ),
         ],
     ),
-    _small(
+    small(
         "AlarmClock",
         2,
         ("red", "black"),
@@ -340,13 +306,13 @@ _KINDS = (
             ball(0.018, 0.018, 0.014, (0.03, 0, 0.115), "silver"),
         ],
     ),
-    _small(
+    small(
         "Candle",
         2,
         ("white", "red", "green", "purple"),
         [disc(0.035, 0.10), disc(0.004, 0.02, (0, 0, 0.10), "black")],
     ),
-    _small(
+    small(
         "Vase",
         3,
         ("purple", "white", "blue", "orange"),
@@ -357,15 +323,15 @@ _KINDS = (
         ],
         size=(0.15, 0.15, 0.23),
     ),
-    _small(
+    small(
         "Pillow",
         3,
         ("white", "red", "blue", "yellow"),
         [ball(0.22, 0.15, 0.07), box(0.36, 0.22, 0.06, (0, 0, 0.04))],
         size=(0.4, 0.3, 0.14),
     ),
-    _small("Laptop", 3, ("silver", "black"), _laptop, openable=True, size=(0.32, 0.24, 0.05)),
-    _small(
+    small("Laptop", 3, ("silver", "black"), _laptop, openable=True, size=(0.32, 0.24, 0.05)),
+    small(
         "Box",
         3,
         ("wood", "blue"),
@@ -374,7 +340,7 @@ _KINDS = (
         spots=((-0.06, 0, 0.012), (0.07, 0, 0.012)),
         size=(0.3, 0.24, 0.17),
     ),
-    _small(
+    small(
         "Statue",
         2,
         ("grey", "black"),
@@ -384,14 +350,14 @@ _KINDS = (
             ball(0.03, 0.03, 0.03, (0, 0, 0.165)),
         ],
     ),
-    _small(
+    small(
         "WateringCan",
         3,
         ("green", "blue"),
         [disc(0.07, 0.14), rod(0.012, 0.14, (0.12, 0, 0.11)), rod(0.01, 0.06, (-0.09, 0, 0.09))],
         size=(0.3, 0.15, 0.16),
     ),
-    _small(
+    small(
         "Newspaper",
         1,
         ("cream",),
@@ -402,216 +368,20 @@ _KINDS = (
         ],
         size=(0.28, 0.2, 0.02),
     ),
-    _small(
+    small(
         "ToiletPaper", 2, ("white",), [disc(0.055, 0.10), disc(0.02, 0.003, (0, 0, 0.10), "brown")]
     ),
-    _small(
+    small(
         "TissueBox",
         2,
         ("blue", "pink"),
         [box(0.22, 0.11, 0.08), *cone(0.04, 0.01, 0.05, (0, 0, 0.08), "white")],
     ),
-    _small("BasketBall", 3, ("orange",), [ball(0.12, 0.12, 0.12)], size=(0.24, 0.24, 0.24)),
-    _small(
+    small("BasketBall", 3, ("orange",), [ball(0.12, 0.12, 0.12)], size=(0.24, 0.24, 0.24)),
+    small(
         "Watch", 1, ("brown",), [box(0.14, 0.025, 0.006), disc(0.025, 0.012, (0, 0, 0), "yellow")]
     ),
-    _small("CD", 1, ("silver",), [disc(0.06, 0.004), disc(0.012, 0.006, (0, 0, 0), "black")]),
+    small("CD", 1, ("silver",), [disc(0.06, 0.004), disc(0.012, 0.006, (0, 0, 0), "black")]),
 )
 
 OBJECTS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
-
-_REARRANGE = (
-    _small("ball", 2, ("yellow", "white", "orange"), [ball(0.05, 0.05, 0.05)]),
-    _small("clamp", 2, ("black",), _clamp()),
-    _small(
-        "hammer",
-        2,
-        ("wood",),
-        [rod(0.016, 0.26, (0, 0, 0.02)), box(0.035, 0.12, 0.04, (0.12, 0, 0), "black")],
-    ),
-    _small(
-        "screwdriver",
-        1,
-        ("red",),
-        [rod(0.018, 0.10, (-0.06, 0, 0.018)), rod(0.007, 0.13, (0.05, 0, 0.018), "silver")],
-    ),
-    _small(
-        "padlock",
-        1,
-        ("yellow",),
-        [
-            box(0.06, 0.03, 0.05),
-            box(0.008, 0.012, 0.05, (-0.02, 0, 0.05), "silver"),
-            box(0.008, 0.012, 0.05, (0.02, 0, 0.05), "silver"),
-            box(0.048, 0.012, 0.01, (0, 0, 0.095), "silver"),
-        ],
-    ),
-    _small("scissors", 1, ("orange",), _scissors()),
-    _small("block", 2, ("red", "wood", "blue"), [box(0.09, 0.09, 0.09)]),
-    _small("drill", 2, ("orange",), _drill()),
-    _small("spatula", 1, ("black",), OBJECTS["Spatula"].build),
-    _small("knife", 1, ("black",), OBJECTS["Knife"].build),
-    _small("spoon", 1, ("silver",), OBJECTS["Spoon"].build),
-    _small("plate", 2, ("white", "red", "blue"), OBJECTS["Plate"].build),
-    _small("sponge", 1, ("yellow",), OBJECTS["DishSponge"].build),
-    _small(
-        "cleanser",
-        2,
-        ("white",),
-        [
-            disc(0.04, 0.20),
-            disc(0.041, 0.08, (0, 0, 0.05), "blue"),
-            disc(0.02, 0.04, (0, 0, 0.20), "red"),
-        ],
-    ),
-    _small(
-        "plum",
-        2,
-        ("purple",),
-        [ball(0.035, 0.035, 0.033), disc(0.004, 0.02, (0, 0, 0.06), "brown")],
-    ),
-    _small(
-        "pear",
-        2,
-        ("leaf",),
-        [
-            ball(0.04, 0.04, 0.04),
-            ball(0.024, 0.024, 0.032, (0, 0, 0.055)),
-            disc(0.004, 0.02, (0, 0, 0.11), "brown"),
-        ],
-    ),
-    _small(
-        "peach",
-        2,
-        ("pink",),
-        [ball(0.042, 0.042, 0.04), ball(0.02, 0.012, 0.004, (0.02, 0, 0.078), "leaf")],
-    ),
-    _small("apple", 2, ("red", "green"), OBJECTS["Apple"].build),
-    _small(
-        "lemon",
-        2,
-        ("yellow",),
-        [ball(0.05, 0.034, 0.034), ball(0.012, 0.012, 0.012, (0.05, 0, 0.022))],
-    ),
-    _small(
-        "can",
-        2,
-        ("red", "blue"),
-        [
-            disc(0.036, 0.10),
-            disc(0.037, 0.03, (0, 0, 0.035), "white"),
-            disc(0.034, 0.003, (0, 0, 0.10), "silver"),
-        ],
-    ),
-    _small(
-        "box",
-        2,
-        ("brown", "red", "blue"),
-        [box(0.15, 0.06, 0.19), box(0.11, 0.062, 0.07, (0, 0, 0.06), "yellow")],
-    ),
-    _small(
-        "banana",
-        2,
-        ("yellow",),
-        [
-            rod(0.018, 0.08, (0, 0, 0.018)),
-            *(
-                Part(
-                    "cylinder",
-                    (0.016, 0.016, 0.04),
-                    (0.06 * s, 0.018, 0.018),
-                    None,
-                    rotation=Pose.at(0, 0, 0, s * 0.55).rotation @ rod(1, 1).rotation,
-                )
-                for s in (-1, 1)
-            ),
-            ball(0.008, 0.008, 0.008, (0.10, 0.045, 0.012), "brown"),
-        ],
-    ),
-    _small(
-        "strawberry",
-        1,
-        ("red",),
-        [
-            *cone(0.008, 0.026, 0.035),
-            ball(0.026, 0.026, 0.012, (0, 0, 0.025)),
-            disc(0.014, 0.006, (0, 0, 0.048), "leaf"),
-        ],
-    ),
-    _small(
-        "lego",
-        1,
-        ("red", "blue", "yellow"),
-        [
-            box(0.10, 0.06, 0.04),
-            *(
-                disc(0.011, 0.012, (x, y, 0.04))
-                for x in (-0.035, 0, 0.035)
-                for y in (-0.015, 0.015)
-            ),
-        ],
-    ),
-    _small(
-        "rubriks cube",
-        2,
-        ("black",),
-        [
-            box(0.07, 0.07, 0.07),
-            *(
-                box(0.02, 0.02, 0.002, (x, y, 0.07), c)
-                for x, y, c in (
-                    (-0.022, -0.022, "red"),
-                    (0.022, 0.022, "red"),
-                    (0, 0, "white"),
-                    (-0.022, 0.022, "green"),
-                    (0.022, -0.022, "yellow"),
-                    (0, 0.022, "blue"),
-                    (0, -0.022, "orange"),
-                    (0.022, 0, "green"),
-                    (-0.022, 0, "yellow"),
-                )
-            ),
-            *(
-                box(0.02, 0.002, 0.02, (x, 0.036, z), c)
-                for x, z, c in (
-                    (-0.022, 0.003, "blue"),
-                    (0, 0.003, "red"),
-                    (0.022, 0.003, "white"),
-                    (-0.022, 0.025, "orange"),
-                    (0, 0.025, "green"),
-                    (0.022, 0.025, "blue"),
-                    (-0.022, 0.047, "yellow"),
-                    (0, 0.047, "white"),
-                    (0.022, 0.047, "red"),
-                )
-            ),
-        ],
-    ),
-    _small("book", 2, ("blue", "red", "green"), OBJECTS["Book"].build),
-    _small("bowl", 2, ("teal", "white", "red"), OBJECTS["Bowl"].build),
-    _small("cup", 2, ("blue", "red", "yellow", "green"), OBJECTS["Cup"].build),
-    _small("mug", 2, ("red", "white", "blue"), OBJECTS["Mug"].build),
-    _small(
-        "orange",
-        2,
-        ("orange",),
-        [ball(0.042, 0.042, 0.042), disc(0.006, 0.003, (0, 0, 0.083), "leaf")],
-    ),
-    _small(
-        "lid", 2, ("glass",), [*cone(0.13, 0.07, 0.03), disc(0.02, 0.03, (0, 0, 0.03), "black")]
-    ),
-    _small("toy airplane", 2, ("yellow", "red"), _plane()),
-    _small(
-        "wrench",
-        2,
-        ("silver",),
-        [
-            box(0.20, 0.026, 0.012),
-            box(0.05, 0.06, 0.014, (0.11, 0, 0)),
-            box(0.03, 0.02, 0.016, (0.125, 0, 0), "black"),
-        ],
-    ),
-)
-
-CATEGORIES: dict[str, Kind] = {kind.name: kind for kind in _REARRANGE}
-"""The 33 categories of EB-Habitat, in the order of its actions (dataset.yaml `all_cats`)."""

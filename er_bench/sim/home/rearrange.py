@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from er_bench.scorers.goals import goal_holds, predicate
-from er_bench.sim.home.objects import CATEGORIES
+from er_bench.sim.home.categories import CATEGORIES
 from er_bench.sim.home.world import Thing, World
 
 LEFT_DRAWER = "left drawer of the kitchen counter"

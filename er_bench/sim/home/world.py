@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from er_bench.sim.home.categories import CATEGORIES
 from er_bench.sim.home.furniture import FURNITURE
 from er_bench.sim.home.kinds import Kind, Look
-from er_bench.sim.home.objects import CATEGORIES, OBJECTS
+from er_bench.sim.home.objects import OBJECTS
 from er_bench.sim.home.parts import PALETTE, Part
 from er_bench.sim.home.raycast import count_px
 from er_bench.sim.home.solids import ROOM, Camera, Matrix, Pose, Solid, Vec, turn_x, turn_z
