@@ -206,7 +206,7 @@ def _settings(
     args = {**card.args, **card.backend_args.get(backend, {}), **model_args}
     settings = ModelSettings(
         name=card.name,
-        checkpoint=args.pop("checkpoint", card.checkpoint),
+        checkpoint=args.pop("checkpoint", _beside(registry.model_files[name], card.checkpoint)),
         revision=card.revision,
         dialect=dialect(dialect_name or card.dialect),
         card_decoding=card.default_decoding(),
@@ -214,6 +214,11 @@ def _settings(
         args=args,
     )
     return settings, backend
+
+
+def _beside(card: Path, checkpoint: str) -> str:
+    """A checkpoint that starts with a dot is a folder, seen from the card's own."""
+    return str((card.parent / checkpoint).resolve()) if checkpoint.startswith(".") else checkpoint
 
 
 def dialect_names() -> list[str]:
