@@ -52,7 +52,7 @@ _QWEN_LINES = (
     "{orig}",
 )
 _QWEN = {False: _indented(_QWEN_LINES, 12, 11), True: _indented(_QWEN_LINES, 12, 12)}
-_MOLMO = "pointing: {q}\n{orig}"
+_MOLMO = _indented(("pointing: {q}", "{orig}"), 12, 12)
 
 
 def prompt(dialect: str, question: str, counting: bool, size_wh: Size, original: str) -> str | None:
@@ -128,10 +128,20 @@ def read_gemini(text: str) -> Answer:
     return Answer(Points(tuple((x, y) for y, x in yx), Unit.PER_1000)) if yx else Answer.unparsed()
 
 
+_NUMBER = re.compile(r"\d++(?:\.\d*+)?+")
+
+
 def read_molmo(text: str) -> Answer:
-    """Molmo's forms, in percent."""
-    xy = tuple((x, y) for x, y in percent_points(text))
-    return Answer(Points(xy, Unit.PERCENT)) if xy else Answer.unparsed()
+    """Molmo's forms in percent; without any, `[x, y]`, then any two numbers in JSON, as pixels."""
+    if found := percent_points(text):
+        return Answer(Points(tuple((x, y) for x, y in found), Unit.PERCENT))
+    inner = text[text.find("[") : text.rfind("]") + 1] if "[" in text else ""
+    pairs: Sequence[Sequence[str]] = _BARE_PAIR.findall(inner)
+    if not pairs and _between_brackets(text):
+        numbers = _NUMBER.findall(inner)
+        pairs = list(zip(numbers[::2], numbers[1::2], strict=False))
+    xy = tuple(_floats(pairs))
+    return Answer(Points(xy, Unit.PIXEL)) if xy else Answer.unparsed()
 
 
 _N = r"(\d++(?:\.\d*+)?+)"

@@ -15,12 +15,13 @@ from PIL import Image
 from er_bench import preflight
 from er_bench.dialect import BENCHMARK
 from er_bench.errors import DataError
+from er_bench.geometry import Unit
 from er_bench.models.dialects import DIALECTS
 from er_bench.prompt import Completion
 from er_bench.registry import Registry
 from er_bench.sample import Text
 from er_bench.tasks.pointarena import families, mini
-from er_bench.tasks.pointarena.families import read_gemini, read_qwen
+from er_bench.tasks.pointarena.families import read_gemini, read_molmo, read_qwen
 
 NAMES = Registry()
 
@@ -115,7 +116,7 @@ def test_a_bad_original_point_names_file_row_and_field(tmp_path, points):
     [
         ("gemini", "\n            Point to the cup\n            \n            "),
         ("qwen2_5_vl", "\n            Point to the cup\n            Output its coordinates in XML"),
-        ("molmo_multi", "pointing: Point to the cup\n"),
+        ("molmo_multi", "\n            pointing: Point to the cup\n            \n            "),
         ("internvl_1000", "You are InternVL. Your task is to locate"),
         ("qwen3_vl", "Point to the cup Output the point coordinates in JSON"),
     ],
@@ -172,6 +173,17 @@ def test_gemini_is_read_y_first():
     assert read_gemini('```json\n[{"point": [250, 750]}]\n```').value.xy == ((750.0, 250.0),)
     assert read_gemini('[{"label": "a"}, [250, 750.5]]').value.xy == ((750.5, 250.0),)
     assert read_gemini('[{"point": ["250", 750]}]').value is None
+
+
+def test_molmo_is_read_in_percent_then_as_pixels():
+    def read(text):
+        value = read_molmo(text).value
+        return value and (value.xy, value.unit)
+
+    assert read('<point x="75.0" y="50.0" alt="a">a</point>') == (((75.0, 50.0),), Unit.PERCENT)
+    assert read("at [30, 10] and [5.5, 5]") == (((30.0, 10.0), (5.5, 5.0)), Unit.PIXEL)
+    assert read('[{"point": [-30, 10]}]') == (((30.0, 10.0),), Unit.PIXEL)  # the sign is lost
+    assert read('<point x="101" y="5">') is None
 
 
 def test_qwen_is_read_through_xml_json_and_bare_numbers_without_a_rescale(tmp_path):
