@@ -117,7 +117,7 @@ def percent_points(text: str) -> list[Numbers]:
     """
     found = [pair for form in _MOLMO for pair in _numbers(form.findall(text))]
     found += [(x / 10, y / 10) for x, y in _numbers(_MOLMO_PACKED.findall(text))]
-    return [pair for pair in found if not max(pair) > 100]
+    return [pair for pair in found if all(n <= 100 for n in pair)]
 
 
 _LOCATIONS = re.compile(r"<loc(\d{4})><loc(\d{4})><loc(\d{4})><loc(\d{4})>")
@@ -131,7 +131,7 @@ def location_boxes(text: str) -> list[Numbers]:
 _FENCE = re.compile(r"```\w*+\n(.*?)```", re.DOTALL)
 
 
-def json_items(text: str, *, fence_only: bool = False) -> list[Any]:
+def json_items(text: str) -> list[Any]:
     """The items of the JSON in the first code fence, else of all the text, else of `[..]` in it.
 
     `[..]` goes from the first `[` to the last `]`; an object stands for a list of itself. Nothing
@@ -140,7 +140,7 @@ def json_items(text: str, *, fence_only: bool = False) -> list[Any]:
     if fenced := _FENCE.search(text):
         bodies = [fenced[1]]
     else:
-        bodies = [] if fence_only else [text, text[max(text.find("["), 0) : text.rfind("]") + 1]]
+        bodies = [text, text[max(text.find("["), 0) : text.rfind("]") + 1]]
     for body in bodies:
         try:
             found = json.loads(body)

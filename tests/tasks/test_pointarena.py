@@ -184,6 +184,7 @@ def test_molmo_is_read_in_percent_then_as_pixels():
     assert read("at [30, 10] and [5.5, 5]") == (((30.0, 10.0), (5.5, 5.0)), Unit.PIXEL)
     assert read('[{"point": [-30, 10]}]') == (((30.0, 10.0),), Unit.PIXEL)  # the sign is lost
     assert read('<point x="101" y="5">') is None
+    assert read('<point x="' + "9" * 400 + '" y="5">') is None
 
 
 def test_qwen_is_read_through_xml_json_and_bare_numbers_without_a_rescale(tmp_path):
