@@ -55,6 +55,8 @@ class HomeTask(EpisodeTask):
 
     folder: ClassVar[Path]
     """The task's folder, which holds `prompt.jinja`."""
+    resolution_px: ClassVar[int] = 500
+    """Side of the picture, as in EmbodiedBench."""
 
     def samples(self) -> Iterator[Sample]:
         """The episodes of every `*.json` file. Raises DataError naming file, row and field."""
@@ -94,7 +96,12 @@ class HomeTask(EpisodeTask):
 
     def episode(self, sample: Sample) -> Episode:
         """The episode travels with its reset."""
-        return Episode(id=sample.id, scene=sample.cluster, spec=dict(sample.target))
+        return Episode(
+            id=sample.id,
+            scene=sample.cluster,
+            resolution=self.resolution_px,
+            spec=dict(sample.target),
+        )
 
     def open_environments(self) -> Environments:
         """Homes in this process; drawing has a thread of its own."""

@@ -100,7 +100,7 @@ def every(category: str, place: str) -> Goal:
 
 
 def none_at(category: str, place: str) -> Goal:
-    """No thing of a category is at a place."""
+    """A thing of a category is not at a place, as EB-Habitat puts it; the drafts have one only."""
     inputs = [{"name": "X", "expr_type": category}]
     parts = [f"on_top(X, {place})"]
     nand = {"expr_type": "NAND", "quantifier": "EXISTS", "inputs": inputs, "sub_exprs": parts}

@@ -1,0 +1,296 @@
+"""The built-in homes: shipped episodes, the loop over them, EB-Habitat's files."""
+
+import asyncio
+import json
+import pickle
+import random
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from er_bench.answer import Plan, Value
+from er_bench.dialect import BENCHMARK
+from er_bench.errors import DataError
+from er_bench.outcome import Outcome
+from er_bench.prompt import Completion, Prompt
+from er_bench.registry import Registry
+from er_bench.sample import Sample, Text
+from er_bench.sim.check import check
+from er_bench.sim.client import Spawn
+from er_bench.sim.home import generate_alfred, generate_rearrange, proof
+from er_bench.sim.known import simulator
+from er_bench.tasks.eb_habitat.domain import RECEPTACLES
+from er_bench.tasks.home import HomeTask
+
+HOMES = ("home_alfred", "home_rearrange")
+MAKERS = {"home_alfred": generate_alfred, "home_rearrange": generate_rearrange}
+
+
+@pytest.fixture(autouse=True)
+def small_plain_pictures(monkeypatch):
+    monkeypatch.setenv("ER_BENCH_HOME_RENDERER", "numpy")
+    monkeypatch.setattr(HomeTask, "resolution_px", 24)
+
+
+def open_home(name: str, root: Path | None = None) -> HomeTask:
+    registry = Registry()
+    task = registry.open_task(name, root or registry.mini_root(name))
+    assert isinstance(task, HomeTask)
+    return task
+
+
+def shipped(name: str) -> list[dict[str, Any]]:
+    file = Registry().mini_root(name) / "episodes.json"
+    episodes: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    return episodes
+
+
+class Scripted:
+    """Answers with a plan of a sample's own task, and keeps what it was asked."""
+
+    dialect = BENCHMARK
+
+    def __init__(self, task: HomeTask, sample: Sample, value: Callable[[], Value]) -> None:
+        self.task, self.sample, self.value = task, sample, value
+        self.prompts: list[Prompt] = []
+
+    async def __call__(self, prompt: Prompt) -> Completion:
+        self.prompts.append(prompt)
+        return Completion(self.task.write(self.value(), self.sample, BENCHMARK))
+
+
+def play(task: HomeTask, sample: Sample, value: Callable[[], Value]) -> tuple[Outcome, Scripted]:
+    ask = Scripted(task, sample, value)
+
+    async def run() -> Outcome:
+        try:
+            return await task.solve(sample, ask)
+        finally:
+            await task.close()
+
+    return asyncio.run(run()), ask
+
+
+@pytest.mark.parametrize("name", HOMES)
+def test_the_mini_split_has_twenty_of_each_subset(name):
+    task = open_home(name)
+    samples = list(task.samples())
+    assert Counter(s.category for s in samples) == task.card.dataset.categories
+    assert len({s.id for s in samples}) == len(samples) == task.card.dataset.rows
+    assert len({(s.target["instruction"], s.cluster) for s in samples}) >= 0.95 * len(samples)
+
+
+@pytest.mark.parametrize("name", HOMES)
+def test_every_shipped_episode_is_solved_by_its_plan_and_not_without_the_key_step(name):
+    for spec in shipped(name):
+        plan, key = spec["plan"], spec["key_step"]
+        done = list(proof.run(spec, plan))
+        assert len(plan) <= 30 and all(d.valid for d in done), spec["id"]
+        assert [d.success for d in done] == [False] * (len(plan) - 1) + [True], spec["id"]
+        without = proof.run(spec, plan[:key] + plan[key + 1 :])
+        assert not any(d.success for d in without), spec["id"]
+
+
+@pytest.mark.parametrize("name", HOMES)
+def test_text_alone_cannot_tell_what_only_looking_tells(name):
+    hard = [spec for spec in shipped(name) if spec["mistaken_plans"]]
+    assert len(hard) >= 25
+    for spec in hard:
+        right = [d.feedback for d in proof.run(spec, spec["plan"])]
+        for plan in spec["mistaken_plans"]:
+            wrong = list(proof.run(spec, plan))
+            assert plan != spec["plan"] and not any(d.success for d in wrong), spec["id"]
+            if len(plan) == len(right):
+                assert [d.feedback for d in wrong] == right, spec["id"]
+
+
+@pytest.mark.parametrize("name", HOMES)
+def test_a_seed_makes_the_same_episode_again(name):
+    maker, spec = MAKERS[name], shipped(name)[0]
+    assert json.loads(json.dumps(maker.episode("base", 0, 1))) == spec
+    assert maker.episode("base", 0, 2) != spec
+
+
+@pytest.mark.parametrize("name", HOMES)
+def test_the_oracle_wins_through_the_loop(name):
+    task = open_home(name)
+    for sample in list(task.samples())[::30]:
+        task.check(sample)
+        outcome, ask = play(task, sample, lambda s=sample: task.ideal(s))
+        assert outcome.score is not None and outcome.score.official == 1.0
+        assert outcome.score.parts["num_invalid_actions"] == 0
+        assert len(ask.prompts) == 1
+        assert "numpy" in outcome.steps[0]["simulator"]
+
+
+@pytest.mark.parametrize("name", HOMES)
+def test_random_actions_hardly_ever_win(name):
+    task, rng = open_home(name), random.Random(0)
+    wins = 0.0
+    for sample in list(task.samples())[::20]:
+        outcome, _ = play(task, sample, lambda s=sample: task.random_value(s, rng))
+        assert outcome.score is not None
+        wins += outcome.score.robust
+    assert wins == 0
+
+
+@pytest.mark.parametrize("name", HOMES)
+def test_the_blind_planner_wins_where_words_suffice_and_not_by_colour(name):
+    task = open_home(name)
+    won: Counter[str] = Counter()
+    for sample, spec in zip(task.samples(), shipped(name), strict=True):
+        blind, actions = task.blind_value(sample), task.actions(sample)
+        assert isinstance(blind, Plan)
+        names = [actions[step] for step in blind.steps]
+        won[sample.category] += any(d.success for d in proof.run(spec, names))
+    assert won["base"] >= 4
+    assert won["visual_appearance"] <= 6
+
+
+@pytest.mark.parametrize("name", HOMES)
+def test_later_prompts_tell_what_was_done(name):
+    task = open_home(name)
+    sample = next(iter(task.samples()))
+    impossible = task.actions(sample).index(
+        "close the cabinet 7" if "rear" in name else "open the Safe"
+    )
+    outcome, ask = play(task, sample, lambda: Plan((impossible,)))
+    assert outcome.score is not None and outcome.score.parts["num_invalid_actions"] == 10
+    first, second = ask.prompts[0].text(), ask.prompts[1].text()
+    assert sample.target["instruction"] in first and "0: " in first
+    assert "Last action is invalid." in second and "Last action is invalid." not in first
+    assert [type(p).__name__ for p in ask.prompts[0].parts()] == ["Image", "Text"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "complaint"),
+    [
+        ("goal", "put it there", "field goal"),
+        ("things", [{"id": "x", "kind": "Unicorn", "colour": "red"}], "Unicorn"),
+        ("instruction", None, "field instruction"),
+    ],
+)
+def test_a_faulty_row_is_named(tmp_path, field, value, complaint):
+    spec = shipped("home_alfred")[0] | {field: value}
+    (tmp_path / "episodes.json").write_text(json.dumps([spec]))
+    task = open_home("home_alfred", tmp_path)
+    with pytest.raises(DataError, match=complaint):
+        for sample in task.samples():
+            task.check(sample)
+
+
+def test_the_home_keeps_to_the_wire_protocol(monkeypatch):
+    known = simulator("home")
+    findings = asyncio.run(check(Spawn("home", known.command(sys.executable))))
+    assert [f.rule for f in findings if not f.kept] == []
+
+
+# EB-Habitat's files, in the released layout, made here.
+
+PLACE_OF = {
+    "receptacle_aabb_Tbl1_Top1_frl_apartment_table_01": (4.0, 0.8, 7.5),
+    "receptacle_aabb_Tbl2_Top1_frl_apartment_table_02": (1.5, 0.95, 2.0),
+    "receptacle_aabb_TvStnd1_Top1_frl_apartment_tvstand": (0.8, 0.65, 6.0),
+    "receptacle_aabb_Sofa_frl_apartment_sofa": (3.5, 0.42, 5.5),
+    "receptacle_aabb_sink_kitchen_counter": (-2.2, 0.7, 1.95),
+    "receptacle_aabb_counter_right_kitchen_counter": (-2.2, 0.9, 0.9),
+    "receptacle_aabb_counter_left_kitchen_counter": (-2.2, 0.9, 2.7),
+}
+SOFA = "receptacle_aabb_Sofa_frl_apartment_sofa"
+
+
+def habitat_file(path: Path, goals: list[dict[str, Any]], start: list[str] = []) -> None:  # noqa: B006
+    """A pickle of episodes that all start alike: a lemon or an apple on each receptacle."""
+    names, transforms, rigid, standing = ["014_lemon.object_config.json"], [], [], []
+    for copy, (receptacle, (x, y, z)) in enumerate(PLACE_OF.items()):
+        names += [f"014_lemon_:{copy:04d}", receptacle]
+        transform = np.eye(4)
+        transform[:3, 3] = x, y, z
+        transforms.append(transform)
+        rigid.append([0, copy])
+        standing.append([len(names) - 2, len(names) - 1])
+    episodes = [
+        {
+            "episode_id": str(k), "scene_id": "scenes/v3_sc0.json", "instruction": "Do it.",
+            "rigid_objs": np.array(rigid), "name_to_receptacle": np.array(standing),
+            "goal_preds": goal, "subgoals": [], "start_preds": start, "sampled_entities": {},
+        }
+        for k, goal in enumerate(goals)
+    ]  # fmt: skip
+    content = {
+        "all_transforms": np.array(transforms),
+        "idx_to_name": dict(enumerate(names)),
+        "all_eps": episodes,
+    }
+    path.write_bytes(pickle.dumps(content))
+
+
+def goal(*parts: Any, quantifier: str = "EXISTS") -> dict[str, Any]:
+    inputs = [{"name": "X", "expr_type": "lemon"}]
+    return {
+        "expr_type": "AND", "quantifier": quantifier, "inputs": inputs, "sub_exprs": list(parts),
+    }  # fmt: skip
+
+
+def test_eb_habitat_episodes_are_played_with_their_own_names(tmp_path):
+    table = "receptacle_aabb_Tbl1_Top1_frl_apartment_table_01"
+    goals = [
+        goal(f"on_top(X, {SOFA})", "not_holding()", quantifier="FORALL"),
+        goal(f"on_top(014_lemon_:0003, {table})", "closed_fridge(fridge_push_point)"),
+        {"expr_type": "AND", "sub_exprs": [f"robot_at({table})"]},
+    ]
+    habitat_file(tmp_path / "base.pickle", goals, ["opened_fridge(fridge_push_point)"])
+    task = open_home("home_rearrange", tmp_path)
+    samples = list(task.samples())
+    assert [s.id for s in samples] == ["base/0", "base/1", "base/2"]
+    assert samples[0].parts == (Text("Do it."),)
+    for sample in samples:
+        task.check(sample)
+        outcome, _ = play(task, sample, lambda s=sample: task.ideal(s))
+        assert outcome.score is not None and outcome.score.official == 1.0
+    assert samples[1].target["goal"]["sub_exprs"][0] == "on_top(014_lemon_:0003, table 1)"
+
+
+def test_objects_stand_where_the_data_has_them(tmp_path):
+    habitat_file(tmp_path / "base.pickle", [goal(f"on_top(X, {SOFA})", "not_holding()")])
+    task = open_home("home_rearrange", tmp_path)
+    things = {t["id"]: t for t in next(iter(task.samples())).target["things"]}
+    for copy, receptacle in enumerate(PLACE_OF):
+        handle = f"014_lemon_:{copy:04d}"
+        assert things[handle]["parent"] == RECEPTACLES[receptacle]
+    sofa, table = (things[n]["at_m"] for n in ("sofa", "table 1"))
+    there, here = PLACE_OF[SOFA], PLACE_OF["receptacle_aabb_Tbl1_Top1_frl_apartment_table_01"]
+    assert sofa[0] - table[0] == pytest.approx(there[0] - here[0], abs=0.01)
+    assert sofa[1] - table[1] == pytest.approx(here[2] - there[2], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "start", "reason"),
+    [
+        (goal("levitates(X)"), [], "no predicate levitates"),
+        (goal(f"on_top(X, {SOFA})", "holding(X)"), [], "the oracle finds no way"),
+        (
+            goal(f"on_top(X, {SOFA})"),
+            ["opened_cab(cab_push_point_4)"],
+            "cannot start with opened_cab",
+        ),
+        (goal(f"on_top(X, {SOFA})") | {"inputs": [{"name": "X", "expr_type": "yeti"}]}, [], "yeti"),
+    ],
+)
+def test_what_the_home_cannot_represent_is_refused_by_name(tmp_path, wrong, start, reason):
+    habitat_file(tmp_path / "spatial_relationship.pickle", [wrong], start)
+    task = open_home("home_rearrange", tmp_path)
+    (sample,) = task.samples()
+    with pytest.raises(DataError, match=f"episode spatial_relationship/0: .*{reason}.*row 0"):
+        task.check(sample)
+
+
+def test_a_pickle_that_holds_code_is_refused(tmp_path):
+    (tmp_path / "base.pickle").write_bytes(pickle.dumps(print))
+    with pytest.raises(DataError, match="not allowed here"):
+        list(open_home("home_rearrange", tmp_path).samples())
