@@ -117,21 +117,24 @@ class VllmModel(Model):
         side = config["vision_config"]["image_size"]
         self._tile_px = side if isinstance(side, int) else side[0]
         engine = self._engine_args.model_dump(exclude={"max_images"})
-        return AsyncLLM.from_engine_args(
-            AsyncEngineArgs(
-                model=str(folder),
-                limit_mm_per_prompt={"image": self._engine_args.max_images, "video": 0},
-                trust_remote_code=False,
-                **engine,
+        try:
+            return AsyncLLM.from_engine_args(
+                AsyncEngineArgs(
+                    model=str(folder),
+                    limit_mm_per_prompt={"image": self._engine_args.max_images, "video": 0},
+                    trust_remote_code=False,
+                    **engine,
+                )
             )
-        )
+        except Exception as error:  # vLLM's errors have no common base
+            raise ConfigError(f"{folder}: vLLM could not start: {error}") from error
 
     def _prepare(self, prompt: Prompt) -> tuple[dict[str, Any], tuple[Size, ...]]:
         pictured = picture(prompt, self._args)
         ids = self._vocabulary.placeholder_ids(lay_out(pictured.turns, self._args.style))
         budget = max(pictured.max_tiles, default=1)
         images = [
-            image if limit == budget else one_tile(image, self._tile_px)
+            image if limit > 1 else one_tile(image, self._tile_px)
             for image, limit in zip(pictured.pictures, pictured.max_tiles, strict=True)
         ]
         request: dict[str, Any] = {"prompt_token_ids": ids}
@@ -176,7 +179,11 @@ class VllmModel(Model):
 
 
 def one_tile(image: PIL.Image.Image, tile_px: int) -> PIL.Image.Image:
-    """A video frame beside still images: made one tile here, so that vLLM does not cut it."""
+    """An image that may have one tile only, made it here.
+
+    vLLM has one limit for all images of a request, and resizes by torchvision, which differs from
+    PIL in the last bit.
+    """
     return image.resize((tile_px, tile_px))
 
 
