@@ -62,16 +62,19 @@ class Batcher(Generic[Request, Reply]):
         return await future
 
     async def close(self) -> None:
-        """Finish the batch in hand and stop the thread."""
+        """Finish what was begun, refuse what waits, and stop the thread."""
         if not self._closed:
             self._closed = True
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
 
     def _work(self) -> None:
-        while (first := self._queue.get()) is not None and not self._closed:
+        while not self._closed and (first := self._queue.get()) is not None:
             for batch in self._plan(self._gather(first)):
                 self._run(batch)
+        while not self._queue.empty():
+            if (left := self._queue.get()) is not None:
+                _deliver(left.future, ModelError("the model was closed"))
 
     def _gather(self, first: _Waiting[Request, Reply]) -> list[_Waiting[Request, Reply]]:
         window = [first]

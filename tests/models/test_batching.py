@@ -142,6 +142,26 @@ def test_a_request_that_was_given_up_is_not_run() -> None:
     assert ["c"] not in run.batches
 
 
+def test_closing_refuses_what_still_waits() -> None:
+    run = Recorded()
+
+    async def ask() -> list[str | BaseException]:
+        batcher = Batcher(run, 1)
+        run.gate.clear()
+        tasks = [asyncio.create_task(batcher.submit(f"{k}", 1, GREEDY)) for k in range(30)]
+        await asyncio.sleep(0.1)
+        closing = asyncio.create_task(batcher.close())
+        await asyncio.sleep(0.05)
+        run.gate.set()
+        await closing
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    found = asyncio.run(asyncio.wait_for(ask(), 10))
+    refused = [f for f in found if isinstance(f, ModelError)]
+    assert refused
+    assert len(refused) + len(run.batches) == 30
+
+
 def test_a_closed_batcher_says_so() -> None:
     async def ask() -> None:
         batcher = Batcher(Recorded(), 1)
