@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import json
 import os
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,12 +12,22 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from er_bench.errors import ConfigError, MissingExtraError
+from er_bench.registry import Registry, dialect
 from er_bench.train.batches import Batches, plan_batches
 from er_bench.train.collate import Collator
 from er_bench.train.dataset import MicroBatches
 from er_bench.train.examples import Reader
 from er_bench.train.family import Codec, Family, family
 from er_bench.train.mixture import Mixture, read_mixture
+from er_bench.train.output import (
+    FINAL,
+    SCANS,
+    SKIPPED,
+    check_mixture,
+    check_output,
+    last_checkpoint,
+    write_settings,
+)
 from er_bench.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -27,13 +35,8 @@ if TYPE_CHECKING:
 
     from er_bench.train.trainer import SftTrainer
 
-RECIPE, SKIPPED, SCANS, FINAL = "recipe.json", "skipped.jsonl", "scan", "final"
 RANK_TIMEOUT = timedelta(hours=6)
 """How long ranks wait for one that scans millions of records or evaluates."""
-MAY_CHANGE = {"workers", "log_every", "save_every", "keep_checkpoints", "report_to", "output"} | {
-    name for name in Recipe.model_fields if name.startswith("eval_")
-}
-"""Settings that a resumed run may change: none of them touches the weights."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,9 @@ class Run:
 
 def prepare(recipe: Recipe, console: Console) -> Run:
     """Read the mixture and plan every step. Raises ConfigError, DataError."""
+    if recipe.eval_tasks:
+        Registry(recipe.eval_include).select(",".join(recipe.eval_tasks))
+        dialect(recipe.eval_dialect)
     known = family(recipe.family)
     folder = known.folder(recipe.model, recipe.revision)
     codec = known.codec(folder, system_message=recipe.system_message)
@@ -111,16 +117,14 @@ def train(recipe: Recipe, *, resume: bool, console: Console) -> Path:
     never stopped. Raises ConfigError, DataError.
     """
     check_packages(recipe)
-    from er_bench.train.trainer import last_checkpoint
-
     checkpoint = last_checkpoint(recipe.output)
     check_output(recipe, checkpoint, resume=resume)
     run = _prepare_on_each_node(recipe, console)
-    if resume and checkpoint is not None:
-        check_data(run)
+    if checkpoint is not None:
+        check_mixture(recipe, run.mixture)
     trainer = build_trainer(run, console)
     if trainer.is_world_process_zero():
-        _write_settings(run, fresh=checkpoint is None)
+        write_settings(recipe, run.mixture, fresh=checkpoint is None)
         if resume and checkpoint is None:
             console.print("nothing to resume; starting from the first step")
     trainer.train(resume_from_checkpoint=str(checkpoint) if resume and checkpoint else None)
@@ -217,51 +221,6 @@ def check_packages(recipe: Recipe) -> None:
     for package, setting in needed.items():
         if setting and importlib.util.find_spec(package) is None:
             raise ConfigError(f"{setting} needs the package {package}; install it, or change that")
-
-
-def check_output(recipe: Recipe, checkpoint: Path | None, *, resume: bool) -> None:
-    """Keep two runs from meeting in one folder. Raises ConfigError."""
-    if not resume:
-        if checkpoint is not None:
-            raise ConfigError(
-                f"{recipe.output} holds a run ({checkpoint.name}); go on with --resume, "
-                "or choose another output"
-            )
-        return
-    file = recipe.output / RECIPE
-    if checkpoint is None or not file.is_file():
-        return
-    old = json.loads(file.read_text(encoding="utf-8"))["recipe"]
-    new = recipe.model_dump(mode="json")
-    changed = [key for key in new if key not in MAY_CHANGE and old.get(key) != new[key]]
-    if changed:
-        told = "; ".join(f"{key}: {old.get(key)!r} became {new[key]!r}" for key in changed)
-        raise ConfigError(f"{recipe.output} cannot be resumed with another recipe: {told}")
-
-
-def check_data(run: Run) -> None:
-    """Raise ConfigError when the mixture is not the one that the run began with."""
-    file = run.recipe.output / RECIPE
-    if file.is_file() and json.loads(file.read_text("utf-8"))["mixture"] != fingerprint(run):
-        raise ConfigError(
-            f"{run.recipe.output} cannot be resumed: the records of {run.recipe.data} have changed"
-        )
-
-
-def fingerprint(run: Run) -> str:
-    """A digest of which samples a pass holds and how long each is."""
-    parts = (run.mixture.entries.tobytes(), run.mixture.sizes.tobytes())
-    return hashlib.sha256(b"".join(parts)).hexdigest()
-
-
-def _write_settings(run: Run, *, fresh: bool) -> None:
-    output = run.recipe.output
-    output.mkdir(parents=True, exist_ok=True)
-    if fresh:
-        (output / SKIPPED).unlink(missing_ok=True)
-    kept = {"recipe": run.recipe.model_dump(mode="json"), "mixture": fingerprint(run)}
-    text = json.dumps(kept, indent=2, ensure_ascii=False)
-    (output / RECIPE).write_text(text + "\n", encoding="utf-8")
 
 
 def _save_final(run: Run, trainer: SftTrainer, console: Console) -> Path:

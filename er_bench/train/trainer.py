@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from transformers import Trainer, TrainingArguments
@@ -175,14 +174,3 @@ def _only(items: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     """The one micro batch that the loader hands over."""
     (item,) = items
     return item
-
-
-def last_checkpoint(output: Path) -> Path | None:
-    """The newest complete checkpoint of a run: the state file is written last."""
-    found = [
-        folder
-        for folder in output.glob("checkpoint-*")
-        if folder.name.removeprefix("checkpoint-").isdigit()
-        and (folder / "trainer_state.json").is_file()
-    ]
-    return max(found, key=lambda folder: int(folder.name.split("-")[1]), default=None)
