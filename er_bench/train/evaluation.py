@@ -36,6 +36,7 @@ class Evaluation(TrainerCallback):
         self._options: Options = evaluate.Options(
             tasks=self._registry.select(",".join(recipe.eval_tasks)),
             split=recipe.eval_split,
+            data=recipe.eval_data,
             limit=recipe.eval_limit,
         )
         self._last_step = -1

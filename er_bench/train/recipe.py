@@ -109,6 +109,8 @@ class Recipe(BaseModel):
     """Steps between evaluations."""
     eval_split: Literal["official", "mini"] = "mini"
     """Split of the evaluation tasks."""
+    eval_data: Path | None = None
+    """Folder of their rows, as `er-bench run --data` takes it; wins over the split."""
     eval_limit: int | None = Field(None, gt=0)
     """Samples of each evaluation task. Null: all."""
     eval_include: tuple[Path, ...] = ()
