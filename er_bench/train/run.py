@@ -231,7 +231,9 @@ def _save_final(run: Run, trainer: SftTrainer, console: Console) -> Path:
     if trainer.is_world_process_zero():
         dtype = torch.bfloat16 if run.recipe.precision == "bf16" else torch.float32
         model = trainer.accelerator.unwrap_model(trainer.model)
-        state = {name: tensor.to(dtype) for name, tensor in state.items()}
+        # Tied weights share their memory, and must do so after the cast.
+        cast = {tensor.data_ptr(): tensor.to(dtype) for tensor in state.values()}
+        state = {name: cast[tensor.data_ptr()] for name, tensor in state.items()}
         run.family.save(model, state, run.codec, out, max_tiles=run.recipe.max_tiles)
         skipped = run.recipe.output / SKIPPED
         if skipped.is_file():

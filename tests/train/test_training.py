@@ -165,6 +165,29 @@ def test_the_final_model_opens_in_transformers_alone(settings, checkpoint):
     assert all(torch.equal(ours[name], weight) for name, weight in model.state_dict().items())
 
 
+def test_tied_weights_stay_tied(settings, tmp_path):
+    from safetensors import safe_open
+
+    from er_bench.models.internvl.sides import write_native_sides
+    from er_bench.models.internvl.tiny import SAMPLE_TEXTS, make_model, make_tokenizer, tiny_config
+
+    tokenizer = make_tokenizer(SAMPLE_TEXTS, 300)
+    config = tiny_config(tokenizer, tile_px=28)
+    config["tie_word_embeddings"] = config["text_config"]["tie_word_embeddings"] = True
+    model = make_model(config)
+    model.tie_weights()
+    model.save_pretrained(tmp_path / "tied")
+    write_native_sides(tmp_path / "tied", config, tokenizer, "Be brief.", 12)
+    final = run(settings, model=str(tmp_path / "tied"), max_steps=2, precision="bf16")
+    trained = load(final, dtype=torch.bfloat16).model
+    head, embedding = trained.lm_head.weight, trained.get_input_embeddings().weight
+    assert head.data_ptr() == embedding.data_ptr()
+    with safe_open(final / "model.safetensors", "pt") as file:
+        assert not any("lm_head" in name for name in file.keys())  # noqa: SIM118
+    moved = embedding.float() - model.get_input_embeddings().weight.float()
+    assert 0 < moved.abs().max() < 0.1
+
+
 def test_an_output_in_use_is_refused_and_so_is_another_recipe(settings, tmp_path):
     short = {**settings, "max_steps": 2, "save_every": 1}
     run(short)
