@@ -14,7 +14,8 @@ from er_bench.sim.environment import Episode, Started, Stepped
 
 CHECK_SPLIT = "check"
 """Every server lists at least one episode under this split that it can start by its name."""
-RESOLUTION = 128
+RESOLUTION = 300
+"""The smallest picture that ai2thor 2.1.0 makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +117,18 @@ class _Suite:
         _picture(self._start)
         return f"{len(self._start.actions)} actions"
 
+    def _started(self) -> Started:
+        if self._start is None:
+            raise Broken("no episode was started")
+        return self._start
+
     async def reset_again(self) -> str:
+        first = self._started()
         again = await self.client.reset(self._episode)
-        assert self._start is not None
-        _expect(again.instruction == self._start.instruction, "another instruction")
-        _expect(again.actions == self._start.actions, "other actions")
-        same = again.episode_fingerprint == self._start.episode_fingerprint
-        _expect(same, "another fingerprint")
-        return "same picture" if again.obs == self._start.obs else "pictures differ"
+        _expect(again.instruction == first.instruction, "another instruction")
+        _expect(again.actions == first.actions, "other actions")
+        _expect(again.episode_fingerprint == first.episode_fingerprint, "another fingerprint")
+        return "same picture" if again.obs == first.obs else "pictures differ"
 
     async def step(self) -> str:
         step = await self.client.step(0)
@@ -134,9 +139,9 @@ class _Suite:
         return step.feedback
 
     async def bad_action(self) -> str:
-        assert self._start is not None
+        n_actions = len(self._started().actions)
         await self._refused("step", {"action_id": -1})
-        return await self._refused("step", {"action_id": len(self._start.actions)})
+        return await self._refused("step", {"action_id": n_actions})
 
     async def state(self) -> str:
         return f"{len(await self.client.request('state', {}))} fields"

@@ -7,8 +7,9 @@
   serve`), with the token in `ER_BENCH_SIM_TOKEN`;
 - `replay:FOLDER`, for episodes recorded before.
 
-Unset, this Python is tried. `ER_BENCH_SIM_PROCESSES` is how many may run at once (2 by default),
-`ER_BENCH_SIM_RECORD` a folder to record every episode into.
+Unset, this Python is tried. `ER_BENCH_SIM_<NAME>_OPTIONS` holds `key=value,key=value` for the
+server file (`x_display=0` for a THOR that needs one). `ER_BENCH_SIM_PROCESSES` is how many may run
+at once (2 by default), `ER_BENCH_SIM_RECORD` a folder to record every episode into.
 """
 
 from __future__ import annotations
@@ -80,12 +81,26 @@ SIMULATORS = {
 }
 
 
-def simulator(name: str, options: Mapping[str, str] | None = None) -> Known:
-    """A simulator by name, with options over its own. Raises UsageError that lists the names."""
+def simulator(
+    name: str,
+    options: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Known:
+    """A simulator by name: its own options, those of the caller, those of the environment.
+
+    Raises UsageError that lists the names.
+    """
     if name not in SIMULATORS:
         raise UsageError(f"there is no simulator {name!r}; there are: {', '.join(SIMULATORS)}")
     known = SIMULATORS[name]
-    return Known(known.name, known.file, known.install, {**known.options, **(options or {})})
+    told = {}
+    for word in filter(None, environ.get(f"{known.variable}_OPTIONS", "").split(",")):
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise UsageError(f"{known.variable}_OPTIONS: {word!r} is not KEY=VALUE")
+        told[key.strip()] = value
+    options = {**known.options, **(options or {}), **told}
+    return Known(known.name, known.file, known.install, options)
 
 
 def launches(known: Known, environ: Mapping[str, str] = os.environ) -> list[Launch]:

@@ -1,12 +1,15 @@
-"""A stand-in for AI2-THOR's Unity process: a small kitchen over the FIFO protocol of ai2thor 5.
+"""A stand-in for AI2-THOR's Unity process: a small kitchen, by pipe (5.0.0) or HTTP (2.1.0).
 
-Frames as `ai2thor/fifo_server.py` (5.0.0) reads them: type and length (`!BI`), then the body;
-1 metadata (msgpack), 2 action (JSON), 4 RGB rows bottom-up, 255 end of message. Every action is
-written to the file in STANDIN_LOG. STANDIN_FAULT is `kind:ActionName`: exit, hang, short, garbage.
+Pipe frames as `ai2thor/fifo_server.py` (5.0.0) reads them: type and length (`!BI`), then the body;
+1 metadata (msgpack), 2 action (JSON), 4 RGB rows bottom-up, 255 end of message. By HTTP as
+`ai2thor/server.py` (2.1.0) does: `POST /train`, multipart, the reply is the next action. Every
+action is written to the file in STANDIN_LOG. STANDIN_FAULT is `kind:ActionName`: exit, hang, and
+by pipe also short, garbage.
 """
 
 from __future__ import annotations
 
+import http.client
 import json
 import math
 import os
@@ -14,8 +17,6 @@ import struct
 import sys
 import time
 from typing import Any
-
-import msgpack
 
 METADATA, ACTION, RGB, END = 1, 2, 4, 255
 
@@ -133,6 +134,7 @@ class Kitchen:
             self.take(object_id)
             self.held = [object_id]
         elif name == "PutObject":
+            object_id = action.get("receptacleObjectId", object_id)
             place = self.near(object_id)
             if not self.held or (place["openable"] and not place["isOpen"]):
                 raise LookupError("cannot put")
@@ -209,42 +211,84 @@ def read(stream: Any) -> dict[str, Any] | None:
         body = stream.read(length)
 
 
-def main() -> None:
-    words = sys.argv
-    width = int(words[words.index("-screen-width") + 1])
-    world, action = Kitchen(width, width), {"sequenceId": 0}  # type: Kitchen, dict[str, Any]
-    fault, _, victim = os.environ.get("STANDIN_FAULT", "").partition(":")
-    if "STANDIN_PIDS" in os.environ:
-        with open(os.environ["STANDIN_PIDS"], "a") as file:
-            file.write(f"{os.getpid()}\n")
+def answer(world: Kitchen, action: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """Do one action: metadata and picture."""
+    error, result, name = "", None, action.get("action")
+    if name:
+        with open(os.environ["STANDIN_LOG"], "a") as log:
+            log.write(json.dumps(action) + "\n")
+        try:
+            result = world.do(action)
+        except LookupError as problem:
+            error = str(problem)
+    picture = bytes((40, 90, int(world.yaw) % 256)) * (world.width * world.height)
+    return world.metadata(action, error, result), picture
+
+
+def by_pipe(world: Kitchen, fault: str, victim: str) -> None:
+    import msgpack
+
+    action: dict[str, Any] = {"sequenceId": 0}
     with open(os.environ["AI2THOR_FIFO_SERVER_PIPE_PATH"], "wb", 0) as out:
-        with_in = os.environ["AI2THOR_FIFO_CLIENT_PIPE_PATH"]
         stream: Any = None
         while True:
-            error, result = "", None
-            name = action.get("action")
-            if name:
-                with open(os.environ["STANDIN_LOG"], "a") as log:
-                    log.write(json.dumps(action) + "\n")
-                try:
-                    result = world.do(action)
-                except LookupError as problem:
-                    error = str(problem)
-            picture = bytes((40, 90, int(world.yaw) % 256)) * (world.width * world.height)
-            message = frame(METADATA, msgpack.dumps(world.metadata(action, error, result)))
+            metadata, picture = answer(world, action)
+            message = frame(METADATA, msgpack.dumps(metadata))
             message += frame(RGB, picture) + frame(END, b"")
-            if name == victim:
-                if fault == "exit":
-                    os._exit(1)
-                if fault == "hang":
-                    time.sleep(600)
+            if action.get("action") == victim:
+                misbehave(fault)
                 message = {"short": message[:300], "garbage": b"\x63\xff\xff" + message}[fault]
             out.write(message)
-            stream = stream or open(with_in, "rb")
+            stream = stream or open(os.environ["AI2THOR_FIFO_CLIENT_PIPE_PATH"], "rb")
             told = read(stream)
             if told is None:
                 return
             action = told
+
+
+def by_http(world: Kitchen, fault: str, victim: str) -> None:
+    host, port = os.environ["AI2THOR_HOST"], int(os.environ["AI2THOR_PORT"])
+    action: dict[str, Any] = {"sequenceId": 0}
+    line = http.client.HTTPConnection(host, port)
+    while True:
+        metadata, picture = answer(world, action)
+        if action.get("action") == victim:
+            misbehave(fault)
+        token = os.environ["AI2THOR_CLIENT_TOKEN"].encode()
+        text = b"text/plain; charset=utf-8"
+        fields = [
+            (text, b'name="metadata"', json.dumps(metadata).encode()),
+            (text, b'name="token"', token),
+            (b"image/raw", b'name="image"; filename="image"', picture),
+        ]
+        body = b"".join(
+            b"\r\n--standin\r\nContent-Type: %s\r\nContent-disposition: form-data; %s\r\n\r\n%s"
+            % field
+            for field in fields
+        )
+        kind = {"Content-Type": "multipart/form-data; boundary=standin"}
+        line.request("POST", "/train", body + b"\r\n--standin--\r\n", kind)
+        action = json.loads(line.getresponse().read())
+        if not action.get("action"):
+            return
+
+
+def misbehave(fault: str) -> None:
+    if fault == "exit":
+        os._exit(1)
+    if fault == "hang":
+        time.sleep(600)
+
+
+def main() -> None:
+    words = sys.argv
+    width = int(words[words.index("-screen-width") + 1])
+    fault, _, victim = os.environ.get("STANDIN_FAULT", "").partition(":")
+    if "STANDIN_PIDS" in os.environ:
+        with open(os.environ["STANDIN_PIDS"], "a") as file:
+            file.write(f"{os.getpid()}\n")
+    speak = by_pipe if "AI2THOR_FIFO_SERVER_PIPE_PATH" in os.environ else by_http
+    speak(Kitchen(width, width), fault, victim)
 
 
 if __name__ == "__main__":

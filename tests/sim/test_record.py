@@ -9,7 +9,14 @@ import pytest
 
 from er_bench.errors import DataError, EnvError, UnavailableError, UsageError
 from er_bench.sim.environment import Environments, Episode, InProcessEnvironments, Started, Stepped
-from er_bench.sim.known import SIMULATORS, Known, environments, launches, why_unavailable
+from er_bench.sim.known import (
+    SIMULATORS,
+    Known,
+    environments,
+    launches,
+    simulator,
+    why_unavailable,
+)
 from er_bench.sim.record import LINES, Recorded, Recording, episode_folder
 
 HERE = Path(__file__).parent
@@ -130,3 +137,15 @@ def test_why_a_simulator_cannot_run() -> None:
 
 def test_every_known_simulator_has_its_file() -> None:
     assert all(known.file.is_file() for known in SIMULATORS.values())
+
+
+def test_options_come_from_the_simulator_the_caller_and_the_environment() -> None:
+    told = {"ER_BENCH_SIM_THOR_2_1_OPTIONS": "x_display=0,executable=/opt/thor"}
+    known = simulator("thor_2_1", {"x_display": "1", "other": "2"}, told)
+    assert known.options == {
+        "variant": "2.1", "x_display": "0", "other": "2", "executable": "/opt/thor",
+    }  # fmt: skip
+    with pytest.raises(UsageError, match="KEY=VALUE"):
+        simulator("thor_2_1", None, {"ER_BENCH_SIM_THOR_2_1_OPTIONS": "fast"})
+    with pytest.raises(UsageError, match="thor_2_1"):
+        simulator("unity")

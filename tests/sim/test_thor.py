@@ -1,6 +1,7 @@
 """The AI2-THOR server file, driving the real ai2thor 5 package and a stand-in Unity process.
 
-Needs ai2thor 5.0.0 in this Python, or in the one that ER_BENCH_TEST_THOR names.
+Needs ai2thor 5.0.0 in this Python, or in the one that ER_BENCH_TEST_THOR names; ai2thor 2.1.0 is
+tried when ER_BENCH_TEST_THOR_2_1 names a Python that has it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from er_bench.sim.servers.thor_skills import GLOBAL_ACTIONS, episode_actions, fe
 
 PYTHON = os.environ.get("ER_BENCH_TEST_THOR") or sys.executable
 HAVE_THOR = "ER_BENCH_TEST_THOR" in os.environ or importlib.util.find_spec("ai2thor") is not None
+PYTHON_2_1 = os.environ.get("ER_BENCH_TEST_THOR_2_1", "")
 needs_thor = pytest.mark.skipif(not HAVE_THOR, reason="ai2thor is not installed")
 DEADLINES = Deadlines(hello=60, reset=60, step=20, close=3)
 SCENE = {
@@ -53,20 +55,26 @@ EPISODE = Episode(id="base/0", scene="FloorPlan2", resolution=320, spec=SCENE)
 class Bench:
     """One stand-in Unity: its log, its processes, and a way to play on it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, python: str = PYTHON, variant: str = "5") -> None:
+        self.python, self.variant = python, variant
         self.log, self.pids = folder / "actions.jsonl", folder / "pids"
         self.unity = folder / "unity"
         code = Path(__file__).with_name("standin_unity.py")
-        self.unity.write_text(f'#!/bin/sh\nexec {PYTHON} {code} "$@"\n')
+        self.unity.write_text(f'#!/bin/sh\nexec {sys.executable} {code} "$@"\n')
         self.unity.chmod(0o755)
+        display = folder / "xdpyinfo"  # ai2thor 2.1.0 asks it whether there is an X server
+        display.write_text("#!/bin/sh\nexit 0\n")
+        display.chmod(0o755)
 
     def launch(self, fault: str = "", timeout_s: float = 60) -> Spawn:
-        command = [PYTHON, server.__file__, f"--simulator={thor.__file__}", "--option=variant=5"]
+        command = [self.python, server.__file__, f"--simulator={thor.__file__}"]
+        command += [f"--option=variant={self.variant}"]
         command += [f"--option=executable={self.unity}", f"--option=timeout_s={timeout_s}"]
         variables = {
             "STANDIN_LOG": str(self.log),
             "STANDIN_PIDS": str(self.pids),
             "STANDIN_FAULT": fault,
+            "PATH": f"{self.log.parent}:{os.environ['PATH']}",
         }
         return Spawn("thor_5", command, variables)
 
@@ -263,4 +271,25 @@ def test_a_broken_unity_is_an_env_error_and_leaves_no_process(fault: str, bench:
         bench.play(["find a Mug", "pick up the Mug"], f"{fault}:PickupObject",
                    Deadlines(hello=30, reset=30, step=8, close=2))  # fmt: skip
     assert len(bench.pids.read_text().split()) == 2
+    assert bench.running() == []
+
+
+@pytest.mark.skipif(not PYTHON_2_1, reason="no Python with ai2thor 2.1.0 is named")
+def test_version_2_1_is_driven_by_its_own_calls(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, PYTHON_2_1, "2.1")
+    findings = asyncio.run(check(bench.launch(), DEADLINES))
+    assert [f for f in findings if not f.kept] == []
+    bench.log.unlink()
+    plan = ["find a Mug_2", "pick up the Mug", "find a Sink", "put down the object in hand"]
+    _, steps = bench.play(plan)
+    assert all(s.valid for s in steps)
+    calls = bench.calls()
+    assert [c["action"] for c in calls[:9]] == [
+        "Reset", "Initialize", "Initialize", "SetObjectToggles", "SetStateOfAllObjects",
+        "SetStateOfAllObjects", "SetObjectPoses", "GetReachablePositions", "TeleportFull",
+    ]  # fmt: skip
+    put = calls[-1]
+    assert (put["objectId"], put["receptacleObjectId"]) == (
+        "Mug|+00|+01|+02", "Sink|+00|+00|-02|SinkBasin",
+    )  # fmt: skip
     assert bench.running() == []
