@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,11 +17,9 @@ from er_bench.sim.known import (
     why_unavailable,
 )
 from er_bench.sim.record import LINES, Recorded, Recording, episode_folder
+from tests.sim.counting_world import CountingWorld
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-from counting_world import CountingWorld  # noqa: E402
-
 EPISODE = Episode(id="count-2", scene="numbers", resolution=16)
 COUNTING = Known("counting", HERE / "counting_world.py", "nothing to install")
 

@@ -13,8 +13,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+
+from tests.sim.processes import left_behind
 
 HERE = Path(__file__).parent
 N_EPISODES = 12
@@ -94,10 +95,8 @@ class Bench:
         lines = (self.out / "records.jsonl").read_text().splitlines()
         return [json.loads(line) for line in lines]
 
-    def running(self) -> list[int]:
-        found = [int(p) for p in self.pids.read_text().split()]
-        return [p for p in found if psutil.pid_exists(p)
-                and psutil.Process(p).status() != psutil.STATUS_ZOMBIE]  # fmt: skip
+    def left_behind(self) -> list[int]:
+        return left_behind(self.pids)
 
 
 @pytest.fixture
@@ -127,7 +126,7 @@ def test_one_fault_is_made_up_for_and_changes_no_record(bench: Bench, tmp_path: 
         for b in (bench, undisturbed)
     ]
     assert alike[0] == alike[1]
-    assert bench.running() == []
+    assert bench.left_behind() == []
 
 
 def test_episodes_that_fail_twice_are_env_errors_and_the_run_is_incomplete(bench: Bench) -> None:
@@ -137,7 +136,7 @@ def test_episodes_that_fail_twice_are_env_errors_and_the_run_is_incomplete(bench
     assert all("tried twice" in r["error"] for r in records)
     result = json.loads((bench.out / "results.json").read_text())["tasks"]["counting"]
     assert (result["n_env_error"], result["score"]) == (N_EPISODES, None)
-    assert bench.running() == []
+    assert bench.left_behind() == []
 
 
 def test_a_killed_run_is_resumed_without_losing_or_doubling_an_episode(bench: Bench) -> None:
@@ -150,14 +149,12 @@ def test_a_killed_run_is_resumed_without_losing_or_doubling_an_episode(bench: Be
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     assert len(bench.records()) < N_EPISODES
-    while bench.running():
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    assert bench.left_behind() == []
     assert bench.run("--resume") == 0
     ids = [r["id"] for r in bench.records()]
     assert sorted(ids) == sorted(f"count/{k}" for k in range(N_EPISODES))
     assert all(r["status"] == "scored" for r in bench.records())
-    assert bench.running() == []
+    assert bench.left_behind() == []
 
 
 def test_a_run_of_episodes_scores_again_without_a_simulator(bench: Bench) -> None:

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
 import pytest
 
 from er_bench.errors import EnvError
@@ -27,6 +26,7 @@ from er_bench.sim.environment import Episode, Started, Stepped
 from er_bench.sim.pool import Pool
 from er_bench.sim.servers import thor, thor_skills
 from er_bench.sim.servers.thor_skills import GLOBAL_ACTIONS, episode_actions, feedback, thor_name
+from tests.sim.processes import left_behind
 
 PYTHON = os.environ.get("ER_BENCH_TEST_THOR") or sys.executable
 HAVE_THOR = "ER_BENCH_TEST_THOR" in os.environ or importlib.util.find_spec("ai2thor") is not None
@@ -96,10 +96,8 @@ class Bench:
     def calls(self) -> list[dict[str, object]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
-    def running(self) -> list[int]:
-        pids = [int(line) for line in self.pids.read_text().split()]
-        found = [psutil.Process(p) for p in pids if psutil.pid_exists(p)]
-        return [p.pid for p in found if p.status() != psutil.STATUS_ZOMBIE]
+    def left_behind(self) -> list[int]:
+        return left_behind(self.pids)
 
 
 @pytest.fixture
@@ -164,7 +162,7 @@ def test_the_files_are_python_3_8(module: object) -> None:
 def test_the_server_keeps_every_rule(bench: Bench) -> None:
     findings = asyncio.run(check(bench.launch(), DEADLINES))
     assert [f for f in findings if not f.kept] == []
-    assert bench.running() == []
+    assert bench.left_behind() == []
 
 
 @needs_thor
@@ -271,7 +269,7 @@ def test_a_broken_unity_is_an_env_error_and_leaves_no_process(fault: str, bench:
         bench.play(["find a Mug", "pick up the Mug"], f"{fault}:PickupObject",
                    Deadlines(hello=30, reset=30, step=8, close=2))  # fmt: skip
     assert len(bench.pids.read_text().split()) == 2
-    assert bench.running() == []
+    assert bench.left_behind() == []
 
 
 @pytest.mark.skipif(not PYTHON_2_1, reason="no Python with ai2thor 2.1.0 is named")
@@ -292,4 +290,4 @@ def test_version_2_1_is_driven_by_its_own_calls(tmp_path: Path) -> None:
     assert (put["objectId"], put["receptacleObjectId"]) == (
         "Mug|+00|+01|+02", "Sink|+00|+00|-02|SinkBasin",
     )  # fmt: skip
-    assert bench.running() == []
+    assert bench.left_behind() == []

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from er_bench.errors import EnvError
@@ -19,6 +18,7 @@ from er_bench.sim.check import check
 from er_bench.sim.client import Client, Connect, Deadlines, Spawn
 from er_bench.sim.environment import Episode, Stepped
 from er_bench.sim.pool import Pool
+from tests.sim.processes import left_behind, written
 
 HERE = Path(__file__).parent
 FAULTS = {
@@ -45,19 +45,6 @@ def good(**options: object) -> Spawn:
 def faulty(**options: object) -> Spawn:
     command = [sys.executable, str(HERE / "faulty_server.py")]
     return Spawn("faulty", [*command, *(f"{key}={value}" for key, value in options.items())])
-
-
-def pids(file: Path) -> list[int]:
-    return [int(line) for line in file.read_text().split()] if file.exists() else []
-
-
-def running(file: Path) -> list[int]:
-    """Those of the written processes that still do something."""
-    return [
-        pid
-        for pid in pids(file)
-        if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    ]
 
 
 def wait_until(condition: Callable[[], bool], limit_s: float = 15.0) -> None:
@@ -116,13 +103,13 @@ def test_processes_are_reused_and_the_scene_decides_which(tmp_path: Path) -> Non
         pool = Pool([good(pids=tmp_path / "pids") for _ in range(3)], SHORT)
         for _ in range(3):
             await play(pool)
-        assert len(pids(tmp_path / "pids")) == 1
+        assert len(written(tmp_path / "pids")) == 1
         await asyncio.gather(*(play(pool) for _ in range(6)))
-        assert len(pids(tmp_path / "pids")) <= 3
+        assert len(written(tmp_path / "pids")) <= 3
         await pool.close()
 
     asyncio.run(run())
-    assert running(tmp_path / "pids") == []
+    assert left_behind(tmp_path / "pids") == []
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -138,7 +125,7 @@ def test_one_fault_costs_a_process_and_nothing_else(fault: str, tmp_path: Path) 
     steps = asyncio.run(run())
     assert [s.feedback for s in steps][-1] == "The count is 4."
     assert (tmp_path / "once").exists()
-    assert running(tmp_path / "pids") == []
+    assert left_behind(tmp_path / "pids") == []
 
 
 @pytest.mark.parametrize(("fault", "words"), FAULTS.items())
@@ -155,8 +142,8 @@ def test_a_second_fault_is_an_env_error_that_names_it(
     with pytest.raises(EnvError, match="tried twice") as caught:
         asyncio.run(run())
     assert words in str(caught.value)
-    assert running(tmp_path / "pids") == []
-    assert len(pids(tmp_path / "pids")) >= 2
+    assert left_behind(tmp_path / "pids") == []
+    assert len(written(tmp_path / "pids")) >= 2
 
 
 def test_a_simulator_that_tells_another_story_the_second_time_is_an_env_error(
@@ -183,13 +170,13 @@ def test_cancelling_an_episode_ends_its_process(tmp_path: Path) -> None:
     async def run() -> None:
         pool = Pool([good(pids=tmp_path / "pids", delay=30)], Deadlines())
         task = asyncio.create_task(play(pool))
-        while not pids(tmp_path / "pids"):
+        while not written(tmp_path / "pids"):
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.3)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert running(tmp_path / "pids") == []
+        assert left_behind(tmp_path / "pids") == []
         await pool.close()
 
     asyncio.run(run())
@@ -216,19 +203,19 @@ def test_what_a_dying_simulator_printed_is_in_the_message() -> None:
 def test_kill_9_of_the_harness_leaves_no_process(tmp_path: Path) -> None:
     script = f"""
 import asyncio, sys
-sys.path.insert(0, {str(HERE)!r})
-from test_wire import faulty, play
+sys.path.insert(0, {str(HERE.parent.parent)!r})
+from tests.sim.test_wire import faulty, play
 from er_bench.sim.client import Deadlines
 from er_bench.sim.pool import Pool
 asyncio.run(play(Pool([faulty(fault="hang", at=2, pids={str(tmp_path / "pids")!r})], Deadlines())))
 """
     harness = subprocess.Popen([sys.executable, "-c", script])
     try:
-        wait_until(lambda: len(pids(tmp_path / "pids")) == 2)
+        wait_until(lambda: len(written(tmp_path / "pids")) == 2)
     finally:
         os.kill(harness.pid, signal.SIGKILL)
         harness.wait()
-    wait_until(lambda: running(tmp_path / "pids") == [])
+    assert left_behind(tmp_path / "pids") == []
 
 
 def test_tcp_needs_the_token_and_serves_one_client_after_another() -> None:
