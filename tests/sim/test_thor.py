@@ -82,7 +82,7 @@ class Bench:
         self, actions: Sequence[str], fault: str = "", deadlines: Deadlines = DEADLINES
     ) -> tuple[Started, list[Stepped]]:
         async def run() -> tuple[Started, list[Stepped]]:
-            pool = Pool([self.launch(fault, 3)], deadlines)
+            pool = Pool([self.launch(fault, 1.5)], deadlines)
             try:
                 async with pool.acquire(EPISODE) as environment:
                     start = await environment.reset(EPISODE)
