@@ -27,6 +27,8 @@ from er_bench.sim.home.world import KINDS, Room, Thing, World, room_to_json, thi
 from er_bench.tasks.eb_habitat import domain, pickles
 from er_bench.tasks.eb_habitat.task import FOLDERS, SUBSETS
 
+PER_SUBSET = 50
+"""Episodes of each released file."""
 MARGIN_M = 1.2
 """From the outermost furniture to the walls."""
 _NAMES = domain.RECEPTACLES | domain.CABINETS | {domain.FRIDGE: FRIDGE_DOOR}

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from er_bench.card import Dataset
 from er_bench.errors import DataError
 from er_bench.sample import Sample
 from er_bench.sim.home.blind import rearrange_plan
 from er_bench.sim.home.oracle_rearrange import plan
 from er_bench.sim.home.rearrange import RearrangeSkills
 from er_bench.sim.home.skills import start
+from er_bench.tasks.eb_habitat.task import SUBSETS
 from er_bench.tasks.home import HomeTask
 from er_bench.tasks.home_rearrange import habitat
 
@@ -23,6 +25,16 @@ class HomeRearrange(HomeTask):
     """Fetching and placing by navigate, pick up, place, open, close."""
 
     folder = Path(__file__).parent
+
+    @property
+    def dataset(self) -> Dataset:
+        """The shipped episodes' counts, or those of EB-Habitat's files."""
+        if not habitat.files(self.root):
+            return self.card.dataset
+        counts = dict.fromkeys(SUBSETS, habitat.PER_SUBSET)
+        return self.card.dataset.model_copy(
+            update={"rows": sum(counts.values()), "categories": counts}
+        )
 
     def samples(self) -> Iterator[Sample]:
         """The shipped episodes, or EB-Habitat's where the folder holds its pickles."""

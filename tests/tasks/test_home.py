@@ -247,6 +247,7 @@ def test_eb_habitat_episodes_are_played_with_their_own_names(tmp_path):
     habitat_file(tmp_path / "base.pickle", goals, ["opened_fridge(fridge_push_point)"])
     task = open_home("home_rearrange", tmp_path)
     samples = list(task.samples())
+    assert task.dataset.rows == 300
     assert [s.id for s in samples] == ["base/0", "base/1", "base/2"]
     assert samples[0].parts == (Text("Do it."),)
     for sample in samples:

@@ -277,13 +277,13 @@ def object_id(thing: Thing) -> str:
     return f"{thing.id}|{thing.kind.name}Sliced_1" if thing.is_sliced else thing.id
 
 
-def metadata(world: World, lamps_only: bool = True) -> dict[str, Any]:
+def metadata(world: World) -> dict[str, Any]:
     """The world in AI2-THOR's words, as far as ALFRED's goal conditions look at it.
 
     Visibility is judged for lamps that are on; it costs a picture, and goals ask for nothing else.
     """
     return {
-        "objects": [_object(world, t, lamps_only) for t in world.things.values()],
+        "objects": [_object(world, t) for t in world.things.values()],
         "inventory": [{"objectId": object_id(world.things[world.held])}] if world.held else [],
         "heated": _marked(world, "heated"),
         "cooled": _marked(world, "cooled"),
@@ -295,8 +295,8 @@ def _marked(world: World, mark: str) -> list[str]:
     return [object_id(t) for t in world.things.values() if mark in t.marks]
 
 
-def _object(world: World, thing: Thing, lamps_only: bool) -> dict[str, Any]:
-    asked = (thing.kind.toggleable and thing.is_on) or not lamps_only
+def _object(world: World, thing: Thing) -> dict[str, Any]:
+    asked = thing.kind.toggleable and thing.is_on
     kind = thing.kind
     return {
         "objectId": object_id(thing),

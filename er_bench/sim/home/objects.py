@@ -17,12 +17,12 @@ def _still(parts: list[Part]) -> Callable[[Look], list[Part]]:
     return lambda look: parts
 
 
-def _halves(r: float, inside: str) -> Callable[[Look], list[Part]]:
-    """A round thing that falls into slices."""
+def _sliceable(whole: list[Part], r: float, inside: str) -> Callable[[Look], list[Part]]:
+    """A thing that falls into three slices of radius r."""
 
     def build(look: Look) -> list[Part]:
         if not look.is_sliced:
-            return [ball(r, r, r), disc(0.006, 0.02, (0, 0, 2 * r - 0.005), "brown")]
+            return whole
         slices = []
         for k in (-1, 0, 1):
             x = k * r * 0.9
@@ -33,6 +33,18 @@ def _halves(r: float, inside: str) -> Callable[[Look], list[Part]]:
         return slices
 
     return build
+
+
+_APPLE = [ball(0.045, 0.045, 0.045), disc(0.006, 0.02, (0, 0, 0.085), "brown")]
+_TOMATO = [ball(0.045, 0.045, 0.036), disc(0.02, 0.006, (0, 0, 0.068), "leaf")]
+_POTATO = [ball(0.06, 0.04, 0.036), ball(0.03, 0.03, 0.03, (0.03, 0.01, 0.002))]
+_LETTUCE = [
+    ball(0.075, 0.075, 0.07),
+    *(
+        ball(0.04, 0.04, 0.045, (0.05 * x, 0.05 * y, 0.03), "green")
+        for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1))
+    ),
+]
 
 
 def _bread(look: Look) -> list[Part]:
@@ -122,10 +134,12 @@ def small(
 
 
 _KINDS = (
-    small("Apple", 2, ("red", "green", "yellow"), _halves(0.045, "cream"), sliceable=True),
-    small("Tomato", 2, ("red", "orange"), _halves(0.04, "pink"), sliceable=True),
-    small("Potato", 2, ("wood",), _halves(0.042, "cream"), sliceable=True),
-    small("Lettuce", 2, ("leaf",), _halves(0.075, "white"), sliceable=True),
+    small(
+        "Apple", 2, ("red", "green", "yellow"), _sliceable(_APPLE, 0.045, "cream"), sliceable=True
+    ),
+    small("Tomato", 2, ("red", "orange"), _sliceable(_TOMATO, 0.04, "pink"), sliceable=True),
+    small("Potato", 2, ("wood",), _sliceable(_POTATO, 0.042, "cream"), sliceable=True),
+    small("Lettuce", 2, ("leaf",), _sliceable(_LETTUCE, 0.075, "white"), sliceable=True),
     small("Bread", 2, ("crust",), _bread, sliceable=True, size=(0.24, 0.1, 0.1)),
     small("Egg", 2, ("cream",), [ball(0.03, 0.03, 0.038)]),
     small("Mug", 2, MANY, _mug(), spots=((0, 0, 0.06),), max_bulk=1),

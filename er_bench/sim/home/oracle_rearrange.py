@@ -8,6 +8,7 @@ from itertools import islice, product
 from typing import Any
 
 from er_bench.scorers.goals import goal_holds, predicate
+from er_bench.sim.home.proof import MAX_STEPS
 from er_bench.sim.home.rearrange import (
     CABINETS,
     FRIDGE,
@@ -17,7 +18,6 @@ from er_bench.sim.home.rearrange import (
 )
 
 _TRIES = 60
-MAX_STEPS = 30
 _ELSEWHERE = ("table 1", "sofa", "left counter in the kitchen")
 Atom = tuple[str, tuple[str, ...]]
 

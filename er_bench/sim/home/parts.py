@@ -70,7 +70,7 @@ def cone(
     r0: float, r1: float, h: float, at: Vec = (0, 0, 0), colour: str | None = None, glow: float = 0
 ) -> list[Part]:
     """A cone from radius r0 at the base to r1 at the top, as a stack of discs."""
-    n = 8
+    n = 14
     step = h / n
     radii = [r0 + (r1 - r0) * (k + 0.5) / n for k in range(n)]
     return [

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from er_bench.episode import EpisodeLimits
 from er_bench.sim.home.skills import conditions, start
 
-MAX_STEPS = 30
+MAX_STEPS = EpisodeLimits().env_steps
 
 
 @dataclass(frozen=True, slots=True)
