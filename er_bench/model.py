@@ -85,6 +85,8 @@ class ModelSettings:
     """`--gen-args`: wins over the task and the card."""
     args: dict[str, Any]
     """Backend settings: the card's `args`, then `--model-args`."""
+    seed: int = 0
+    """Seed of a model that draws its answers itself (the reference models)."""
 
     def decoding(self, prompt: Prompt) -> Decoding:
         """The limits in force for a prompt: command line, then task, then card."""

@@ -13,7 +13,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -168,6 +168,7 @@ def open_model(
     model_args: dict[str, Any] | None = None,
     gen_args: dict[str, Any] | None = None,
     dialect_name: str | None = None,
+    seed: int = 0,
 ) -> Model:
     """A model by card name or `backend/ID`. Loads nothing heavy until it is first asked.
 
@@ -179,7 +180,7 @@ def open_model(
     module = f"er_bench.models.{backend.replace('-', '_')}"
     if importlib.util.find_spec(module) is None:
         raise UsageError(f"there is no backend {backend!r}")
-    model: Model = importlib.import_module(module).build(settings)
+    model: Model = importlib.import_module(module).build(replace(settings, seed=seed))
     return model
 
 

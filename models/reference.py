@@ -32,8 +32,7 @@ def build(settings: ModelSettings) -> Model:
         raise UsageError(
             f"there is no reference model {settings.checkpoint!r}; there are: {', '.join(KINDS)}"
         )
-    seed = int(settings.args.get("seed", 0))
-    return Reference(settings.checkpoint, seed, settings)
+    return Reference(settings)
 
 
 class Reference(Model):
@@ -41,8 +40,8 @@ class Reference(Model):
 
     concurrency = 16
 
-    def __init__(self, kind: str, seed: int, settings: ModelSettings) -> None:
-        self.kind, self.seed = kind, seed
+    def __init__(self, settings: ModelSettings) -> None:
+        self.kind, self.seed = settings.checkpoint, settings.seed
         self.name, self.dialect, self._settings = settings.name, settings.dialect, settings
         self._truths: dict[tuple[str, str], Value] = {}
 

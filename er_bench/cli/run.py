@@ -48,7 +48,7 @@ def run(
     dialect: o.Dialect = None,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Samples in flight.")] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Ask every sample K times.")] = 1,
-    seed: Annotated[int, typer.Option(help="Seed of whatever is random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the reference models.")] = 0,
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", "--batch_size", min=1, help="Same as "
                                  "--model-args batch_size=N.")
@@ -130,6 +130,7 @@ def _run(
         model_args=args,
         gen_args=o.key_values(gen_args, "--gen-args"),
         dialect_name=dialect,
+        seed=seed,
     )
     timeout_s = limit_args.pop("timeout_s", opened_model.request_timeout_s)
     options = evaluate.Options(
