@@ -34,6 +34,14 @@ def last_checkpoint(output: Path) -> Path | None:
     return max(found, key=lambda folder: int(folder.name.split("-")[1]), default=None)
 
 
+def n_skipped(file: Path) -> int:
+    """How many samples were left out; a restart lists those that it meets again once more."""
+    if not file.is_file():
+        return 0
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return len({json.loads(line)["place"] for line in lines})
+
+
 def check_output(recipe: Recipe, checkpoint: Path | None, *, resume: bool) -> None:
     """Keep two runs from meeting in one folder. Raises ConfigError."""
     if not resume:

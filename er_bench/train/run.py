@@ -26,6 +26,7 @@ from er_bench.train.output import (
     check_mixture,
     check_output,
     last_checkpoint,
+    n_skipped,
     write_settings,
 )
 from er_bench.train.recipe import Recipe
@@ -236,8 +237,7 @@ def _save_final(run: Run, trainer: SftTrainer, console: Console) -> Path:
         state = {name: cast[tensor.data_ptr()] for name, tensor in state.items()}
         run.family.save(model, state, run.codec, out, max_tiles=run.recipe.max_tiles)
         skipped = run.recipe.output / SKIPPED
-        if skipped.is_file():
-            n = len(skipped.read_bytes().splitlines())
+        if n := n_skipped(skipped):
             console.print(f"left out while training: {n} samples, listed in {skipped}")
         console.print(f"saved {out}")
     trainer.accelerator.wait_for_everyone()
