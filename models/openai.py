@@ -6,7 +6,7 @@ environment and is written nowhere. Settings (`--model-args`):
 - `base_url`: the endpoint up to `/v1` (default: OPENAI_BASE_URL, else https://api.openai.com/v1)
 - `api_key_env`: the variable that holds the key (default OPENAI_API_KEY)
 - `detail`: `low`, `high` or `auto` image detail, left out by default
-- `frames`, `sampling`: frames taken from a video (default 16, `linspace`)
+- `frames`, `frame_sampling`: frames taken from a video (default 16, `linspace`)
 - `extra_body`: more fields of the request, as a JSON object
 - `max_tokens_field`: `max_tokens` (default) or `max_completion_tokens`
 - `max_tiles`, `multi_image_budget`: for a vLLM server with an InternVL checkpoint: the tile limit
@@ -42,7 +42,7 @@ PASSED_THROUGH = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"
 MAX_IMAGE_BYTES = 20 * 2**20
 RETRYABLE = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 KNOWN_ARGS = {
-    "base_url", "api_key_env", "detail", "frames", "sampling", "extra_body", "max_tokens_field",
+    "base_url", "api_key_env", "detail", "frames", "frame_sampling", "extra_body", "max_tokens_field",
     "max_tiles", "multi_image_budget", "frame_prefix",
 }  # fmt: skip
 
@@ -182,7 +182,7 @@ class OpenAI(Model):
         frames = media.FRAMES.frames(
             part,
             int(self._settings.args.get("frames", 16)),
-            self._settings.args.get("sampling", "linspace"),
+            self._settings.args.get("frame_sampling", "linspace"),
         )
         content: list[dict[str, Any]] = []
         for number, frame in enumerate(frames, start=1):
