@@ -37,6 +37,7 @@ from er_bench.sim.environment import (
     Environment,
     Environments,
     Episode,
+    OnDemand,
     ReplayEnvironments,
     Started,
     Stepped,
@@ -188,6 +189,8 @@ class _Run:
         self._log.append({"event": "reset", **start.model_dump(mode="json")})
         png = start.head_png
         while len(self._plans) < limits.planner_calls:
+            if png is None and isinstance(environment, OnDemand):
+                png = await environment.look()
             plan = await self._plan(start, png)
             if plan.status is PlanStatus.EMPTY:
                 return self._end(Ending.EMPTY_PLAN, began)

@@ -6,7 +6,7 @@ import json
 import random
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -104,8 +104,8 @@ class HomeTask(EpisodeTask):
         )
 
     def open_environments(self) -> Environments:
-        """Homes in this process; drawing has a thread of its own."""
-        return InProcessEnvironments(HomeSimulator, self.name)
+        """Homes in this process, which draw in a thread of their own what a planner looks at."""
+        return InProcessEnvironments(partial(HomeSimulator, on_demand=True), self.name)
 
     def reader(self) -> PlanReader:
         """The protocol's reader."""

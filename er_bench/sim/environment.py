@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from pydantic import (
     BaseModel,
@@ -153,6 +153,14 @@ class Environment(Protocol):
         """Do one action."""
 
 
+@runtime_checkable
+class OnDemand(Protocol):
+    """An environment that may draw only when it is looked at: most steps of a plan are not seen."""
+
+    async def look(self) -> bytes | None:
+        """The agent's view now, as PNG; None when there is none beyond what steps brought."""
+
+
 class Environments(Protocol):
     """Where environments come from."""
 
@@ -216,6 +224,13 @@ class InProcess:
     async def step(self, action_id: int) -> Stepped:
         """Do one action."""
         return checked(Stepped, await self._call("step", action_id), self._name)
+
+    async def look(self) -> bytes | None:
+        """The view of a simulator that has a `look` of its own; None of others."""
+        if not hasattr(self._simulator, "look"):
+            return None
+        picture = await self._call("look")
+        return picture if isinstance(picture, bytes) else None
 
     async def close(self) -> None:
         """Close the simulator and end its thread."""

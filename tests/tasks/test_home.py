@@ -19,10 +19,11 @@ from er_bench.errors import DataError
 from er_bench.outcome import Outcome
 from er_bench.prompt import Completion, Prompt
 from er_bench.registry import Registry
-from er_bench.sample import Sample, Text
+from er_bench.sample import Image, Sample, Text
 from er_bench.sim.check import check
 from er_bench.sim.client import Spawn
 from er_bench.sim.home import generate_alfred, generate_rearrange, proof
+from er_bench.sim.home.simulator import HomeSimulator
 from er_bench.sim.known import simulator
 from er_bench.tasks.eb_habitat.domain import RECEPTACLES
 from er_bench.tasks.home import HomeTask
@@ -165,6 +166,20 @@ def test_later_prompts_tell_what_was_done(name):
     assert sample.target["instruction"] in first and "0: " in first
     assert "Last action is invalid." in second and "Last action is invalid." not in first
     assert [type(p).__name__ for p in ask.prompts[0].parts()] == ["Image", "Text"]
+
+
+def test_the_planner_sees_the_home_as_it_is_now(monkeypatch):
+    task = open_home("home_alfred")
+    sample = next(iter(task.samples()))
+    names, ideal = task.actions(sample), task.ideal(sample)
+    assert isinstance(ideal, Plan)
+    plans = iter([Plan((ideal.steps[0], names.index("open the Laptop"))), ideal])
+    _, ask = play(task, sample, lambda: next(plans))
+    simulator = HomeSimulator()
+    first = simulator.reset(sample.id, 0, 24, dict(sample.target))["obs"]["head_rgb"]
+    second = simulator.step(ideal.steps[0])["obs"]["head_rgb"]
+    seen = [p.blob.read() for prompt in ask.prompts for p in prompt.parts() if isinstance(p, Image)]
+    assert seen == [first, second] and first != second
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,9 @@ HEAD_RGB = "head_rgb"
 class HomeSimulator:
     """Both homes in one: an episode says which skills it is played with."""
 
-    def __init__(self, draw: bool = True) -> None:
-        self._draw = draw
+    def __init__(self, on_demand: bool = False) -> None:
+        self._on_demand = on_demand
+        """Whether results come without pictures, which `look` draws."""
         self._spec: Mapping[str, Any] = {}
         self._skills: Skills | None = None
         self._n_px = 0
@@ -96,10 +97,14 @@ class HomeSimulator:
         }
 
     def _observe(self) -> dict[str, bytes]:
-        if not self._draw or self._skills is None:
-            return {}
+        return {} if self._on_demand else {HEAD_RGB: self.look()}
+
+    def look(self) -> bytes:
+        """The agent's view now, as PNG. Raises ValueError before a reset."""
+        if self._skills is None:
+            raise ValueError("reset comes before look")
         world = self._skills.world
-        return {HEAD_RGB: renderer.png(world.solids(), world.camera(), self._n_px)}
+        return renderer.png(world.solids(), world.camera(), self._n_px)
 
     def state(self) -> dict[str, Any]:
         """The symbolic state."""
