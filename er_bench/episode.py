@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self
 from er_bench.answer import Answer, Plan
 from er_bench.data import BytesBlob
 from er_bench.dialect import AnyDialect
-from er_bench.errors import EnvError
+from er_bench.errors import EnvError, UnavailableError
 from er_bench.model import Ask
 from er_bench.outcome import Outcome
 from er_bench.prompt import Prompt
@@ -135,13 +135,20 @@ class EpisodeTask(Task):
             self._environments = None
 
     async def solve(self, sample: Sample, ask: Ask) -> Outcome:
-        """Run one episode and judge it. Raises EnvError, ModelError, UnavailableError."""
+        """Run one episode and judge it. Raises EnvError, ModelError.
+
+        What turns out to be missing only now (`unavailable` looks before the run, and not as far)
+        is the simulator's failure, so that other tasks go on.
+        """
         if self._environments is None:
             self._environments = self.open_environments()
         episode = self.episode(sample)
         run = _Run(self, sample, ask)
-        async with self._environments.acquire(episode) as environment:
-            ending = await run.drive(environment, episode)
+        try:
+            async with self._environments.acquire(episode) as environment:
+                ending = await run.drive(environment, episode)
+        except UnavailableError as error:
+            raise EnvError(str(error)) from error
         return run.outcome(ending)
 
     def prompt_sha256(self, sample: Sample, dialect: AnyDialect) -> str:

@@ -279,6 +279,18 @@ def test_a_simulator_that_fails_is_an_env_error_and_is_not_used_again() -> None:
     assert Lights.made[-1].closed
 
 
+def test_a_simulator_that_lacks_its_files_is_an_env_error_that_says_so() -> None:
+    class Bare(LightsTask):
+        def open_environments(self) -> Environments:
+            def make() -> Lights:
+                raise FileNotFoundError("lamps.bin; fetch it first")
+
+            return InProcessEnvironments(make, "lights")
+
+    with pytest.raises(EnvError, match="fetch it first"):
+        play(plan(0), task=Bare())
+
+
 def test_a_step_without_a_judgement_is_an_env_error() -> None:
     class Silent(Lights):
         def step(self, action_id: int) -> dict[str, Any]:
