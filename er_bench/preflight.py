@@ -70,7 +70,9 @@ def inspect(task: Task, dialect: AnyDialect, limit: int | None, *, media: bool) 
 def _twice(task: Task, second: Sample) -> DataError:
     first = next(s for s in task.samples() if s.id == second.id)
     return DataError(
-        f"two rows have the id {second.id!r}: {first.where} and {second.where}", file=task.root
+        f"two rows have the id {second.id!r}: {first.where} and {second.where}",
+        file=task.root,
+        field="id",
     )
 
 

@@ -42,7 +42,8 @@ PASSED_THROUGH = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"
 MAX_IMAGE_BYTES = 20 * 2**20
 RETRYABLE = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 KNOWN_ARGS = {
-    "base_url", "api_key_env", "detail", "frames", "frame_sampling", "extra_body", "max_tokens_field",
+    "base_url", "api_key_env", "detail", "frames", "frame_sampling", "extra_body",
+    "max_tokens_field",
     "max_tiles", "multi_image_budget", "frame_prefix",
 }  # fmt: skip
 
