@@ -73,7 +73,18 @@ def run(
 ) -> None:  # fmt: skip
     """Run a model on tasks and write its scores.
 
-    Exit code 0: complete; 2: wrong usage or data; 3: incomplete; 130: stopped, resume later.
+    Offline, in seconds: er-bench run --model reference/chance --tasks all --split mini
+
+    A served model: er-bench run --model openai/NAME
+    --model-args base_url=http://localhost:8000/v1 --tasks qa,pointing
+
+    Data that you have: er-bench run --model vlaser-8b --tasks pointarena --data DIR
+    (er-bench describe pointarena shows the layout)
+
+    After a stop: the same command with --resume --out FOLDER
+
+    Exit code 0: complete; 1: a fault of er-bench; 2: wrong usage or data; 3: incomplete, the
+    counts are printed; 130: stopped, resume later.
     """
     given = {k: v for k, v in locals().items() if k not in ("context", "config")}
     sys.exit(_run(**_with_config(context, config, given)))
