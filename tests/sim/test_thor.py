@@ -25,7 +25,8 @@ from er_bench.sim.client import Deadlines, Spawn
 from er_bench.sim.environment import Episode, Started, Stepped
 from er_bench.sim.pool import Pool
 from er_bench.sim.servers import thor, thor_skills
-from er_bench.sim.servers.thor_skills import GLOBAL_ACTIONS, episode_actions, feedback, thor_name
+from er_bench.sim.servers.thor import feedback
+from er_bench.sim.servers.thor_skills import GLOBAL_ACTIONS, episode_actions, thor_name
 from tests.sim.processes import left_behind
 
 PYTHON = os.environ.get("ER_BENCH_TEST_THOR") or sys.executable

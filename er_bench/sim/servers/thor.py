@@ -26,7 +26,6 @@ try:
         Skills,
         Thing,
         episode_actions,
-        feedback,
     )
 except ImportError:  # beside this file, in the simulator's own environment
     from thor_skills import (  # type: ignore[import-not-found,no-redef]
@@ -34,7 +33,6 @@ except ImportError:  # beside this file, in the simulator's own environment
         Skills,
         Thing,
         episode_actions,
-        feedback,
     )
 
 GRID, VISIBILITY, LOOK_DEGREES = 0.25, 1.5, 15
@@ -213,6 +211,17 @@ class Thor5(Thor):
         if name == "RotateHand":
             return {"action": "RotateHeldObject", "pitch": action["x"], "yaw": 0, "roll": 0}
         return action
+
+
+def feedback(problem: str, names: dict[str, str]) -> str:
+    """What the agent is told, `get_env_feedback`; `names` are the numbered names by object id."""
+    if not problem:
+        return "Last action executed successfully."
+    if "is not visible" in problem and "|" in problem:
+        place = problem.split("because it is in ")[1].split(". Note")[0]
+        named = names.get(place, place.split("|")[0])
+        problem = problem.split(place)[0] + named + ". Go there to pick the object instead."
+    return f"Last action is invalid. {problem}"
 
 
 class ThorSimulator:

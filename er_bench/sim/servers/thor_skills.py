@@ -1,6 +1,6 @@
 """The household skills of EB-ALFRED on AI2-THOR. Standard library only, Python 3.8.
 
-EmbodiedBench `envs/eb_alfred/EBAlfEnv.py` (actions, feedback), `thor_connector.py` (skills) and
+EmbodiedBench `envs/eb_alfred/EBAlfEnv.py` (actions), `thor_connector.py` (skills) and
 `env/thor_env.py` (what is hot, cold and clean), commit b247936. `thor.py` serves them.
 """
 
@@ -355,33 +355,27 @@ class Skills:
         was_closed = thing is not None and thing["openable"] and not thing["isOpen"]
         return "Close action failed" + (f". The {name} is already closed" if was_closed else "")
 
-    def _turn_on(self, words: str) -> str:
+    def _once(self, call: str, words: str, verb: str, toggleable: bool = False) -> str:
+        """A skill that is one Controller call on one object."""
         name = thor_name(words)
-        thing = self._choose(name, toggleable=True)
+        thing = self._choose(name, toggleable=toggleable)
         if thing is None:
-            return f"Cannot find {name} to turn on"
+            return f"Cannot find {name} to {verb}"
+        done = self._call(call, objectId=thing["objectId"])
+        return "" if done else f"{verb.capitalize()} action failed"
+
+    def _turn_on(self, words: str) -> str:
         try:
-            done = self._call("ToggleObjectOn", objectId=thing["objectId"])
-        except LookupError:
-            done = False  # the faucet runs, but no basin is in sight: the released code fails too
-        return "" if done else "Turn on action failed"
+            return self._once("ToggleObjectOn", words, "turn on", toggleable=True)
+        except LookupError:  # the faucet runs, but no basin is in sight: it fails there too
+            return "Turn on action failed"
 
     def _turn_off(self, words: str) -> str:
-        name = thor_name(words)
-        thing = self._choose(name, toggleable=True)
-        if thing is None:
-            return f"Cannot find {name} to turn off"
-        done = self._call("ToggleObjectOff", objectId=thing["objectId"])
-        return "" if done else "Turn off action failed"
+        return self._once("ToggleObjectOff", words, "turn off", toggleable=True)
 
     def _slice(self, words: str) -> str:
-        name = thor_name(words)
-        thing = self._choose(name)
         self._sliced = True
-        if thing is None:
-            return f"Cannot find {name} to slice"
-        done = self._call("SliceObject", objectId=thing["objectId"])
-        return "" if done else "Slice action failed"
+        return self._once("SliceObject", words, "slice")
 
 
 def _put_failed(kind: str, whether: str) -> str:
@@ -404,14 +398,3 @@ def _in_front(kind: str, yaw: float, facing: float) -> bool:
     if kind == "Microwave":
         return apart > 160 or apart < 20
     return True
-
-
-def feedback(problem: str, names: dict[str, str]) -> str:
-    """What the agent is told, `get_env_feedback`; `names` are the numbered names by object id."""
-    if not problem:
-        return "Last action executed successfully."
-    if "is not visible" in problem and "|" in problem:
-        place = problem.split("because it is in ")[1].split(". Note")[0]
-        named = names.get(place, place.split("|")[0])
-        problem = problem.split(place)[0] + named + ". Go there to pick the object instead."
-    return f"Last action is invalid. {problem}"
