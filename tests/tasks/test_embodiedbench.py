@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -420,3 +422,22 @@ def test_every_handle_has_one_category() -> None:
 def test_a_protocol_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="repaired"):
         Registry().open_task("eb_alfred", tmp_path, "lenient")
+
+
+def test_a_run_without_simulators_has_no_number_and_exit_code_3(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "er_bench.cli.main",
+        "run",
+        "--model",
+        "reference/random-action",
+    ]
+    command += ["--tasks", "eb_alfred,eb_habitat", "--out", str(tmp_path / "out")]
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("ER_BENCH_SIM_")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=120)
+    assert done.returncode == 3, done.stderr
+    tasks = json.loads((tmp_path / "out" / "results.json").read_text())["tasks"]
+    for name in ("eb_alfred", "eb_habitat"):
+        assert (tasks[name]["status"], tasks[name]["score"]) == ("unavailable", None)
+        assert "set ER_BENCH_SIM_" in tasks[name]["why"]
