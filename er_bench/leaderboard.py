@@ -93,14 +93,17 @@ class Leaderboard:
 
 
 def measured(results: Results) -> Entry:
-    """A run as an entry; a split other than the official one has a column of its own."""
+    """A run as an entry; what is not comparable with reported scores has a column of its own."""
     note = f"{results.model.backend}, dialect {results.model.dialect}"
     cells = {_column(name, task): _cell(task) for name, task in results.tasks.items()}
     return Entry(results.model.name, "measured", results.run.id, note, cells)
 
 
 def _column(name: str, task: TaskResult) -> str:
-    return name if task.split == "official" else f"{name} ({task.split})"
+    """The task's name where reported scores may stand beside it, else one of its own."""
+    if task.split == "official" and (name in task.comparable or task.status == "unavailable"):
+        return name
+    return f"{name} ({'own rows' if task.split == 'official' else task.split})"
 
 
 def _cell(task: TaskResult) -> Cell:

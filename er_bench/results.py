@@ -100,6 +100,7 @@ class TaskResult(_Part):
     means: dict[str, float] = Field(
         default={}, description="Means to be read beside the score, each in its own unit"
     )
+    comparable: list[str] = Field([], description="Reported columns this may stand beside")
     chance: float | None = Field(description="Expected score of a uniform guess, where defined")
     dataset: DatasetInfo
     prompt_sha256: str
@@ -190,6 +191,7 @@ def task_result(context: TaskContext, counted: Tally) -> TaskResult:
         by_category=_numbers(official.by_category),
         robust_by_category=_numbers(robust.by_category),
         means=_numbers(official.means),
+        comparable=task.card.comparable if context.split == "official" else [],
         chance=context.chance,
         dataset=context.dataset,
         prompt_sha256=context.prompt_sha256,

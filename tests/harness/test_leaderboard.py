@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from er_bench import evaluate
 from er_bench import leaderboard as lb
 from er_bench.errors import UsageError
+from er_bench.registry import Registry, open_model
 from tests.conftest import Command
 
 TWELVE = (
@@ -75,6 +77,24 @@ def test_an_incomplete_column_is_in_no_average() -> None:
 def test_equal_averages_share_a_rank() -> None:
     board = lb.rank([entry("x", a=0.5), entry("y", a=0.5), entry("z", a=0.4)])
     assert [r.rank for r in board.entries] == [1, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("task", "column"),
+    [("pointarena", "pointarena (custom)"), ("paco_lavis", "paco_lavis (own rows)")],
+)
+def test_only_the_published_rows_share_a_column_with_reported_scores(
+    task: str, column: str, tmp_path: Path
+) -> None:
+    registry = Registry()
+    model = open_model(registry, "reference/oracle")
+    options = evaluate.Options(tasks=[task], data=registry.mini_root(task), accept_data=True)
+    opened = evaluate.open_tasks(registry, model, options, lambda line: None, media=True)
+    made = evaluate.run(registry, model, options, tmp_path / "r", resume=False, opened=opened)
+    assert list(lb.measured(made).cells) == [column]
+    whole = made.model_copy(deep=True)
+    whole.tasks[task].split, whole.tasks[task].comparable = "official", [task]
+    assert list(lb.measured(whole).cells) == [task]
 
 
 def test_marks() -> None:
