@@ -1,6 +1,7 @@
 # Two commands do everything on a bare clone: `make demo` and `make test`.
 PYTHON ?= python3
 VENV := .venv
+THOR := .venv-thor-2.1
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
@@ -10,8 +11,8 @@ SOURCES := pyproject.toml constraints.txt
 demo: $(VENV)/demo.stamp
 	sh benchmarks/demo.sh $(BIN)/er-bench
 
-test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n 2
+test: $(VENV)/dev.stamp $(THOR)/stamp
+	ER_BENCH_TEST_THOR_2_1=$(CURDIR)/$(THOR)/bin/python $(BIN)/python -m pytest -n 2
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -29,5 +30,11 @@ $(VENV)/dev.stamp: $(VENV)/demo.stamp
 	$(PIP) --editable '.[dev]'
 	touch $@
 
+# EB-ALFRED's simulator client, which cannot share an environment with ai2thor 5.
+$(THOR)/stamp:
+	$(PYTHON) -m venv $(THOR)
+	$(THOR)/bin/python -m pip install --quiet ai2thor==2.1.0 flask==3.1.3 werkzeug==3.1.9 numpy==2.4.6
+	touch $@
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(THOR)
