@@ -1,0 +1,106 @@
+"""Make the embedded model from nothing, and the conversations to fine-tune it on.
+
+python -m er_bench.models.internvl.embedded OUT
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from pathlib import Path
+
+from er_bench.models.dialects.families import INTERNVL_1000
+from er_bench.models.internvl.embedded.eyes import name_what_is_seen, open_eyes
+from er_bench.models.internvl.embedded.reading import Lesson, teach
+from er_bench.models.internvl.embedded.start import Shape, integer_ids, start_model
+from er_bench.models.internvl.embedded.tokenizer import make_tokenizer
+from er_bench.models.internvl.sides import write_native_sides
+from er_bench.scenes.training import TRAINING_SEED
+from er_bench.scenes.training_data import Part, write
+
+SEED = TRAINING_SEED + 1_000_000
+"""Conversations are about other scenes than those that the eyes were opened on."""
+
+POINTING = (
+    ("point", 0.75),
+    ("what", 0.12),
+    ("listing", 0.05),
+    ("outermost", 0.04),
+    ("number", 0.04),
+)
+EVERYTHING = (
+    ("point", 0.22),
+    ("letter", 0.32),
+    ("count", 0.22),
+    ("outermost", 0.05),
+    ("every", 0.03),
+    ("odd", 0.02),
+    ("free", 0.05),
+    ("box", 0.02),
+    ("what", 0.03),
+    ("listing", 0.02),
+    ("number", 0.02),
+    ("plan", 0.01),
+)
+"""Letters and counts are one token each, so they have more than their share of questions."""
+
+LESSONS = (
+    Lesson("few", SEED, 250, (1, 2), POINTING, 1e-3, 1e-3, 0.0),
+    Lesson("more", SEED + 100_000, 350, (1, 5), POINTING, 1e-3, 1e-3, 0.0),
+    Lesson("guided", SEED + 200_000, 200, (1, 5), POINTING, 1.2e-3, 1.2e-3, 0.3),
+    Lesson("everything", SEED + 300_000, 1800, (1, 6), EVERYTHING, 1.1e-3, 3e-5, 0.15),
+)
+
+
+def save(model: object, tokenizer: object, folder: Path) -> None:
+    """Write a native folder, weights in bfloat16."""
+    from typing import Any
+
+    import torch
+
+    native: Any = model
+    native.to(torch.bfloat16).save_pretrained(folder)
+    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    words: Any = tokenizer
+    write_native_sides(folder, settings, words, "template", max_tiles=1)
+    keep_tokenizer_as_built(folder)
+
+
+def keep_tokenizer_as_built(folder: Path) -> None:
+    """Have the tokenizer read from `tokenizer.json` alone.
+
+    Opened as `Qwen2Tokenizer` it would be put together again with Qwen2's split of digits.
+    """
+    path = folder / "tokenizer_config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+    path.write_text(json.dumps(settings, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Parse, train, write."""
+    parser = argparse.ArgumentParser(prog="python -m er_bench.models.internvl.embedded")
+    parser.description = __doc__
+    parser.add_argument("out", type=Path, help="folder for model/ and data/")
+    parser.add_argument("--eye-steps", type=int, default=1200)
+    parser.add_argument("--lesson-share", type=float, default=1.0, help="of each lesson's steps")
+    parser.add_argument("--conversations", type=int, default=0, help="written for er-bench sft")
+    wanted = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    if wanted.conversations:
+        part = Part("scenes", SEED + 1_000_000, wanted.conversations, 4, (1, 6), EVERYTHING)
+        write(wanted.out / "data", [part], INTERNVL_1000)
+    tokenizer = make_tokenizer()
+    model = start_model(tokenizer, Shape())
+    head = open_eyes(model, integer_ids(tokenizer), seed=TRAINING_SEED, steps=wanted.eye_steps)
+    name_what_is_seen(model, head, tokenizer)
+    from dataclasses import replace
+
+    lessons = [replace(x, steps=round(x.steps * wanted.lesson_share)) for x in LESSONS]
+    teach(model, tokenizer, lessons, INTERNVL_1000)
+    save(model, tokenizer, wanted.out / "model")
+
+
+if __name__ == "__main__":
+    main()

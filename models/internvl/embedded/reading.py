@@ -1,0 +1,217 @@
+"""Teaches a model that sees to read: conversations, and at first a pointer to where to look.
+
+What is slow to learn is to find the thing that the words name. Where a question is about exactly
+one thing, two heads of one layer are shown the words that name it, and two heads of the next the
+image tokens that it covers: a guided place's loss is minus the log of the attention that lands
+there. Everything else is the usual loss of the answer's tokens.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from er_bench.dialect import Dialect
+from er_bench.models.internvl.embedded.eyes import covering, learning_rate, pixels
+from er_bench.models.internvl.embedded.tokenizer import LABELS, LARGEST
+from er_bench.models.internvl.prompt import SYSTEM_MESSAGE, Vocabulary
+from er_bench.scenes.training import Conversation, Turn, conversations
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+_log = logging.getLogger(__name__)
+
+UNSCORED = -100
+WORD_LAYER, THING_LAYER, GUIDED_HEADS = 1, 2, 2
+_LEAST = 1e-4
+"""Added to an attention before its logarithm is taken."""
+NAMED_BY_WORDS = ("point", "box", "number", "free")
+"""Kinds whose question names the thing that it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A stretch of training on conversations about `n_things` things."""
+
+    name: str
+    seed: int
+    steps: int
+    n_things: tuple[int, int]
+    mixture: tuple[tuple[str, float], ...]
+    peak_lr: float
+    last_lr: float
+    guidance: float
+    """Weight of the guided places' loss."""
+    batch: int = 32
+    text_tokens: int = 112
+    """Room for questions and answers in one row; turns that do not fit are left out."""
+    warmup: int = 50
+
+
+@dataclass(slots=True)
+class Row:
+    """A conversation as ids after the picture, with what to learn and where to look."""
+
+    ids: list[int] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    guided: list[tuple[int, Turn, tuple[int, ...]]] = field(default_factory=list)
+    """Place that predicts a figure or letter, its turn, the places of the words that name it."""
+
+
+class Writer:
+    """Writes conversations as `Row`s, token by token as the prompt builder would."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        known = Vocabulary(tokenizer)
+        text_ids = lru_cache(50_000)(known.text_ids)
+        self.text_ids = text_ids
+        self.start, self.end = known.id("<|im_start|>"), known.id("<|im_end|>")
+        self.after_image, self.pad = known.id("</img>"), known.id("<|endoftext|>")
+        self.head = [self.start, *text_ids(f"system\n{SYSTEM_MESSAGE}"), self.end, *text_ids("\n")]
+        self.head += [self.start, *text_ids("user\n"), known.id("<img>")]
+        self.labels = {ids[0] for ids in map(text_ids, LABELS)}
+        self.figures = {text_ids(str(n))[0] for n in range(LARGEST + 1)}
+
+    def question(self, text: str, *, first: bool) -> list[int]:
+        """Everything from the picture, or the last answer's end, up to the answer."""
+        if first:
+            ids = [self.after_image, *self.text_ids(f"\n{text}")]
+        else:
+            ids = [*self.text_ids("\n"), self.start, *self.text_ids(f"user\n{text}")]
+        return [*ids, self.end, *self.text_ids("\n"), self.start, *self.text_ids("assistant\n")]
+
+    def row(self, said: Conversation, room: int) -> Row:
+        """The conversation's turns that fit."""
+        row = Row()
+        for turn in said.turns:
+            question = self.question(turn.question, first=not row.ids)
+            answer = [*self.text_ids(turn.answer), self.end]
+            at = len(row.ids)
+            if at + len(question) + len(answer) > room:
+                continue
+            if turn.about is not None:
+                named = turn.kind in NAMED_BY_WORDS
+                words = [at + k for k, i in enumerate(question) if named and i in self.labels]
+                for k, token in enumerate(answer):
+                    if token in self.figures or (turn.kind == "letter" and k == 0):
+                        row.guided.append((at + len(question) + k - 1, turn, tuple(words)))
+            row.ids += question + answer
+            row.labels += [UNSCORED] * len(question) + answer
+        rest = room - len(row.ids)
+        row.ids += [self.pad] * rest
+        row.labels += [UNSCORED] * rest
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """B rows of N image tokens and T text tokens; G guided places."""
+
+    pixels: torch.Tensor
+    ids_bt: torch.Tensor
+    labels_bt: torch.Tensor
+    row_g: torch.Tensor
+    place_g: torch.Tensor
+    words_gt: torch.Tensor
+    cells_gn: torch.Tensor
+
+
+def batches(
+    lesson: Lesson, writer: Writer, dialect: Dialect, tile_px: int, side: int
+) -> Iterator[Batch]:
+    """The lesson's batches; every scene is new."""
+    import torch
+
+    stream = conversations(lesson.seed, dialect, 8, dict(lesson.mixture), lesson.n_things)
+    for _ in range(lesson.steps):
+        said = list(itertools.islice(stream, lesson.batch))
+        rows = [writer.row(one, lesson.text_tokens) for one in said]
+        guided: list[tuple[int, int, np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
+        for number, (one, row) in enumerate(zip(said, rows, strict=True)):
+            owner = covering(one.scene, side).reshape(-1)
+            for place, turn, words in row.guided:
+                assert turn.about is not None
+                cells = owner == one.scene.things.index(turn.about)
+                if cells.any():
+                    named = np.isin(np.arange(lesson.text_tokens), words)
+                    guided.append((number, place, named, cells))
+        row_g, place_g, words_gt, cells_gn = zip(*guided, strict=True)
+        yield Batch(
+            pixels([one.scene for one in said], tile_px),
+            torch.tensor([row.ids for row in rows]),
+            torch.tensor([row.labels for row in rows]),
+            torch.tensor(row_g),
+            torch.tensor(place_g),
+            torch.from_numpy(np.stack(words_gt)),
+            torch.from_numpy(np.stack(cells_gn)),
+        )
+
+
+def losses(
+    model: Any, writer: Writer, tokens_bnd: torch.Tensor, batch: Batch
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The answers' loss, and the guided places'."""
+    import torch
+
+    embed, language = model.get_input_embeddings(), model.model.language_model
+    head = embed(torch.tensor(writer.head)).expand(len(batch.ids_bt), -1, -1)
+    whole = torch.cat([head, tokens_bnd.to(head.dtype), embed(batch.ids_bt)], dim=1)
+    read = language(inputs_embeds=whole, use_cache=False, output_attentions=True)
+    first = head.shape[1] + tokens_bnd.shape[1]
+    goal_bt = batch.labels_bt[:, 1:]
+    on = goal_bt != UNSCORED
+    states = read.last_hidden_state[:, first:-1][on]
+    answer = torch.nn.functional.cross_entropy(model.lm_head(states).float(), goal_bt[on])
+
+    def look(layer: int) -> torch.Tensor:
+        found: torch.Tensor = read.attentions[layer][batch.row_g, :GUIDED_HEADS]
+        places = torch.arange(len(batch.row_g))
+        return found[places, :, first + batch.place_g].float()
+
+    named = batch.words_gt.any(dim=1)
+    on_words = (look(WORD_LAYER)[named, :, first:] * batch.words_gt[named, None]).sum(dim=2)
+    on_thing = (look(THING_LAYER)[:, :, head.shape[1] : first] * batch.cells_gn[:, None]).sum(dim=2)
+    guided = sum(-(share + _LEAST).log().mean() for share in (on_words, on_thing) if share.numel())
+    return answer, torch.as_tensor(guided)
+
+
+def teach(
+    model: Any, tokenizer: PreTrainedTokenizerBase, lessons: Sequence[Lesson], dialect: Dialect
+) -> None:
+    """Train projector and language model, one lesson after the other; the eyes stay as they are."""
+    import torch
+
+    vision, writer = model.config.vision_config, Writer(tokenizer)
+    tile_px, side = vision.image_size[0], vision.image_size[0] // vision.patch_size[0]
+    model.model.vision_tower.requires_grad_(False)
+    learning = [p for p in model.parameters() if p.requires_grad]
+    for lesson in lessons:
+        optimizer = torch.optim.AdamW(
+            [
+                {"params": [p for p in learning if p.ndim >= 2], "weight_decay": 0.02},
+                {"params": [p for p in learning if p.ndim < 2], "weight_decay": 0.0},
+            ],
+            betas=(0.9, 0.98),
+        )
+        for step, batch in enumerate(batches(lesson, writer, dialect, tile_px, side), start=1):
+            rate = (step, lesson.steps, lesson.peak_lr, lesson.last_lr, lesson.warmup)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(*rate)
+            with torch.autocast("cpu", torch.bfloat16):
+                tokens = model.get_image_features(pixel_values=batch.pixels).pooler_output
+                answer, guided = losses(model, writer, tokens, batch)
+            (answer + lesson.guidance * guided).backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(learning, 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            if step % 50 == 0:
+                figures = (lesson.name, step, lesson.steps, answer.item(), float(guided))
+                _log.info("%s: step %d of %d, answers %.3f, guided %.3f", *figures)
