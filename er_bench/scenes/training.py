@@ -69,6 +69,8 @@ class Turn:
     answer: str
     about: Thing | None = None
     """The thing that the question names or the answer points at, where there is exactly one."""
+    option: str = ""
+    """The right option's words, where the answer is its letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +285,7 @@ class Asker:
         else:
             listed = "\n".join(f"{key}. {option}" for key, option in lettered)
             text = f"{question}\nOptions:\n{listed}\n{LETTER_TAILS[0]}"
-        return Turn("letter", text, LETTERS[options.index(right)], about)
+        return Turn("letter", text, LETTERS[options.index(right)], about, right)
 
     def _colour_of(self) -> Asked | None:
         found = [(n, t) for n, t in names(self.scene) if n == t.shape]

@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from er_bench.models.dialects.families import INTERNVL_1000
 from er_bench.models.internvl.embedded.eyes import name_what_is_seen, open_eyes
@@ -18,6 +20,9 @@ from er_bench.models.internvl.embedded.tokenizer import make_tokenizer
 from er_bench.models.internvl.sides import write_native_sides
 from er_bench.scenes.training import TRAINING_SEED
 from er_bench.scenes.training_data import Part, write
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 SEED = TRAINING_SEED + 1_000_000
 """Conversations are about other scenes than those that the eyes were opened on."""
@@ -43,27 +48,37 @@ EVERYTHING = (
     ("number", 0.02),
     ("plan", 0.01),
 )
+LETTERS = (
+    ("point", 0.14),
+    ("letter", 0.42),
+    ("count", 0.24),
+    ("outermost", 0.05),
+    ("every", 0.03),
+    ("odd", 0.02),
+    ("free", 0.05),
+    ("box", 0.02),
+    ("what", 0.01),
+    ("listing", 0.01),
+    ("number", 0.01),
+)
 """Letters and counts are one token each, so they have more than their share of questions."""
 
 LESSONS = (
     Lesson("few", SEED, 250, (1, 2), POINTING, 1e-3, 1e-3, 0.0),
     Lesson("more", SEED + 100_000, 350, (1, 5), POINTING, 1e-3, 1e-3, 0.0),
     Lesson("guided", SEED + 200_000, 200, (1, 5), POINTING, 1.2e-3, 1.2e-3, 0.3),
-    Lesson("everything", SEED + 300_000, 1800, (1, 6), EVERYTHING, 1.1e-3, 3e-5, 0.15),
+    Lesson("everything", SEED + 300_000, 1400, (1, 6), EVERYTHING, 1.1e-3, 1.6e-4, 0.15),
+    Lesson("letters", SEED + 400_000, 1700, (1, 6), LETTERS, 9e-4, 2e-5, 0.15),
 )
 
 
-def save(model: object, tokenizer: object, folder: Path) -> None:
+def save(model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Write a native folder, weights in bfloat16."""
-    from typing import Any
-
     import torch
 
-    native: Any = model
-    native.to(torch.bfloat16).save_pretrained(folder)
+    model.to(torch.bfloat16).save_pretrained(folder)
     settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    words: Any = tokenizer
-    write_native_sides(folder, settings, words, "template", max_tiles=1)
+    write_native_sides(folder, settings, tokenizer, "template", max_tiles=1)
     keep_tokenizer_as_built(folder)
 
 
@@ -95,8 +110,6 @@ def main() -> None:
     model = start_model(tokenizer, Shape())
     head = open_eyes(model, integer_ids(tokenizer), seed=TRAINING_SEED, steps=wanted.eye_steps)
     name_what_is_seen(model, head, tokenizer)
-    from dataclasses import replace
-
     lessons = [replace(x, steps=round(x.steps * wanted.lesson_share)) for x in LESSONS]
     teach(model, tokenizer, lessons, INTERNVL_1000)
     save(model, tokenizer, wanted.out / "model")

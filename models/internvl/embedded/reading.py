@@ -1,26 +1,28 @@
 """Teaches a model that sees to read: conversations, and at first a pointer to where to look.
 
-What is slow to learn is to find the thing that the words name. Where a question is about exactly
-one thing, two heads of one layer are shown the words that name it, and two heads of the next the
-image tokens that it covers: a guided place's loss is minus the log of the attention that lands
-there. Everything else is the usual loss of the answer's tokens.
+What is slow to learn is to find the thing that the words name. So some places are guided: two
+heads of one layer are shown the words that name the thing, two heads of the next the image tokens
+that it covers, two of the last the words of the right option. A guided place's loss is minus the
+log of the attention that lands there. Everything else is the usual loss of the answer's tokens.
 """
 
 from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from er_bench.dialect import Dialect
 from er_bench.models.internvl.embedded.eyes import covering, learning_rate, pixels
 from er_bench.models.internvl.embedded.tokenizer import LABELS, LARGEST
 from er_bench.models.internvl.prompt import SYSTEM_MESSAGE, Vocabulary
+from er_bench.scenes import Thing
 from er_bench.scenes.training import Conversation, Turn, conversations
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 UNSCORED = -100
-WORD_LAYER, THING_LAYER, GUIDED_HEADS = 1, 2, 2
+WORD_LAYER, THING_LAYER, OPTION_LAYER, GUIDED_HEADS = 1, 2, 3, 2
 _LEAST = 1e-4
 """Added to an attention before its logarithm is taken."""
 NAMED_BY_WORDS = ("point", "box", "number", "free")
@@ -56,14 +58,23 @@ class Lesson:
     warmup: int = 50
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Where a place of the text should look, in one layer: at text places, or at a thing."""
+
+    layer: int
+    place: int
+    text: tuple[int, ...] = ()
+    thing: Thing | None = None
+
+
 @dataclass(slots=True)
 class Row:
     """A conversation as ids after the picture, with what to learn and where to look."""
 
     ids: list[int] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
-    guided: list[tuple[int, Turn, tuple[int, ...]]] = field(default_factory=list)
-    """Place that predicts a figure or letter, its turn, the places of the words that name it."""
+    looks: list[Look] = field(default_factory=list)
 
 
 class Writer:
@@ -82,11 +93,13 @@ class Writer:
 
     def question(self, text: str, *, first: bool) -> list[int]:
         """Everything from the picture, or the last answer's end, up to the answer."""
+        closing = [self.end, *self.text_ids("\n"), self.start, *self.text_ids("assistant\n")]
+        return [*self._opening(text, first=first), *closing]
+
+    def _opening(self, text: str, *, first: bool) -> list[int]:
         if first:
-            ids = [self.after_image, *self.text_ids(f"\n{text}")]
-        else:
-            ids = [*self.text_ids("\n"), self.start, *self.text_ids(f"user\n{text}")]
-        return [*ids, self.end, *self.text_ids("\n"), self.start, *self.text_ids("assistant\n")]
+            return [self.after_image, *self.text_ids(f"\n{text}")]
+        return [*self.text_ids("\n"), self.start, *self.text_ids(f"user\n{text}")]
 
     def row(self, said: Conversation, room: int) -> Row:
         """The conversation's turns that fit."""
@@ -97,12 +110,7 @@ class Writer:
             at = len(row.ids)
             if at + len(question) + len(answer) > room:
                 continue
-            if turn.about is not None:
-                named = turn.kind in NAMED_BY_WORDS
-                words = [at + k for k, i in enumerate(question) if named and i in self.labels]
-                for k, token in enumerate(answer):
-                    if token in self.figures or (turn.kind == "letter" and k == 0):
-                        row.guided.append((at + len(question) + k - 1, turn, tuple(words)))
+            row.looks += self._looks(turn, at, question, answer)
             row.ids += question + answer
             row.labels += [UNSCORED] * len(question) + answer
         rest = room - len(row.ids)
@@ -110,18 +118,32 @@ class Writer:
         row.labels += [UNSCORED] * rest
         return row
 
+    def _looks(self, turn: Turn, at: int, question: list[int], answer: list[int]) -> Iterator[Look]:
+        """Guided places of a turn whose question starts at `at`: those that predict its figures."""
+        last = at + len(question) - 1
+        named = turn.kind in NAMED_BY_WORDS
+        words = tuple(at + k for k, i in enumerate(question) if named and i in self.labels)
+        for k, token in enumerate(answer):
+            if turn.about and (token in self.figures or (turn.option and k == 0)):
+                yield Look(THING_LAYER, last + k, thing=turn.about)
+                if words:
+                    yield Look(WORD_LAYER, last + k, words)
+        if turn.option:
+            before = turn.question.index(f"{turn.answer}. {turn.option}") + len(f"{turn.answer}.")
+            start = at + len(self._opening(turn.question[:before], first=at == 0))
+            option = range(start, start + len(self.text_ids(f" {turn.option}")))
+            yield Look(OPTION_LAYER, last, tuple(option))
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """B rows of N image tokens and T text tokens; G guided places."""
+    """B rows of a head, image tokens and T text tokens, S in all; G guided places of a layer."""
 
     pixels: torch.Tensor
     ids_bt: torch.Tensor
     labels_bt: torch.Tensor
-    row_g: torch.Tensor
-    place_g: torch.Tensor
-    words_gt: torch.Tensor
-    cells_gn: torch.Tensor
+    looks: Mapping[int, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
+    """Layer to the guided places' rows `(G,)`, text places `(G,)` and goals `(G, S)`."""
 
 
 def batches(
@@ -134,25 +156,38 @@ def batches(
     for _ in range(lesson.steps):
         said = list(itertools.islice(stream, lesson.batch))
         rows = [writer.row(one, lesson.text_tokens) for one in said]
-        guided: list[tuple[int, int, np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
-        for number, (one, row) in enumerate(zip(said, rows, strict=True)):
-            owner = covering(one.scene, side).reshape(-1)
-            for place, turn, words in row.guided:
-                assert turn.about is not None
-                cells = owner == one.scene.things.index(turn.about)
-                if cells.any():
-                    named = np.isin(np.arange(lesson.text_tokens), words)
-                    guided.append((number, place, named, cells))
-        row_g, place_g, words_gt, cells_gn = zip(*guided, strict=True)
         yield Batch(
             pixels([one.scene for one in said], tile_px),
             torch.tensor([row.ids for row in rows]),
             torch.tensor([row.labels for row in rows]),
-            torch.tensor(row_g),
-            torch.tensor(place_g),
-            torch.from_numpy(np.stack(words_gt)),
-            torch.from_numpy(np.stack(cells_gn)),
+            _goals(said, rows, len(writer.head), side),
         )
+
+
+def _goals(
+    said: Sequence[Conversation], rows: Sequence[Row], n_head: int, side: int
+) -> dict[int, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    import torch
+
+    first = n_head + side * side
+    found: dict[int, list[tuple[int, int, NDArray[np.bool_]]]] = {}
+    for number, (one, row) in enumerate(zip(said, rows, strict=True)):
+        owner = covering(one.scene, side).reshape(-1)
+        for look in row.looks:
+            goal = np.zeros(first + len(row.ids), np.bool_)
+            goal[[first + k for k in look.text]] = True
+            if look.thing is not None:
+                goal[n_head:first] = owner == one.scene.things.index(look.thing)
+            if goal.any():
+                found.setdefault(look.layer, []).append((number, look.place, goal))
+    return {
+        layer: (
+            torch.tensor([number for number, _, _ in looks]),
+            torch.tensor([place for _, place, _ in looks]),
+            torch.from_numpy(np.stack([goal for _, _, goal in looks])),
+        )
+        for layer, looks in found.items()
+    }
 
 
 def losses(
@@ -170,17 +205,12 @@ def losses(
     on = goal_bt != UNSCORED
     states = read.last_hidden_state[:, first:-1][on]
     answer = torch.nn.functional.cross_entropy(model.lm_head(states).float(), goal_bt[on])
-
-    def look(layer: int) -> torch.Tensor:
-        found: torch.Tensor = read.attentions[layer][batch.row_g, :GUIDED_HEADS]
-        places = torch.arange(len(batch.row_g))
-        return found[places, :, first + batch.place_g].float()
-
-    named = batch.words_gt.any(dim=1)
-    on_words = (look(WORD_LAYER)[named, :, first:] * batch.words_gt[named, None]).sum(dim=2)
-    on_thing = (look(THING_LAYER)[:, :, head.shape[1] : first] * batch.cells_gn[:, None]).sum(dim=2)
-    guided = sum(-(share + _LEAST).log().mean() for share in (on_words, on_thing) if share.numel())
-    return answer, torch.as_tensor(guided)
+    guided = answer.new_zeros(())
+    for layer, (row_g, place_g, goal_gs) in batch.looks.items():
+        seen_ghs = read.attentions[layer][row_g, :, first + place_g][:, :GUIDED_HEADS]
+        share = (seen_ghs.float() * goal_gs[:, None]).sum(dim=2)
+        guided = guided - (share + _LEAST).log().mean()
+    return answer, guided
 
 
 def teach(

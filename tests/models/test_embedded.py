@@ -1,0 +1,104 @@
+"""How the embedded model is made: what its eyes are told, and where it is shown to look."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from er_bench.models.dialects.families import INTERNVL_1000
+from er_bench.scenes import Scene, Thing
+from er_bench.scenes.training import TRAINING_SEED, conversations
+
+pytest.importorskip("torch")
+
+
+def test_a_patch_is_owned_by_what_covers_it_most() -> None:
+    from er_bench.models.internvl.embedded.eyes import UNSCORED, covered, covering
+
+    left = Thing("red", "star", (40.0, 40.0), 20.0)
+    right = Thing("blue", "cross", (120.0, 40.0), 20.0)
+    scene = Scene((160, 80), (200, 200, 200), (left, right))
+    assert covering(scene, 2).tolist() == [[0, 1], [0, 1]]
+    colours = covered(scene, 4)[:, 0].reshape(4, 4)
+    assert (colours[:, :2] == 0).any() and (colours[:, 2:] == 2).any()
+    empty = covered(Scene((160, 80), (200, 200, 200), ()), 2)
+    assert (empty[:, 1:] == UNSCORED).all()
+
+
+def test_rows_are_what_the_prompt_builder_writes() -> None:
+    from er_bench.models.internvl.embedded.reading import UNSCORED, Writer
+    from er_bench.models.internvl.embedded.tokenizer import make_tokenizer
+    from er_bench.models.internvl.prompt import Style
+    from er_bench.models.internvl.training import InternVLCodec
+    from er_bench.train.family import Turn
+
+    tokenizer = make_tokenizer()
+    writer, codec = Writer(tokenizer), InternVLCodec(tokenizer, Style(), 112, 64)
+    for said in itertools.islice(conversations(TRAINING_SEED, INTERNVL_1000, 3), 10):
+        row = writer.row(said, 400)
+        turns = []
+        for turn in said.to_record("x.png")["conversations"]:
+            role = {"human": "user", "gpt": "assistant"}[turn["from"]]
+            turns.append(Turn(role, turn["value"]))  # type: ignore[arg-type]
+        whole = codec.encode(turns, [1])
+        first = len(writer.head) + 64
+        mine = [*row.ids][: len(whole.ids) - first - 1]
+        assert mine == whole.ids[first:-1].tolist()
+        learned = np.array(row.labels[: len(mine)]) != UNSCORED
+        assert (learned == whole.supervised[first:-1]).all()
+
+
+def test_guided_places_look_at_words_things_and_options() -> None:
+    from er_bench.models.internvl.embedded.reading import (
+        OPTION_LAYER,
+        THING_LAYER,
+        WORD_LAYER,
+        Writer,
+    )
+    from er_bench.models.internvl.embedded.tokenizer import make_tokenizer
+
+    tokenizer = make_tokenizer()
+    writer, layers = Writer(tokenizer), set()
+    mixture = {"point": 0.5, "letter": 0.5}
+    for said in itertools.islice(conversations(TRAINING_SEED, INTERNVL_1000, 2, mixture), 20):
+        row = writer.row(said, 400)
+        for look in row.looks:
+            layers.add(look.layer)
+            text = tokenizer.decode([row.ids[k] for k in look.text])
+            if look.layer == OPTION_LAYER:
+                assert text.strip() in {turn.option for turn in said.turns}
+            elif look.layer == WORD_LAYER:
+                assert any(text.strip() in turn.question for turn in said.turns)
+            else:
+                assert look.thing in said.scene.things
+    assert layers == {WORD_LAYER, THING_LAYER, OPTION_LAYER}
+
+
+def test_eyes_and_lessons_learn() -> None:
+    import torch
+
+    from er_bench.models.internvl.embedded.__main__ import LESSONS
+    from er_bench.models.internvl.embedded.eyes import name_what_is_seen, open_eyes
+    from er_bench.models.internvl.embedded.reading import Writer, batches, losses, teach
+    from er_bench.models.internvl.embedded.start import Shape, integer_ids, start_model
+    from er_bench.models.internvl.embedded.tokenizer import make_tokenizer
+
+    tokenizer = make_tokenizer()
+    shape = Shape(vision_width=32, vision_layers=1, text_width=32, text_layers=4, heads=2)
+    model = start_model(tokenizer, shape)
+    head = open_eyes(model, integer_ids(tokenizer), seed=TRAINING_SEED, steps=2, batch=4)
+    name_what_is_seen(model, head, tokenizer)
+    lesson = replace(LESSONS[2], steps=12, batch=8, warmup=2, peak_lr=1e-2)
+
+    def answer_loss() -> float:
+        batch = next(batches(lesson, Writer(tokenizer), INTERNVL_1000, 112, 8))
+        with torch.no_grad():
+            tokens = model.get_image_features(pixel_values=batch.pixels).pooler_output
+            return losses(model, Writer(tokenizer), tokens, batch)[0].item()
+
+    before = answer_loss()
+    teach(model, tokenizer, [lesson], INTERNVL_1000)
+    assert answer_loss() < 0.8 * before
