@@ -39,6 +39,9 @@ class InternVLArgs(BaseModel):
         "template", description="`template`, `none` (the word None), `absent`, or the text itself"
     )
     max_tiles: int = Field(12, ge=1, description="Most tiles of an image, unless the task says")
+    tile_limit: int | None = Field(
+        None, ge=1, description="Most tiles of an image whatever the task says; null is no limit"
+    )
     multi_image_budget: MultiImageBudget = Field(
         "divide", description="How several images share the tiles: divide, total64, each"
     )
@@ -70,7 +73,10 @@ def picture(prompt: Prompt, args: InternVLArgs) -> Pictured:
     A video frame is one tile (InternVL3-1B README, `load_video(max_num=1)`).
     """
     stills = sum(isinstance(part, Image) for part in prompt.parts())
-    budget = tile_budget(prompt.max_tiles or args.max_tiles, stills, args.multi_image_budget)
+    most = prompt.max_tiles or args.max_tiles
+    if args.tile_limit is not None:
+        most = min(most, args.tile_limit)
+    budget = tile_budget(most, stills, args.multi_image_budget)
     turns: list[Turn] = []
     found: list[tuple[PIL.Image.Image, int, bool]] = []
     for message in prompt.messages:
