@@ -77,8 +77,10 @@ def write_native_tokenizer(
     tokenizer.save_pretrained(out)
     path = out / "tokenizer_config.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
+    # Opened as Qwen2's, another tokenizer would be put together again with Qwen2's split of digits.
+    qwen2 = isinstance(tokenizer, Qwen2Tokenizer)
     settings |= {
-        "tokenizer_class": Qwen2Tokenizer.__name__,
+        "tokenizer_class": "Qwen2Tokenizer" if qwen2 else "PreTrainedTokenizerFast",
         "processor_class": "InternVLProcessor",
         "padding_side": "left",
         "extra_special_tokens": names,
