@@ -14,7 +14,7 @@ from er_bench.registry import Registry, dialect_names
 REPORTED = Path(er_bench.__file__).parent / "models" / "reported"
 LOCAL = [
     "embodied-r1-3b", "internvl3-2b", "internvl3-8b", "qwen2.5-vl-3b", "qwen2.5-vl-7b",
-    "robobrain2-3b", "robobrain2-7b", "vlaser-2b", "vlaser-8b",
+    "robobrain2-3b", "robobrain2-7b", "vlaser-2b", "vlaser-8b", "vlaser-tiny",
 ]  # fmt: skip
 
 

@@ -79,18 +79,6 @@ def save(model: Any, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     model.to(torch.bfloat16).save_pretrained(folder)
     settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     write_native_sides(folder, settings, tokenizer, "template", max_tiles=1)
-    keep_tokenizer_as_built(folder)
-
-
-def keep_tokenizer_as_built(folder: Path) -> None:
-    """Have the tokenizer read from `tokenizer.json` alone.
-
-    Opened as `Qwen2Tokenizer` it would be put together again with Qwen2's split of digits.
-    """
-    path = folder / "tokenizer_config.json"
-    settings = json.loads(path.read_text(encoding="utf-8"))
-    settings["tokenizer_class"] = "PreTrainedTokenizerFast"
-    path.write_text(json.dumps(settings, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -104,7 +92,7 @@ def main() -> None:
     wanted = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if wanted.conversations:
-        part = Part("scenes", SEED + 1_000_000, wanted.conversations, 4, (1, 6), EVERYTHING)
+        part = Part("scenes", SEED + 1_000_000, wanted.conversations, 5, (1, 6), LETTERS)
         write(wanted.out / "data", [part], INTERNVL_1000)
     tokenizer = make_tokenizer()
     model = start_model(tokenizer, Shape())
