@@ -68,7 +68,7 @@ LESSONS = (
     Lesson("more", SEED + 100_000, 350, (1, 5), POINTING, 1e-3, 1e-3, 0.0),
     Lesson("guided", SEED + 200_000, 200, (1, 5), POINTING, 1.2e-3, 1.2e-3, 0.3),
     Lesson("everything", SEED + 300_000, 1400, (1, 6), EVERYTHING, 1.1e-3, 1.6e-4, 0.15),
-    Lesson("letters", SEED + 400_000, 1700, (1, 6), LETTERS, 9e-4, 2e-5, 0.15),
+    Lesson("letters", SEED + 400_000, 1200, (1, 6), LETTERS, 9e-4, 1.9e-4, 0.15),
 )
 
 
