@@ -84,8 +84,12 @@ def matching(name: str, items: Sequence[Item], said: Sequence[str]) -> list[str]
     """The rows about exact answers; blind says the most frequent answer of its kind."""
     truths = [item.turn.answer for item in items]
     usual = Counter(truths).most_common(1)[0][0]
-    hits = [float(text == truth) for text, truth in zip(said, truths, strict=True)]
-    return [row(name, hits), row(f"{name}, blind", [float(t == usual) for t in truths])]
+    hits: dict[int, list[float]] = {}
+    for item, text in zip(items, said, strict=True):
+        hits.setdefault(len(item.scene.things), []).append(text == item.turn.answer)
+    rows = [row(name, [hit for marks in hits.values() for hit in marks])]
+    rows += [row(f"{name}, {n} objects", marks) for n, marks in sorted(hits.items())]
+    return [*rows, row(f"{name}, blind", [float(t == usual) for t in truths])]
 
 
 async def measure(name: str, scenes: int) -> list[str]:
