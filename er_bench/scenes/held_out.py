@@ -10,8 +10,9 @@ from er_bench.data import BytesBlob
 from er_bench.dialect import Dialect
 from er_bench.prompt import Decoding, Expect, Prompt, user
 from er_bench.sample import Image
+from er_bench.scenes.conversation import Turn
 from er_bench.scenes.shapes import Scene, draw, random_scene
-from er_bench.scenes.training import HELD_OUT_SEED, MAKERS, Asker, Turn, training_scene
+from er_bench.scenes.training import HELD_OUT_SEED, MAKERS, Asker, training_scene
 
 _EXPECTS = {"point": Expect.POINTS, "letter": Expect.LETTER, "count": Expect.NUMBER}
 

@@ -3,7 +3,7 @@
 Every question that a small model is to answer is asked here in the wordings of the mini splits:
 points and boxes of named things in a family's own dialect, counts, letters, numbers, short plans.
 Seeds: mini splits draw from other generators, held-out evaluation starts at `HELD_OUT_SEED`,
-training at `TRAINING_SEED`. `python -m er_bench.scenes.training --help` writes a data set.
+training at `TRAINING_SEED`. `training_data.py` writes a data set.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from er_bench.answer import Boxes, Points
 from er_bench.dialect import Dialect
 from er_bench.geometry import Point, Size, Unit
+from er_bench.scenes.conversation import Conversation, Turn
 from er_bench.scenes.questions import LETTERS
 from er_bench.scenes.shapes import COLOURS, SHAPES, Scene, Thing, random_scene
 
@@ -58,38 +58,6 @@ CLEAR_PX = 12.0
 
 REACH_PX, GAP_PX = 55, 6
 """Free space beside a thing: from `GAP_PX` off its box to `REACH_PX`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One question and its answer; `kind` is the sort of question."""
-
-    kind: str
-    question: str
-    answer: str
-    about: Thing | None = None
-    """The thing that the question names or the answer points at, where there is exactly one."""
-    option: str = ""
-    """The right option's words, where the answer is its letter."""
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """A scene and what is said about it. The first question comes after the picture."""
-
-    seed: int
-    scene: Scene
-    turns: tuple[Turn, ...]
-
-    def to_record(self, image: str) -> dict[str, Any]:
-        """The conversation as a line of an InternVL chat file; `image` is the picture's path."""
-        said: list[dict[str, str]] = []
-        for k, turn in enumerate(self.turns):
-            said.append({"from": "human", "value": ("" if k else "<image>\n") + turn.question})
-            said.append({"from": "gpt", "value": turn.answer})
-        width, height = self.scene.size_wh
-        size = {"width": width, "height": height}
-        return {"id": self.seed, "image": image, **size, "conversations": said}
 
 
 def training_scene(rng: random.Random, n_things: tuple[int, int] = (1, 6)) -> Scene:

@@ -11,12 +11,12 @@ import pytest
 
 from er_bench.models.dialects.families import INTERNVL_1000
 from er_bench.scenes import mask
+from er_bench.scenes.conversation import Conversation
 from er_bench.scenes.held_out import named_points, questions
 from er_bench.scenes.training import (
     HELD_OUT_SEED,
     MAKERS,
     TRAINING_SEED,
-    Conversation,
     conversations,
     free_spot,
 )

@@ -23,7 +23,8 @@ from er_bench.models.internvl.embedded.eyes import covering, learning_rate, pixe
 from er_bench.models.internvl.embedded.tokenizer import LABELS, LARGEST
 from er_bench.models.internvl.prompt import SYSTEM_MESSAGE, Vocabulary
 from er_bench.scenes import Thing
-from er_bench.scenes.training import Conversation, Turn, conversations
+from er_bench.scenes.conversation import Conversation, Turn
+from er_bench.scenes.training import conversations
 
 if TYPE_CHECKING:
     import torch
