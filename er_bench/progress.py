@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from er_bench.answer import Status
 from er_bench.outcome import Outcome, OutcomeStatus
@@ -30,7 +30,7 @@ class RunProgress:
             self._bar = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
-                TaskProgressColumn(),
+                MofNCompleteColumn(),
                 TextColumn("{task.fields[counts]}"),
                 TimeRemainingColumn(),
                 console=self._console,
