@@ -77,8 +77,7 @@ class Dialect(Protocol):
 class Benchmark:
     """No dialect: the benchmark's own prompt and its own reader are used.
 
-    It is what a general model (GPT-4o) is asked with. Tasks test `dialect is None` nowhere; they
-    hold an `er_bench.task.PointTask.own_dialect` and use it when a model brings this one.
+    It is what a general model (GPT-4o), which has no convention of its own, is asked with.
     """
 
     name: str = "benchmark"
