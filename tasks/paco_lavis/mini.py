@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from er_bench.scenes import COLOURS, SHAPES, Scene, Thing, draw, mask, random_scene
 from er_bench.tasks.paco_lavis.segmentation import rectangles
@@ -49,9 +51,11 @@ def grid(thing: Thing, scene: Scene) -> tuple[int, int]:
     return round(x / w * 1000), round(y / h * 1000)
 
 
-def build(folder: Path) -> None:
-    """Write the mini split into a folder."""
-    rng = random.Random(SEED)
+def write_rows(
+    folder: Path, file: str, seed: int, truth: Callable[[Scene, list[Thing]], dict[str, Any]]
+) -> None:
+    """Write pictures, rows and `objects.json`; `truth` gives the fields that judge a row."""
+    rng = random.Random(seed)
     (folder / "images").mkdir(parents=True, exist_ok=True)
     lines, objects = [], {}
     for number in range(ROWS):
@@ -62,14 +66,23 @@ def build(folder: Path) -> None:
             "image": name,
             "width": scene.size_wh[0],
             "height": scene.size_wh[1],
-            "segmentation": [rectangles(mask(scene, thing)) for thing in meant],
+            **truth(scene, meant),
             "conversations": conversation(expression, [grid(t, scene) for t in meant]),
         }
         lines.append(json.dumps(row))
-        centres = [[int(c) + 0.5 for c in t.centre_px_xy] for t in scene.things]
-        objects[f"{number}-0"] = centres
-    (folder / "paco_lvis_v1_pointing_test_single_conv.jsonl").write_text("\n".join(lines) + "\n")
+        objects[f"{number}-0"] = [[int(c) + 0.5 for c in t.centre_px_xy] for t in scene.things]
+    (folder / file).write_text("\n".join(lines) + "\n")
     (folder / "objects.json").write_text(json.dumps(objects, indent=1) + "\n")
+
+
+def segmentation(scene: Scene, meant: list[Thing]) -> dict[str, Any]:
+    """The instances as rectangles that cover their pixels."""
+    return {"segmentation": [rectangles(mask(scene, thing)) for thing in meant]}
+
+
+def build(folder: Path) -> None:
+    """Write the mini split into a folder."""
+    write_rows(folder, "paco_lvis_v1_pointing_test_single_conv.jsonl", SEED, segmentation)
 
 
 if __name__ == "__main__":
