@@ -12,6 +12,7 @@ from pathlib import Path
 from er_bench.card import Dataset
 from er_bench.dialect import AnyDialect
 from er_bench.errors import DataError
+from er_bench.line_index import key_hash
 from er_bench.sample import Sample, Text
 from er_bench.task import Task
 
@@ -41,12 +42,13 @@ def inspect(task: Task, dialect: AnyDialect, limit: int | None, *, media: bool) 
 
     Raises DataError for rows that cannot be read and for ids that occur twice.
     """
-    found, seen, prompts = Inspection(), set[str](), hashlib.sha256()
+    found, seen, prompts = Inspection(), set[int](), hashlib.sha256()
     digest_sum, guess_sum, all_letters = 0, 0.0, True
     for sample in task.samples():
-        if sample.id in seen:
-            raise _twice(task, sample)
-        seen.add(sample.id)
+        hashed = key_hash(sample.id)
+        if hashed in seen:
+            _refuse_doubled(task, sample)
+        seen.add(hashed)
         digest_sum += int.from_bytes(_digest(task, sample))
         found.n_rows += 1
         found.categories[sample.category] += 1
@@ -67,13 +69,15 @@ def inspect(task: Task, dialect: AnyDialect, limit: int | None, *, media: bool) 
     return found
 
 
-def _twice(task: Task, second: Sample) -> DataError:
+def _refuse_doubled(task: Task, second: Sample) -> None:
+    """Raise DataError when an earlier row has the id itself, not only its hash."""
     first = next(s for s in task.samples() if s.id == second.id)
-    return DataError(
-        f"two rows have the id {second.id!r}: {first.where} and {second.where}",
-        file=task.root,
-        field="id",
-    )
+    if first.where != second.where:
+        raise DataError(
+            f"two rows have the id {second.id!r}: {first.where} and {second.where}",
+            file=task.root,
+            field="id",
+        )
 
 
 def _digest(task: Task, sample: Sample) -> bytes:

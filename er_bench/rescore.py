@@ -76,10 +76,15 @@ def responses(
     options = evaluate.Options(tasks=[word], split=split, data=data, accept_data=accept_data)
     model = stored.from_responses(file, word, dialect)
     opened = evaluate.open_tasks(names, model, options, lambda line: None, media=False)
-    unknown = model.ids() - {s.id for s in opened[0].task.samples()}
-    if unknown:
-        shown = ", ".join(sorted(unknown)[:5])
+    opened_task = opened[0].task
+    answered = sum(model.record(opened_task, s, 0) is not None for s in opened_task.samples())
+    if answered < len(model):
+        known = {s.id for s in opened_task.samples()}
+        unknown = [i for i in stored.answered_ids(file) if i not in known]
         raise DataError(
-            f"{len(unknown)} answers are to samples that {word} does not have: {shown}", file=file
+            f"{len(unknown)} answers are to samples that {word} does not have: "
+            f"{', '.join(unknown[:5])}",
+            file=file,
+            field="id",
         )
     return evaluate.run(names, model, options, out, resume=False, opened=opened)

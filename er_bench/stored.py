@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from er_bench.dialect import AnyDialect
 from er_bench.errors import DataError, ModelError
+from er_bench.line_index import LineIndex, key_hash
 from er_bench.model import Model
 from er_bench.outcome import OutcomeStatus
 from er_bench.prompt import Completion, Prompt
@@ -16,42 +17,53 @@ from er_bench.sample import Sample
 from er_bench.store import Key, key
 from er_bench.task import Task
 
+Line = dict[str, Any]
+
 
 class StoredAnswers(Model):
-    """Answers from a JSON-lines file, found by line offset: memory does not grow with texts."""
+    """Answers from a JSON-lines file, read when they are asked for; an index of lines is kept."""
 
     def __init__(
         self,
         file: Path,
-        offsets: Mapping[Key, int],
-        completions: Callable[[dict[str, Any]], list[Completion]],
+        lines: LineIndex,
+        key_of: Callable[[Line], Key],
+        completions: Callable[[Line], list[Completion]],
         identity: dict[str, Any],
         dialect: AnyDialect,
     ) -> None:
         self.name, self.dialect = identity["name"], dialect
-        self._offsets, self._completions, self._identity = offsets, completions, identity
-        self._file = file.open("rb")
+        self._lines, self._key_of, self._completions = lines, key_of, completions
+        self._identity, self._file = identity, file.open("rb")
+
+    def __len__(self) -> int:
+        return len(self._lines)
 
     def identity(self) -> dict[str, Any]:
         """The identity of the model that gave the answers."""
         return dict(self._identity)
 
-    def ids(self) -> set[str]:
-        """The samples that have an answer."""
-        return {sample_id for _, sample_id, _ in self._offsets}
-
     async def ask(self, prompt: Prompt) -> Completion:
         """Refuse: stored answers belong to samples."""
         raise ModelError("stored answers are found by sample, not by prompt")
 
-    def record(self, task: Task, sample: Sample, repeat: int) -> dict[str, Any] | None:
+    def record(self, task: Task, sample: Sample, repeat: int) -> Line | None:
         """The stored line about a sample, or None."""
-        offset = self._offsets.get((task.label, sample.id, repeat))
-        if offset is None:
-            return None
-        self._file.seek(offset)
-        line: dict[str, Any] = json.loads(self._file.readline())
-        return line
+        wanted = (task.label, sample.id, repeat)
+        return next((r for r in self._at(key_hash(*wanted)) if self._key_of(r) == wanted), None)
+
+    def repeated(self) -> Key | None:
+        """A key that two lines have, or None."""
+        for hashed in self._lines.repeated():
+            keys = [self._key_of(r) for r in self._at(hashed)]
+            if twice := [k for k in keys if keys.count(k) > 1]:
+                return twice[0]
+        return None
+
+    def _at(self, hashed: int) -> Iterator[Line]:
+        for offset in self._lines.offsets(hashed):
+            self._file.seek(offset)
+            yield json.loads(self._file.readline())
 
     def steps(self, task: Task, sample: Sample, repeat: int) -> tuple[dict[str, Any], ...]:
         """The environment's side of a stored episode."""
@@ -81,14 +93,16 @@ class StoredAnswers(Model):
 
 def from_run(folder: Path, manifest: Mapping[str, Any], dialect: AnyDialect) -> StoredAnswers:
     """The completions of a run folder."""
-    identity = {**manifest["identity"]["model"]}
     path = folder / "records.jsonl"
-    offsets = {key(r): at for at, r in _lines(path) if r["status"] == OutcomeStatus.SCORED}
+    scored = (
+        (key_hash(*key(r)), at) for at, r in _lines(path) if r["status"] == OutcomeStatus.SCORED
+    )
 
-    def completions(record: dict[str, Any]) -> list[Completion]:
+    def completions(record: Line) -> list[Completion]:
         return [Completion.from_json(c) for c in record["completions"]]
 
-    return StoredAnswers(path, offsets, completions, identity, dialect)
+    identity = {**manifest["identity"]["model"]}
+    return StoredAnswers(path, LineIndex(scored), key, completions, identity, dialect)
 
 
 def from_responses(file: Path, label: str, dialect: AnyDialect) -> StoredAnswers:
@@ -96,19 +110,22 @@ def from_responses(file: Path, label: str, dialect: AnyDialect) -> StoredAnswers
 
     Raises DataError naming file, line and field.
     """
-    offsets: dict[Key, int] = {}
-    for number, (at, row) in enumerate(_lines(file), 1):
-        for name, kinds in (("id", (str, int)), ("response", (str,))):
-            if not isinstance(row, dict) or not isinstance(row.get(name), kinds):
-                raise DataError("missing or of the wrong type", file=file, row=number, field=name)
-        row_key = (label, str(row["id"]), 0)
-        if row_key in offsets:
-            raise DataError(f"two answers for id {row['id']!r}", file=file, row=number)
-        offsets[row_key] = at
 
-    def completions(row: dict[str, Any]) -> list[Completion]:
+    def key_of(row: Line) -> Key:
+        return label, str(row["id"]), 0
+
+    def completions(row: Line) -> list[Completion]:
         sizes = row.get("image_sizes", [])
         return [Completion.from_json({"text": row["response"], "image_sizes": sizes})]
+
+    def hashed() -> Iterator[tuple[int, int]]:
+        for number, (at, row) in enumerate(_lines(file), 1):
+            for name, kinds in (("id", (str, int)), ("response", (str,))):
+                if not isinstance(row, dict) or not isinstance(row.get(name), kinds):
+                    raise DataError(
+                        "missing or of the wrong type", file=file, row=number, field=name
+                    )
+            yield key_hash(*key_of(row)), at
 
     identity: dict[str, Any] = {
         "name": file.stem,
@@ -118,10 +135,18 @@ def from_responses(file: Path, label: str, dialect: AnyDialect) -> StoredAnswers
         "dialect": dialect.name,
         "decoding": {},
     }
-    return StoredAnswers(file, offsets, completions, identity, dialect)
+    model = StoredAnswers(file, LineIndex(hashed()), key_of, completions, identity, dialect)
+    if twice := model.repeated():
+        raise DataError(f"two answers for id {twice[1]!r}", file=file, field="id")
+    return model
 
 
-def _lines(path: Path) -> Any:
+def answered_ids(file: Path) -> Iterator[str]:
+    """The ids that a file of answers is about, in order."""
+    return (str(row["id"]) for _, row in _lines(file))
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Any]]:
     """Byte offset and content of every whole line. Raises DataError naming the line."""
     at = 0
     try:

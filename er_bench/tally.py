@@ -9,19 +9,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
+from er_bench.line_index import key_hash
 from er_bench.score import Score
 from er_bench.task import Scored
 
 
 class ScoredColumns(Sequence[Scored]):
-    """Scored samples in arrays, some forty bytes each; made into `Scored` when looked at."""
+    """Scored samples in arrays, some forty bytes each; made into `Scored` when looked at.
+
+    A cluster is kept as the hash of its name: it only serves to tell clusters apart.
+    """
 
     def __init__(self) -> None:
         self._official, self._robust = array("d"), array("d")
-        self._clusters, self._categories = array("L"), array("L")
-        self._cluster_codes: dict[str, int] = {}
+        self._clusters, self._categories = array("Q"), array("L")
         self._category_codes: dict[str, int] = {}
-        self._names: dict[str, list[str]] = {"cluster": [], "category": []}
         self._parts: dict[str, array[float]] = {}
 
     def append(self, cluster: str, category: str, score: Score) -> None:
@@ -29,8 +31,9 @@ class ScoredColumns(Sequence[Scored]):
         n = len(self)
         self._official.append(math.nan if score.official is None else score.official)
         self._robust.append(score.robust)
-        self._clusters.append(_code(cluster, self._cluster_codes, self._names["cluster"]))
-        self._categories.append(_code(category, self._category_codes, self._names["category"]))
+        self._clusters.append(key_hash(cluster))
+        codes = self._category_codes
+        self._categories.append(codes.setdefault(category, len(codes)))
         for name in score.parts:
             if name not in self._parts:
                 self._parts[name] = array("d", [math.nan]) * n
@@ -50,18 +53,15 @@ class ScoredColumns(Sequence[Scored]):
         official = self._official[at]
         parts = {n: c[at] for n, c in self._parts.items() if not math.isnan(c[at])}
         score = Score(None if math.isnan(official) else official, self._robust[at], parts)
-        cluster = self._names["cluster"][self._clusters[at]]
-        return Scored(cluster, self._names["category"][self._categories[at]], score)
+        category = self._category_names[self._categories[at]]
+        return Scored(f"{self._clusters[at]:016x}", category, score)
+
+    @property
+    def _category_names(self) -> list[str]:
+        return list(self._category_codes)
 
     def __iter__(self) -> Iterator[Scored]:
         return (self[k] for k in range(len(self)))
-
-
-def _code(name: str, codes: dict[str, int], names: list[str]) -> int:
-    if name not in codes:
-        codes[name] = len(names)
-        names.append(name)
-    return codes[name]
 
 
 @dataclass(slots=True)

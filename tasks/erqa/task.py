@@ -16,7 +16,6 @@ from er_bench.dialect import AnyDialect
 from er_bench.errors import DataError
 from er_bench.prompt import Completion, Expect, Prompt, user
 from er_bench.sample import Blob, Image, Part, Sample, Text
-from er_bench.score import Score
 from er_bench.scorers.letter import read_whole
 from er_bench.task import Aggregate, Judgement, Scored, mean, value
 from er_bench.tasks.choice import Choice, ChoiceTask, gold_letter
@@ -70,14 +69,16 @@ class Erqa(ChoiceTask):
         """Accuracy over all questions; by type; with one image and with several."""
         whole = super().aggregate(scored, reading)
         split = {
-            "single_image": mean([value(s, reading) or 0.0 for s in _with_images(scored, True)]),
-            "multi_image": mean([value(s, reading) or 0.0 for s in _with_images(scored, False)]),
+            "single_image": mean(_scores(scored, reading, single=True)),
+            "multi_image": mean(_scores(scored, reading, single=False)),
         }
         return Aggregate(whole.score, {**whole.by_category, **split})
 
 
-def _with_images(scored: Sequence[Scored], single: bool) -> list[Score]:
-    return [s.score for s in scored if (s.score.parts["n_images"] == 1) == single]
+def _scores(scored: Sequence[Scored], reading: str, single: bool) -> list[float]:
+    return [
+        value(s.score, reading) or 0.0 for s in scored if (s.score.parts["n_images"] == 1) == single
+    ]
 
 
 def interleave(question: str, images: Sequence[Blob], offsets: Sequence[int]) -> Iterator[Part]:
