@@ -187,7 +187,6 @@ class _Run:
         self._robust_plans = 0
         self._constrained = 0
         self._invalid = 0
-        self._sim_seconds = 0.0
 
     async def drive(self, environment: Environment, episode: Episode) -> Ending:
         """The loop, from reset to the end of the episode."""
@@ -247,7 +246,6 @@ class _Run:
         self._turns.append(Turn(action_id, action, step.feedback))
         self._steps.append(StepResult(step.valid, step.success, step.progress, step.reward))
         self._invalid += not step.valid
-        self._sim_seconds += step.sim_seconds
         return step
 
     def _ended(self, step: Stepped) -> Ending | None:
