@@ -112,6 +112,7 @@ class Summary(_Part):
     """Over the tasks of the run."""
 
     average: float | None = Field(description="Mean of the scores of the tasks that have one")
+    stderr: float | None = Field(None, description="Standard error of that mean, tasks independent")
     n_tasks: int = Field(description="Tasks in that mean")
     complete: bool
 
@@ -235,10 +236,16 @@ def unavailable(task: Task, split: str, why: str) -> TaskResult:
 
 def summary(tasks: Mapping[str, TaskResult]) -> Summary:
     """The mean over the tasks that have a score, and whether all of them are complete."""
-    scores = [t.score for t in tasks.values() if t.score is not None]
+    estimates = [
+        stats.Estimate(t.score, t.stderr, t.ci95, t.n_scored, t.n_clusters)
+        for t in tasks.values()
+        if t.score is not None
+    ]
+    average = stats.average_of_tasks(estimates)
     return Summary(
-        average=sum(scores) / len(scores) if scores else None,
-        n_tasks=len(scores),
+        average=_number(average.value),
+        stderr=average.stderr,
+        n_tasks=len(estimates),
         complete=all(t.status == "complete" for t in tasks.values()),
     )
 

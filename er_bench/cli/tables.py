@@ -58,7 +58,8 @@ def print_results(results: Results) -> None:
     n_tasks = results.summary.n_tasks
     noun = "task" if n_tasks == 1 else "tasks"
     marks = "" if results.summary.complete else ", incomplete"
-    print(f"mean of {n_tasks} {noun}: {percent(results.summary.average)}{marks}")
+    error = "" if results.summary.stderr is None else f" ±{percent(results.summary.stderr)}"
+    print(f"mean of {n_tasks} {noun}: {percent(results.summary.average)}{error}{marks}")
     for name, task in results.tasks.items():
         if task.means:
             print(f"{name}:", ", ".join(f"{what} {m:.3g}" for what, m in task.means.items()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import random
 import signal
@@ -141,6 +142,8 @@ def test_scoring_again_gives_the_same_scores_without_a_model(
     assert "every score is the same" in done.stdout
     before, after = (read_results(tmp_path / name) for name in ("r", "r-rescored"))
     assert set(before.tasks) == {"toy", "toy@lower"}
+    errors = [task.stderr or 0.0 for task in before.tasks.values()]
+    assert before.summary.stderr == pytest.approx(math.hypot(*errors) / 2)
     for name, task in before.tasks.items():
         assert task.n_total == 48
         assert task.model_dump(exclude={"seconds"}) == after.tasks[name].model_dump(
