@@ -28,7 +28,8 @@ class Part:
 def write(folder: Path, parts: Sequence[Part], dialect: Dialect) -> Path:
     """Write pictures, chat files and the meta JSON that lists them; returns the meta JSON.
 
-    A picture is `<name>/<seed>.png`, a part's conversations are `<name>.jsonl`.
+    A picture is `<name>/<seed>.png`, a part's conversations are `<name>.jsonl`; the meta JSON names
+    both from its own folder, so that the whole can be moved.
     """
     meta = {}
     for part in parts:
@@ -41,8 +42,8 @@ def write(folder: Path, parts: Sequence[Part], dialect: Dialect) -> Path:
                 draw(said.scene).save(root / name)
                 file.write(json.dumps(said.to_record(name), ensure_ascii=False) + "\n")
         meta[part.name] = {
-            "root": str(root),
-            "annotation": str(annotation),
+            "root": root.name,
+            "annotation": annotation.name,
             "data_augment": False,
             "max_dynamic_patch": 1,
             "repeat_time": 1,

@@ -21,6 +21,7 @@ from er_bench.scenes.training import (
     free_spot,
 )
 from er_bench.scenes.training_data import Part, write
+from er_bench.train.records import read_meta
 
 
 def some(kind: str, count: int = 40) -> list[Conversation]:
@@ -77,14 +78,16 @@ def test_held_out_seeds_stay_below_training() -> None:
     assert all(HELD_OUT_SEED <= item.seed < TRAINING_SEED for item in items)
 
 
-def test_written_data_is_an_internvl_mixture(tmp_path: Path) -> None:
-    part = Part("few", TRAINING_SEED, 3, 2, (1, 3))
-    meta = json.loads(write(tmp_path, [part], INTERNVL_1000).read_text())
-    lines = Path(meta["few"]["annotation"]).read_text().splitlines()
-    records = [json.loads(line) for line in lines]
-    assert len(records) == meta["few"]["length"] == 3
-    for record in records:
-        assert (Path(meta["few"]["root"]) / record["image"]).is_file()
-        turns = record["conversations"]
-        assert [t["from"] for t in turns] == ["human", "gpt"] * 2
-        assert [t["value"].count("<image>") for t in turns] == [1, 0, 0, 0]
+def test_written_data_is_an_internvl_mixture_wherever_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(Path("here/data"), [Part("few", TRAINING_SEED, 3, 2, (1, 3))], INTERNVL_1000)
+    Path("here").rename("there")
+    meta = Path("there/data/meta.json")
+    (source,) = read_meta(meta)
+    assert len(source.offsets) == json.loads(meta.read_text())["few"]["length"] == 3
+    for record in map(source.record, range(3)):
+        assert [path.is_file() for path in record.images] == [True]
+        assert [turn.role for turn in record.turns] == ["user", "assistant"] * 2
+        assert [turn.text.count("<image>") for turn in record.turns] == [1, 0, 0, 0]
