@@ -47,9 +47,13 @@ class Encoded:
 class Codec(Protocol):
     """Conversations to token ids and images to tiles; holds no weights, can be pickled."""
 
-    tile_tokens: int
-    """Tokens of one tile."""
-    pad_id: int
+    @property
+    def tile_tokens(self) -> int:
+        """Tokens of one tile."""
+
+    @property
+    def pad_id(self) -> int:
+        """The id that fills rows up."""
 
     def tile_count(self, size: Size, max_tiles: int) -> int:
         """How many tiles an image of `size` (width, height) is cut into, thumbnail included."""
