@@ -81,12 +81,17 @@ def cases(real: Path | None = None) -> Iterator[Case]:
     for module in modules():
         rules = {name: Rule(name, *entry) for name, entry in module.RULES.items()}
         for rule in rules.values():
-            text = (CASES / f"{rule.name}.jsonl").read_text(encoding="utf-8")
-            for number, line in enumerate(text.splitlines(), 1):
+            for number, line in enumerate(kept(rule), 1):
                 yield Case(rule, number, json.loads(line))
         if real is not None and hasattr(module, "real_cases"):
             for number, (name, fields) in enumerate(module.real_cases(real), 1):
                 yield Case(rules[name], number, {**fields, "source": REAL_SOURCE})
+
+
+def kept(rule: Rule) -> list[str]:
+    """The lines of a rule's case file; a rule may have cases in `--real` alone."""
+    file = CASES / f"{rule.name}.jsonl"
+    return file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
 
 
 def table(all_cases: Iterator[Case]) -> str:
