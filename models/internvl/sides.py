@@ -15,6 +15,15 @@ from er_bench.models.internvl.tiling import IMAGENET_MEAN, IMAGENET_STD
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+LEFTOVERS = (
+    "chat_template",
+    "auto_map",
+    "is_local",
+    "local_files_only",
+    "model_specific_special_tokens",
+)
+"""Tokenizer settings of the source, or of how it was read, that a folder should not carry."""
+
 
 def write_native_sides(
     out: Path,
@@ -86,9 +95,9 @@ def write_native_tokenizer(
         "extra_special_tokens": names,
         **names,
     }
-    for leftover in ("chat_template", "auto_map"):
+    for leftover in LEFTOVERS:
         settings.pop(leftover, None)
-    write_json(path, settings)
+    write_json(path, dict(sorted(settings.items())))
     template = chat_template(Style(system_message).system_text())
     (out / "chat_template.jinja").write_text(template, encoding="utf-8")
 

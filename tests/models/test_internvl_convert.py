@@ -18,6 +18,7 @@ from er_bench.errors import ConfigError, UsageError
 from er_bench.models.internvl import convert
 from er_bench.models.internvl.load import load
 from er_bench.models.internvl.prompt import Picture, Style, Turn, lay_out, render
+from er_bench.models.internvl.sides import write_native_tokenizer
 from er_bench.models.internvl.template import chat_template
 from er_bench.models.internvl.tiling import normalise, tiles
 from er_bench.models.internvl.tiny import make_tiny
@@ -45,6 +46,14 @@ def same_bits(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> b
     return one.keys() == other.keys() and all(
         one[k].dtype == other[k].dtype and torch.equal(one[k], other[k]) for k in one
     )
+
+
+def test_a_tokenizer_read_and_written_again_has_the_same_files(
+    native: Path, tmp_path: Path
+) -> None:
+    write_native_tokenizer(tmp_path, load(native).tokenizer, "template")
+    for file in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        assert (tmp_path / file).read_text() == (native / file).read_text()
 
 
 @pytest.mark.parametrize("shard_bytes", [2**31, 20_000])
