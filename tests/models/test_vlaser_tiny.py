@@ -66,16 +66,21 @@ def test_it_points_at_the_named_thing() -> None:
     items = named_points(24, INTERNVL_1000)
     said = ask(items)
     right = sum(hits(INTERNVL_1000, i, text) for i, text in zip(items, said, strict=True))
-    # Measured 0.995 (docs/vlaser-tiny.md); a random object gives 0.36.
-    assert right >= 0.6 * len(items)
+    # Measured 1.000 (docs/vlaser-tiny.md); a random object gives 0.36.
+    assert right >= 0.85 * len(items)
 
 
-def test_it_answers_with_letters_and_numbers() -> None:
+@pytest.mark.parametrize(("kind", "least"), [("letter", 0.6), ("count", 0.7)])
+def test_it_answers_with_letters_and_numbers(kind: str, least: float) -> None:
     from er_bench.models.dialects.families import INTERNVL_1000
 
-    letters = ask(questions("letter", 8, INTERNVL_1000))
-    assert all(text in tuple("ABCD") for text in letters)
-    assert all(text.isdecimal() for text in ask(questions("count", 8, INTERNVL_1000)))
+    # Measured 0.825 and 0.917; the most frequent answer alone gives 0.29 and 0.35.
+    items = questions(kind, 40, INTERNVL_1000)
+    said = ask(items)
+    assert sum(t == i.turn.answer for i, t in zip(items, said, strict=True)) >= least * len(items)
+    assert all(
+        text in ("A", "B", "C", "D") if kind == "letter" else text.isdecimal() for text in said
+    )
 
 
 def test_the_card_names_a_folder_beside_it() -> None:
