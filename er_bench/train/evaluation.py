@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Evaluation(TrainerCallback):
-    """Runs the tasks every so many steps and at the end, and logs their official scores.
+    """Asks for evaluations, every so many steps and at the end, and is what the Trainer then calls.
 
     The first process asks, through the same runner, prompts and scorers as `er-bench run`; the
     others wait. Each evaluation leaves a run folder, `eval/step-N`. Random states are put back,
@@ -39,7 +40,6 @@ class Evaluation(TrainerCallback):
             data=recipe.eval_data,
             limit=recipe.eval_limit,
         )
-        self._last_step = -1
         self._opened: list[Opened] = []
         if trainer.is_world_process_zero():
             model = self._model(trainer.accelerator.unwrap_model(trainer.model), 0)
@@ -50,16 +50,10 @@ class Evaluation(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Evaluate when it is time."""
-        if state.global_step % self._run.recipe.eval_every == 0:
-            self._evaluate(state.global_step)
-
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Evaluate what has come out of it."""
-        if state.global_step != self._last_step:
-            self._evaluate(state.global_step)
+        """Evaluate once this step is logged, when it is time."""
+        last = state.global_step == state.max_steps
+        if last or state.global_step % self._run.recipe.eval_every == 0:
+            control.should_evaluate = True
 
     def _model(self, model: PreTrainedModel, step: int) -> Model:
         recipe = self._run.recipe
@@ -74,13 +68,14 @@ class Evaluation(TrainerCallback):
         )
         return self._run.family.live(model, self._run.codec, settings)
 
-    def _evaluate(self, step: int) -> None:
-        self._last_step = step
-        if self._trainer.is_world_process_zero():
-            self._ask(step)
+    def __call__(self, step: int) -> dict[str, float]:
+        """The official scores as `eval/<task>`, on the first process, and `eval_runtime`."""
+        start = time.monotonic()
+        scores = self._ask(step) if self._trainer.is_world_process_zero() else {}
         self._trainer.accelerator.wait_for_everyone()
+        return {**scores, "eval_runtime": time.monotonic() - start}
 
-    def _ask(self, step: int) -> None:
+    def _ask(self, step: int) -> dict[str, float]:
         import torch
 
         from er_bench import evaluate
@@ -106,4 +101,4 @@ class Evaluation(TrainerCallback):
         }
         line = "  ".join(f"{name.removeprefix('eval/')} {s:.1%}" for name, s in scores.items())
         self._console.print(f"step {step}  evaluation: {line or 'nothing scored'}  ({out})")
-        self._trainer.log(dict(scores))
+        return scores

@@ -41,6 +41,17 @@ class Progress(TrainerCallback):
         self._start_s = self._last_s = time.monotonic()
         self._first_step = self._last_step = state.global_step
 
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Leave the evaluation out of the tokens per second; the time left keeps it in."""
+        self._last_s += (metrics or {}).get("eval_runtime", 0.0)
+
     def on_log(
         self,
         args: TrainingArguments,

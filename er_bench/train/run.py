@@ -177,7 +177,8 @@ def build_trainer(run: Run, console: Console) -> SftTrainer:
     trainer = SftTrainer(model, args, run.data(), run.codec)
     trainer.add_callback(Progress(run.batches.step_tokens, console))
     if recipe.eval_tasks:
-        trainer.add_callback(Evaluation(run, trainer, console))
+        trainer.evaluation = Evaluation(run, trainer, console)
+        trainer.add_callback(trainer.evaluation)
     return trainer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from transformers import Trainer, TrainingArguments
@@ -106,6 +107,8 @@ class SftTrainer(Trainer):
     ) -> None:
         super().__init__(model=model, args=args, train_dataset=data, data_collator=_only)
         self._codec = codec
+        self.evaluation: Callable[[int], dict[str, float]] | None = None
+        """Called with the step where a callback asks for an evaluation."""
         self.loss_is_scaled_for_ga = True
         for callback in (PrinterCallback, ProgressCallback):
             self.remove_callback(callback)
@@ -138,6 +141,16 @@ class SftTrainer(Trainer):
         assert num_items_in_batch is not None and not return_outputs
         loss = weighted_loss(model, inputs, self._codec, num_items_in_batch)
         return loss * int(self.accelerator.num_processes)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """What `evaluation` finds, logged; the Trainer calls this after logging the step itself."""
+        assert self.evaluation is not None
+        metrics = self.evaluation(self.state.global_step)
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: the Trainer's estimate does not know tiles."""

@@ -21,6 +21,7 @@ from er_bench.models.internvl.config import (
 from er_bench.models.internvl.load import CONFIG, check_packages, read_config, read_tokenizer
 from er_bench.models.internvl.prompt import Vocabulary
 from er_bench.models.internvl.sides import (
+    share_weights,
     write_json,
     write_native_sides,
     write_original_tokenizer,
@@ -178,6 +179,7 @@ def _write_shards(out: Path, files: list[Path], tensors: Iterator[tuple[str, Mak
             total += _bytes(tensor)
         flush()
     _name_shards(out, written, total)
+    share_weights(out)
 
 
 def _name_shards(out: Path, written: list[list[str]], total: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,6 +131,12 @@ def write_original_tokenizer(out: Path, tokenizer: PreTrainedTokenizerBase) -> N
         "unk_token": None,
     }
     write_json(out / "tokenizer_config.json", settings)
+
+
+def share_weights(out: Path) -> None:
+    """Give the weights the permissions of the other files: safetensors lets nobody else read."""
+    for file in out.glob("*.safetensors"):
+        shutil.copymode(out / "config.json", file)
 
 
 def write_json(path: Path, content: Any, indent: int | None = 2) -> None:

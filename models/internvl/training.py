@@ -22,7 +22,7 @@ from er_bench.models.internvl.config import image_seq_length, is_original, nativ
 from er_bench.models.internvl.engine import InternVLArgs, InternVLEngine
 from er_bench.models.internvl.load import InternVL, load, read_config, read_tokenizer, snapshot
 from er_bench.models.internvl.prompt import Control, Piece, Slot, Style, Vocabulary
-from er_bench.models.internvl.sides import write_native_sides
+from er_bench.models.internvl.sides import share_weights, write_native_sides
 from er_bench.models.settings import DeviceArgs, parse_args
 from er_bench.models.transformers import TransformersModel
 from er_bench.train.family import Codec, Encoded, Part, Turn
@@ -192,6 +192,7 @@ class InternVLFamily:
         config["text_config"]["rope_parameters"] = {"rope_type": "default", "rope_theta": theta}
         style = codec.style.system_message
         write_native_sides(out, config, codec.tokenizer, style, max_tiles)
+        share_weights(out)
 
     def live(self, model: PreTrainedModel, codec: Codec, settings: ModelSettings) -> Model:
         """The model under training, asked through the same code as any checkpoint."""

@@ -64,6 +64,8 @@ def test_round_trip_keeps_every_bit(
     convert.to_native(source, tmp_path / "native")
     convert.to_original(tmp_path / "native", tmp_path / "back")
     assert same_bits(weights(tmp_path / "back"), weights(source))
+    for folder in (tmp_path / "native", tmp_path / "back"):
+        assert len({file.stat().st_mode for file in folder.iterdir()}) == 1
     shards = list((tmp_path / "back").glob("*.safetensors"))
     assert (len(shards) > 3) == (shard_bytes == 20_000)
     if shard_bytes == 20_000:

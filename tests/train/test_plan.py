@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -94,7 +95,9 @@ def test_memory_of_a_model_of_two_billion():
 
 def test_evaluation_while_training_changes_nothing_but_the_log(settings, toy_path, tmp_path):
     recipe = tmp_path / "r.yaml"
-    recipe.write_text(json.dumps({**settings, "precision": "fp32", "save_every": 6}))
+    recipe.write_text(
+        json.dumps({**settings, "precision": "fp32", "save_every": 6, "log_every": 2})
+    )
     app = typer.Typer()
     app.command()(sft)
 
@@ -107,10 +110,17 @@ def test_evaluation_while_training_changes_nothing_but_the_log(settings, toy_pat
     include = ["--include-path", toy_path, "--eval-tasks", "toy", "--eval-every", 4]
     told = call("--set", f"output={watched}", *include, "--set", "eval_limit=3")
     call("--set", f"output={alone}")
-    assert told.count("evaluation: toy") == 2  # at step 4 and at the end
+    assert re.findall(r"^step (\d+)(/|  evaluation: toy)", told, re.MULTILINE) == [
+        ("2", "/"),
+        ("4", "/"),
+        ("4", "  evaluation: toy"),
+        ("6", "/"),
+        ("6", "  evaluation: toy"),
+    ]
     state = json.loads((watched / "checkpoint-6" / "trainer_state.json").read_text())
     entries = [entry for entry in state["log_history"] if "eval/toy" in entry]
-    assert [entry["step"] for entry in entries] == [4]
+    assert [entry["step"] for entry in entries] == [4, 6]
+    assert [entry["step"] for entry in state["log_history"] if "loss" in entry] == [2, 4, 6]
     results = json.loads((watched / "eval" / "step-4" / "results.json").read_text())
     assert results["tasks"]["toy"]["n_scored"] == 3
     assert results["tasks"]["toy"]["score"] == entries[0]["eval/toy"]
