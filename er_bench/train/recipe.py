@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -159,6 +160,10 @@ def load_recipe(file: Path, sets: Sequence[str] = ()) -> Recipe:
 def build_recipe(fields: Mapping[str, Any], source: str) -> Recipe:
     """The recipe with these settings over its preset's. Raises ConfigError."""
     settings = {**_preset(fields, source), **fields}
+    if unknown := sorted(settings.keys() - Recipe.model_fields.keys()):
+        near = get_close_matches(unknown[0], Recipe.model_fields, 1)
+        known = f"did you mean {near[0]}?" if near else f"known: {', '.join(Recipe.model_fields)}"
+        raise ConfigError(f"recipe {source}: there is no setting {unknown[0]}; {known}")
     try:
         return Recipe(**settings)
     except ValidationError as error:

@@ -214,15 +214,19 @@ def check_packages(recipe: Recipe) -> None:
     for name in ("torch", "transformers", "accelerate"):
         if importlib.util.find_spec(name) is None:
             raise MissingExtraError("training", "train", f"no module named {name!r}")
+    flash = recipe.attention == "flash_attention_2"
     needed = {
-        "deepspeed": recipe.sharding.startswith("zero") and f"sharding {recipe.sharding}",
-        "flash_attn": recipe.attention == "flash_attention_2" and "attention flash_attention_2",
-        "tensorboard": "tensorboard" in recipe.report_to and "report_to tensorboard",
-        "wandb": "wandb" in recipe.report_to and "report_to wandb",
+        "deepspeed": (recipe.sharding.startswith("zero"), "sharding", "none"),
+        "flash_attn": (flash, "attention", "sdpa"),
+        "tensorboard": ("tensorboard" in recipe.report_to, "report_to", "[]"),
+        "wandb": ("wandb" in recipe.report_to, "report_to", "[]"),
     }
-    for package, setting in needed.items():
-        if setting and importlib.util.find_spec(package) is None:
-            raise ConfigError(f"{setting} needs the package {package}; install it, or change that")
+    for package, (wanted, setting, instead) in needed.items():
+        if wanted and importlib.util.find_spec(package) is None:
+            raise ConfigError(
+                f"the recipe's {setting} needs a package that is not installed: "
+                f"pip install {package.replace('_', '-')}, or --set {setting}={instead}"
+            )
 
 
 def _save_final(run: Run, trainer: SftTrainer, console: Console) -> Path:
