@@ -4,7 +4,8 @@
 
 Writes random weights (4.2 GB in bfloat16, two shards) as a native folder, converts them to the
 original layout and back, and compares every tensor. Needs 13 GB of disk. The memory is the
-process's own (`RssAnon`), sampled; pages of mapped files, which the kernel takes back, are not in it.
+process's own (`RssAnon`), sampled; pages of mapped files, which the kernel takes back, do not
+count.
 """
 
 from __future__ import annotations
