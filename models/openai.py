@@ -1,7 +1,7 @@
 """Any OpenAI-compatible endpoint: chat completions with image parts, one POST a prompt.
 
-Image bytes go out as they are stored when their format and size allow. The key comes from the
-environment and is written nowhere. Settings (`--model-args`):
+Image bytes go out as they are stored when their format and size allow, video frames as JPEG. The
+key comes from the environment and is written nowhere. Settings (`--model-args`):
 
 - `base_url`: the endpoint up to `/v1` (default: OPENAI_BASE_URL, else https://api.openai.com/v1)
 - `api_key_env`: the variable that holds the key (default OPENAI_API_KEY)
@@ -9,9 +9,10 @@ environment and is written nowhere. Settings (`--model-args`):
 - `frames`, `frame_sampling`: frames taken from a video (default 16, `linspace`)
 - `extra_body`: more fields of the request, as a JSON object
 - `max_tokens_field`: `max_tokens` (default) or `max_completion_tokens`
-- `max_tiles`, `multi_image_budget`: for a vLLM server with an InternVL checkpoint: the tile limit
-  of each image, sent with the request as vLLM's `mm_processor_kwargs` (the server must be started
-  with `--trust-request-mm-kwargs`)
+- `max_tiles`, `tile_limit`, `multi_image_budget`: for a vLLM server with an InternVL checkpoint:
+  the tile limit of each image (a task's own replaces `max_tiles`, `tile_limit` bounds both), sent
+  with the request as vLLM's `mm_processor_kwargs` (the server must be started with
+  `--trust-request-mm-kwargs`). Pictures then go out as PNG, so that no pixel changes on the way
 - `frame_prefix`: `Frame` or `Frame-`: a text part `Frame1: ` before each video frame
 """
 
@@ -35,16 +36,19 @@ from er_bench.errors import ConfigError, DataError, ModelError, UsageError
 from er_bench.geometry import Size
 from er_bench.model import Model, ModelSettings
 from er_bench.models.internvl.prompt import tile_budget
+from er_bench.models.internvl.tiling import EXACT_PIXELS
 from er_bench.prompt import Completion, Prompt
 from er_bench.sample import Image, Text, Video
 
 PASSED_THROUGH = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 MAX_IMAGE_BYTES = 20 * 2**20
+Encoded = tuple[bytes, str, Size]
+"""An image file, its type, and width and height."""
 RETRYABLE = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 KNOWN_ARGS = {
     "base_url", "api_key_env", "detail", "frames", "frame_sampling", "extra_body",
     "max_tokens_field",
-    "max_tiles", "multi_image_budget", "frame_prefix",
+    "max_tiles", "tile_limit", "multi_image_budget", "frame_prefix",
 }  # fmt: skip
 
 
@@ -81,6 +85,7 @@ class OpenAI(Model):
         self._extra = args.get("extra_body") or {}
         if isinstance(self._extra, str):
             self._extra = json.loads(self._extra)
+        self._exact = bool(self._settings.args.get("max_tiles"))
         self._session: aiohttp.ClientSession | None = None
 
     def identity(self) -> dict[str, Any]:
@@ -167,17 +172,22 @@ class OpenAI(Model):
         if prompt.json_schema is not None:
             schema = {"name": "answer", "schema": dict(prompt.json_schema), "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
-        if limit := self._settings.args.get("max_tiles"):
+        if self._exact:
+            limit = self._settings.args["max_tiles"]
             stills = sum(isinstance(part, Image) for part in prompt.parts())
             rule = self._settings.args.get("multi_image_budget", "divide")
-            tiles = tile_budget(prompt.max_tiles or int(limit), stills, rule) if stills else 1
-            body["mm_processor_kwargs"] = {"max_patches": tiles}
+            most = prompt.max_tiles or int(limit)
+            most = min(most, int(self._settings.args.get("tile_limit") or most))
+            tiles = tile_budget(most, stills, rule) if stills else 1
+            body["mm_processor_kwargs"] = {"max_patches": tiles, **EXACT_PIXELS}
         return json.dumps(body | self._extra).encode(), tuple(sizes)
 
     def _content(self, part: Text | Image | Video, sizes: list[Size]) -> list[dict[str, Any]]:
         match part:
             case Text(text):
                 return [{"type": "text", "text": text}]
+            case Image(blob) if self._exact:
+                return [self._image(*_png(media.image(blob)), sizes)]
             case Image(blob):
                 return [self._image(*_image_bytes(blob.read(), blob.name), sizes)]
         frames = media.FRAMES.frames(
@@ -189,7 +199,7 @@ class OpenAI(Model):
         for number, frame in enumerate(frames, start=1):
             if (prefix := self._settings.args.get("frame_prefix")) and part.label == "frame":
                 content.append({"type": "text", "text": f"{prefix}{number}: "})
-            content.append(self._image(_jpeg(frame), "image/jpeg", frame.size, sizes))
+            content.append(self._image(*(_png if self._exact else _jpeg)(frame), sizes))
         return content
 
     def _image(self, content: bytes, mime: str, size: Size, sizes: list[Size]) -> dict[str, Any]:
@@ -206,24 +216,28 @@ class OpenAI(Model):
             self._session = None
 
 
-def _image_bytes(content: bytes, name: str) -> tuple[bytes, str, Size]:
-    """Image bytes that every endpoint takes, their type and size. Raises DataError."""
+def _image_bytes(content: bytes, name: str) -> Encoded:
+    """Image bytes that every endpoint takes. Raises DataError."""
     try:
         with PIL.Image.open(io.BytesIO(content)) as opened:
             mime = PASSED_THROUGH.get(opened.format or "")
             if mime and len(content) <= MAX_IMAGE_BYTES:
                 return content, mime, opened.size
-            out = io.BytesIO()
-            opened.convert("RGB").save(out, "PNG")
-            return out.getvalue(), "image/png", opened.size
+            return _png(opened.convert("RGB"))
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
         raise DataError(f"not a readable image: {error}", file=name) from error
 
 
-def _jpeg(frame: PIL.Image.Image) -> bytes:
+def _png(image: PIL.Image.Image) -> Encoded:
     out = io.BytesIO()
-    frame.save(out, "JPEG", quality=95)
-    return out.getvalue()
+    image.save(out, "PNG", compress_level=1)
+    return out.getvalue(), "image/png", image.size
+
+
+def _jpeg(image: PIL.Image.Image) -> Encoded:
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=95)
+    return out.getvalue(), "image/jpeg", image.size
 
 
 def retry_after_s(header: str | None, now: datetime | None = None) -> float | None:

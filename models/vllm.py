@@ -28,6 +28,7 @@ from er_bench.models.internvl.config import is_native, is_original
 from er_bench.models.internvl.engine import InternVLArgs, picture
 from er_bench.models.internvl.load import read_config, read_tokenizer, snapshot
 from er_bench.models.internvl.prompt import Vocabulary, lay_out
+from er_bench.models.internvl.tiling import EXACT_PIXELS
 from er_bench.models.settings import check_names, parse_args
 from er_bench.prompt import Completion, Prompt
 
@@ -140,7 +141,7 @@ class VllmModel(Model):
         request: dict[str, Any] = {"prompt_token_ids": ids}
         if images:
             request["multi_modal_data"] = {"image": images}
-            request["mm_processor_kwargs"] = {"max_patches": budget}
+            request["mm_processor_kwargs"] = {"max_patches": budget, **EXACT_PIXELS}
         return request, tuple(image.size for image in pictured.stills)
 
     async def _finished(self, request: dict[str, Any], prompt: Prompt) -> Any:
@@ -179,11 +180,7 @@ class VllmModel(Model):
 
 
 def one_tile(image: PIL.Image.Image, tile_px: int) -> PIL.Image.Image:
-    """An image that may have one tile only, made it here.
-
-    vLLM has one limit for all images of a request, and resizes by torchvision, which differs from
-    PIL in the last bit.
-    """
+    """An image that may have one tile only, made it here: vLLM has one limit for a request."""
     return image.resize((tile_px, tile_px))
 
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+EXACT_PIXELS = {"use_fast": False}
+"""Asks transformers' processor, as vLLM's `mm_processor_kwargs`, to resize by PIL as is done here:
+torchvision's pixels differ by one level of 255 in places."""
+
 Tiles = NDArray[np.uint8]
 """`(tiles, tile_px, tile_px, 3)`, RGB: the grid row by row, then the thumbnail."""
 

