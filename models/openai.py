@@ -12,7 +12,8 @@ key comes from the environment and is written nowhere. Settings (`--model-args`)
 - `max_tiles`, `tile_limit`, `multi_image_budget`: for a vLLM server with an InternVL checkpoint:
   the tile limit of each image (a task's own replaces `max_tiles`, `tile_limit` bounds both), sent
   with the request as vLLM's `mm_processor_kwargs` (the server must be started with
-  `--trust-request-mm-kwargs`). Pictures then go out as PNG, so that no pixel changes on the way
+  `--trust-request-mm-kwargs`). Pictures then go out as PNG, so that no pixel changes on the way,
+  and answers lose the white space around them, as in the released `chat`
 - `frame_prefix`: `Frame` or `Frame-`: a text part `Frame1: ` before each video frame
 """
 
@@ -85,7 +86,7 @@ class OpenAI(Model):
         self._extra = args.get("extra_body") or {}
         if isinstance(self._extra, str):
             self._extra = json.loads(self._extra)
-        self._exact = bool(self._settings.args.get("max_tiles"))
+        self._internvl = bool(self._settings.args.get("max_tiles"))
         self._session: aiohttp.ClientSession | None = None
 
     def identity(self) -> dict[str, Any]:
@@ -134,7 +135,7 @@ class OpenAI(Model):
         try:
             reply = json.loads(content)
             choice = reply["choices"][0]
-            text = choice["message"]["content"]
+            text = choice["message"]["content"] or ""
             usage = reply.get("usage") or {}
         except (ValueError, KeyError, IndexError, TypeError) as error:
             shown = content[:200].decode(errors="replace")
@@ -142,7 +143,8 @@ class OpenAI(Model):
                 f"{self._url}: not a chat completion: {shown}", retryable=True
             ) from error
         return Completion(
-            text=text or "",
+            # As the released code's `chat`, and so the other backends, do.
+            text=text.strip() if self._internvl else text,
             finish_reason=choice.get("finish_reason"),
             tokens_in=usage.get("prompt_tokens"),
             tokens_out=usage.get("completion_tokens"),
@@ -172,7 +174,7 @@ class OpenAI(Model):
         if prompt.json_schema is not None:
             schema = {"name": "answer", "schema": dict(prompt.json_schema), "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
-        if self._exact:
+        if self._internvl:
             limit = self._settings.args["max_tiles"]
             stills = sum(isinstance(part, Image) for part in prompt.parts())
             rule = self._settings.args.get("multi_image_budget", "divide")
@@ -186,7 +188,7 @@ class OpenAI(Model):
         match part:
             case Text(text):
                 return [{"type": "text", "text": text}]
-            case Image(blob) if self._exact:
+            case Image(blob) if self._internvl:
                 return [self._image(*_png(media.image(blob)), sizes)]
             case Image(blob):
                 return [self._image(*_image_bytes(blob.read(), blob.name), sizes)]
@@ -199,7 +201,7 @@ class OpenAI(Model):
         for number, frame in enumerate(frames, start=1):
             if (prefix := self._settings.args.get("frame_prefix")) and part.label == "frame":
                 content.append({"type": "text", "text": f"{prefix}{number}: "})
-            content.append(self._image(*(_png if self._exact else _jpeg)(frame), sizes))
+            content.append(self._image(*(_png if self._internvl else _jpeg)(frame), sizes))
         return content
 
     def _image(self, content: bytes, mime: str, size: Size, sizes: list[Size]) -> dict[str, Any]:

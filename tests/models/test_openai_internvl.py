@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+from aiohttp import web
 
 from er_bench import media
 from er_bench.data import BytesBlob
 from er_bench.prompt import Expect, Prompt, user
 from er_bench.registry import Registry, open_model
 from er_bench.sample import Image, Part, Video
-from tests.chat import ChatServer
+from tests.chat import ChatServer, completion
 
 
 def photo() -> Image:
@@ -82,6 +83,24 @@ def test_an_internvl_server_gets_the_pixels_that_transformers_would(
     with PIL.Image.open(io.BytesIO(base64.b64decode(content))) as opened:
         assert opened.mode == "RGB"
         assert np.array_equal(np.asarray(opened), np.asarray(media.image(blob)))
+
+
+@pytest.mark.parametrize(("args", "text"), [({"max_tiles": 12}, "cup"), ({}, " cup\n")])
+def test_answers_are_stripped_as_in_the_released_chat(
+    chat_server: ChatServer, args: dict[str, Any], text: str
+) -> None:
+    async def spaced(body: dict[str, Any], call: int) -> web.StreamResponse:
+        return completion(" cup\n")
+
+    chat_server.behave = spaced
+    model = open_model(Registry(), "openai/m", model_args={"base_url": chat_server.url, **args})
+
+    async def run() -> str:
+        said = await model.ask(Prompt((user("What is it?"),), Expect.TEXT))
+        await model.close()
+        return said.text
+
+    assert asyncio.run(run()) == text
 
 
 def test_other_servers_hear_nothing_of_tiles(chat_server: ChatServer) -> None:
