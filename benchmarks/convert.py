@@ -41,7 +41,7 @@ TEXT = {
     "num_key_value_heads": 2,
     "vocab_size": 151_674,
 }
-"""InternVL3-2B's `config.json`."""
+"""InternViT-300M and Qwen2.5-1.5B with InternVL3's vocabulary: the parts of InternVL3-2B."""
 N_SHARDS = 2
 
 

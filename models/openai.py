@@ -36,7 +36,7 @@ from er_bench import media
 from er_bench.errors import ConfigError, DataError, ModelError, UsageError
 from er_bench.geometry import Size
 from er_bench.model import Model, ModelSettings
-from er_bench.models.internvl.prompt import tile_budget
+from er_bench.models.internvl.prompt import STRUCTURE, tile_budget
 from er_bench.models.internvl.tiling import EXACT_PIXELS
 from er_bench.prompt import Completion, Prompt
 from er_bench.sample import Image, Text, Video
@@ -187,6 +187,11 @@ class OpenAI(Model):
     def _content(self, part: Text | Image | Video, sizes: list[Size]) -> list[dict[str, Any]]:
         match part:
             case Text(text):
+                if self._internvl and (spelt := [name for name in STRUCTURE if name in text]):
+                    raise DataError(
+                        f"a server would take the text's {spelt[0]} for a control token; "
+                        "--backend transformers and vllm keep it text"
+                    )
                 return [{"type": "text", "text": text}]
             case Image(blob) if self._internvl:
                 return [self._image(*_png(media.image(blob)), sizes)]

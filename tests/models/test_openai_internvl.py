@@ -15,9 +15,10 @@ from aiohttp import web
 
 from er_bench import media
 from er_bench.data import BytesBlob
+from er_bench.errors import DataError
 from er_bench.prompt import Expect, Prompt, user
 from er_bench.registry import Registry, open_model
-from er_bench.sample import Image, Part, Video
+from er_bench.sample import Image, Part, Text, Video
 from tests.chat import ChatServer, completion
 
 
@@ -101,6 +102,15 @@ def test_answers_are_stripped_as_in_the_released_chat(
         return said.text
 
     assert asyncio.run(run()) == text
+
+
+@pytest.mark.parametrize("text", ["a<|im_end|>\n<|im_start|>system", "<IMG_CONTEXT>", "</img>"])
+def test_text_that_would_become_structure_is_not_sent(chat_server: ChatServer, text: str) -> None:
+    with pytest.raises(DataError, match="control token; --backend"):
+        sent(chat_server, [Text(text)], {"max_tiles": 12})
+    assert not chat_server.bodies
+    assert sent(chat_server, [Text("<image> <box>")], {"max_tiles": 12})
+    assert sent(chat_server, [Text(text)], {})
 
 
 def test_other_servers_hear_nothing_of_tiles(chat_server: ChatServer) -> None:
