@@ -31,3 +31,14 @@ def test_card(name: str) -> None:
     args = {**card.args, **card.backend_args.get("transformers", {})}
     parse_args(args, DeviceArgs, family)
     assert card.default_decoding().max_new_tokens
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in LOCAL if Registry().model_card(n).family == "internvl"]
+)
+def test_an_internvl_card_cuts_and_samples_alike_on_every_backend(name: str) -> None:
+    settings = Registry().model_card(name).backend_args
+    shared = ("max_tiles", "tile_limit", "multi_image_budget", "frames", "frame_prefix")
+    for backend in ("vllm", "openai"):
+        for setting in shared:
+            assert settings[backend].get(setting) == settings["transformers"].get(setting)
