@@ -168,3 +168,10 @@ class HomeTask(EpisodeTask):
         names = self.actions(sample)
         plan = [{"action_id": step, "action_name": names[step]} for step in value.steps]
         return json.dumps({"observation": "", "reasoning": "", "executable_plan": plan})
+
+
+def write_episodes(episodes: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Write `episodes.json` as `HomeTask` reads it, one episode a line."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ",\n".join(json.dumps(e, separators=(",", ":")) for e in episodes)
+    (folder / "episodes.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")

@@ -5,21 +5,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 from er_bench.sim.home.generate_rearrange import generate
+from er_bench.tasks.home import write_episodes
 
 SEED = 1
 
-
-def main(folder: Path) -> None:
-    """Write `episodes.json`, one episode a line."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = ",\n".join(json.dumps(e, separators=(",", ":")) for e in generate(SEED))
-    (folder / "episodes.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "mini")
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "mini"
+    write_episodes(generate(SEED), folder)
