@@ -88,8 +88,9 @@ _NOUN = r"(?:option|choice|letter)\s+"
 _CUES = (
     rf"(?i:\banswer\b[*_]{{0,3}}{_BE}{{0,2}}{_OPEN}(?:{_NOUN})?){_OPEN}{_LETTER}",
     rf"(?i:\b(?:option|choice)\b[*_]{{0,3}}{_BE}{_OPEN}){_LETTER}",
-    rf"(?i:\b(?:choose|chose|pick|select|go\s+with|going\s+with|opt\s+for|think|believe)\s+(?:that\s+)?"
-    rf"(?:it\s+is\s+|it's\s+)?(?:{_NOUN})?){_OPEN}{_LETTER}",
+    rf"(?<!not )(?<!n['\u2019]t )"
+    rf"(?i:\b(?:choose|chose|pick|select|go\s+with|going\s+with|opt\s+for|think|believe)"
+    rf"\s+(?:that\s+)?(?:it\s+is\s+|it's\s+)?(?:{_NOUN})?){_OPEN}{_LETTER}",
     rf"(?i:\b(?:so|thus|hence|therefore)\b,?\s+(?:it\s+is\s+|it's\s+)?(?:{_NOUN})?){_OPEN}"
     rf"{_LETTER}(?=[\s*_`)\]}}]{{0,4}}(?:[.,;!]|$))",
     rf"{_LETTER}[)\].*`]{{0,4}}\s+is\s+(?i:the\s+)?(?i:most\s+)?(?i:correct|right|best|answer)\b",

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from er_bench.answer import Answer, Plan
-from er_bench.scorers.final import without_thoughts
+from er_bench.carriers import without_thoughts
 
 Step = Mapping[str, Any]
 _TARGETS = ("target_entity_name", "target_container_name")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from er_bench.answer import Answer, Points
-from er_bench.carriers import loose_pairs, percent_points
+from er_bench.carriers import after_thinking, loose_pairs, percent_points
 from er_bench.geometry import Point, Size, Unit
 
 SYSTEM = (
@@ -189,7 +189,8 @@ def readers(counting: bool) -> dict[str, partial[Answer]]:
 
 
 def read_tolerant(text: str) -> Answer:
-    """Any pairs of numbers as pixels of the original image."""
+    """Any pairs of numbers after the thoughts, as pixels of the original image."""
+    text = after_thinking(text)
     answer = read_own(text, counting=True)
     if answer.value is not None:
         return answer

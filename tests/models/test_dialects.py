@@ -91,6 +91,8 @@ def test_strict_readers_give_x_first_in_the_family_s_unit(name, text, xy, unit):
 )
 def test_tolerant_readers_read_what_can_be_meant(name, text, xy):
     assert points(name, text, tolerant=True) == xy
+    for thought in ("<think>(1, 2)</think>", "<Thinking>[[3, 4]]</Thinking>", "<answer>x</answer>"):
+        assert points(name, f"{thought}<answer>{text}</answer>", tolerant=True) == xy
 
 
 def test_mixed_pixels_and_fractions_are_ambiguous():

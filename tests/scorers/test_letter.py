@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from er_bench.answer import Status
-from er_bench.scorers.final import final_answer, without_thoughts
+from er_bench.carriers import without_thoughts
+from er_bench.scorers.final import final_answer
 from er_bench.scorers.letter import (
     read_backticked,
     read_first_capital,
@@ -120,6 +121,19 @@ def test_reads_the_letter_that_is_meant(text, letter):
 def test_articles_failures_and_thoughts_are_no_answers(text):
     answer = read_letter(text, "ABCD", OPTIONS)
     assert (answer.value, answer.status) == (None, Status.UNPARSED)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Answer: B\nI do not think A fits.", "B"),
+        ("I don't think A. B is the one.", None),
+        ("I don\u2019t think it is A. B", None),
+        ("I think it is A.", "A"),
+    ],
+)
+def test_a_letter_that_is_not_thought_right_is_not_chosen(text, value):
+    assert read_letter(text).value == value
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,15 @@ def test_qwen_is_read_through_xml_json_and_bare_numbers_without_a_rescale(tmp_pa
     assert (judged.score.official, judged.score.robust) == (0, 1)
 
 
+def test_what_was_only_thought_is_not_read_by_the_robust_reader(tmp_path):
+    task = make(tmp_path, [row()])
+    (sample,) = task.samples()
+    said = '<think>maybe [{"point": [0, 0]}]</think>' + task.write(
+        task.ideal(sample), sample, BENCHMARK
+    )
+    assert judge(task, said).score.robust == 1
+
+
 def test_pixels_of_the_sent_image_need_its_size(tmp_path):
     task = make(tmp_path, [row()])
     with pytest.raises(DataError, match="image_sizes"):
