@@ -35,7 +35,7 @@ def frames(task: HomeTask, episode_id: str) -> tuple[str, list[tuple[bytes, str]
     simulator = HomeSimulator()
     start = simulator.reset(sample.id, 0, FRAME_PX, dict(sample.target))
     film = [(start["obs"][HEAD_RGB], "start")]
-    for number, name in enumerate(task.ideal_plan(sample), 1):
+    for number, name in enumerate(sample.meta["plan"], 1):
         step = simulator.step(start["actions"].index(name))
         end = "  DONE" if step["success"] else ""
         film.append((step["obs"][HEAD_RGB], f"{number}. {name}\n{step['feedback']}{end}"))

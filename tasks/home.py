@@ -134,18 +134,13 @@ class HomeTask(EpisodeTask):
         """The names of an episode's actions, by id."""
         return start(sample.target).actions
 
-    def ideal_plan(self, sample: Sample) -> Sequence[str]:
-        """The oracle's plan from the start of the episode."""
-        plan: Sequence[str] = sample.meta["plan"]
-        return plan
-
     @abstractmethod
     def blind_plan(self, instruction: str) -> Sequence[str]:
         """The plan of one who reads the instruction and never looks."""
 
     def ideal(self, sample: Sample) -> Value:
-        """The oracle's plan as action ids."""
-        return self._ids(self.ideal_plan(sample), sample)
+        """The oracle's plan, from the start of the episode, as action ids."""
+        return self._ids(sample.meta["plan"], sample)
 
     def blind_value(self, sample: Sample) -> Value:
         """The blind planner's plan as action ids; actions that do not exist are left out."""

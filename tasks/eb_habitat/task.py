@@ -47,6 +47,19 @@ class HabitatGoal:
     start_predicates: tuple[str, ...]
 
 
+def subset_files(root: Path) -> list[tuple[str, Path]]:
+    """The pickles there are, by subset. Raises DataError for a Git LFS pointer in place of one."""
+    found = []
+    for subset in SUBSETS:
+        paths = [root / folder / f"{subset}.pickle" for folder in FOLDERS]
+        for path in [path for path in paths if path.is_file()][:1]:
+            with path.open("rb") as file:
+                if file.read(len(LFS_POINTER)) == LFS_POINTER:
+                    raise DataError("a Git LFS pointer, not the file; run git lfs pull", file=path)
+            found.append((subset, path))
+    return found
+
+
 class EbHabitat(EmbodiedBenchTask):
     """Episodes from the released pickles; success as the simulator's own measure says."""
 
@@ -55,7 +68,7 @@ class EbHabitat(EmbodiedBenchTask):
 
     def samples(self) -> Iterator[Sample]:
         """The episodes of every subset whose file is there, in the files' order."""
-        files = [(subset, path) for subset in SUBSETS if (path := self._file(subset))]
+        files = subset_files(self.root)
         if not files:
             raise DataError(
                 f"found none of {', '.join(f'{s}.pickle' for s in SUBSETS)}; "
@@ -73,17 +86,6 @@ class EbHabitat(EmbodiedBenchTask):
                     where=f"{path.name} row {episode.index}",
                     meta={"episode": episode, "file": path},
                 )
-
-    def _file(self, subset: str) -> Path | None:
-        for folder in FOLDERS:
-            path = self.root / folder / f"{subset}.pickle"
-            if path.is_file():
-                with path.open("rb") as file:
-                    pointer = file.read(len(LFS_POINTER)) == LFS_POINTER
-                if pointer:
-                    raise DataError("a Git LFS pointer, not the file; run git lfs pull", file=path)
-                return path
-        return None
 
     def check(self, sample: Sample) -> None:
         """See that the goal can be evaluated: known predicates, types and quantifiers."""

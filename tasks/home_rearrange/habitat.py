@@ -25,7 +25,6 @@ from er_bench.sim.home.rearrange import FRIDGE, FRIDGE_DOOR, RearrangeSkills
 from er_bench.sim.home.skills import conditions, start
 from er_bench.sim.home.world import KINDS, Room, Thing, World, room_to_json, thing_to_json
 from er_bench.tasks.eb_habitat import domain, pickles
-from er_bench.tasks.eb_habitat.task import FOLDERS, SUBSETS
 
 PER_SUBSET = 50
 """Episodes of each released file."""
@@ -59,15 +58,6 @@ class Refused(Exception):
     """An episode that the home cannot represent; the text says why."""
 
 
-def files(root: Path) -> list[tuple[str, Path]]:
-    """The pickles there are, by subset, in EmbodiedBench's order."""
-    found = []
-    for subset in SUBSETS:
-        paths = [root / folder / f"{subset}.pickle" for folder in FOLDERS]
-        found += [(subset, path) for path in paths if path.is_file()][:1]
-    return found
-
-
 def samples(found: Sequence[tuple[str, Path]]) -> Iterator[Sample]:
     """Every episode of the files; those that cannot be represented carry the reason."""
     episodes = [(s, p, e) for s, p in found for e in pickles.episodes(p)]
@@ -80,9 +70,11 @@ def samples(found: Sequence[tuple[str, Path]]) -> Iterator[Sample]:
                 standing.setdefault(domain.RECEPTACLES[receptacle], []).append(where)
     for subset, path, episode in episodes:
         target: dict[str, Any] = {"instruction": episode.instruction, "goal": {}}
+        ideal: Sequence[str] = ()
         refused = ""
         try:
             target = _spec(episode, layouts[episode.scene_id])
+            ideal = _solved(target)
         except Refused as reason:
             refused = str(reason)
         yield Sample(
@@ -92,7 +84,7 @@ def samples(found: Sequence[tuple[str, Path]]) -> Iterator[Sample]:
             cluster=episode.scene_id,
             category=subset,
             where=f"{path.name} row {episode.index}",
-            meta={"refused": refused, "file": path, "index": episode.index},
+            meta={"refused": refused, "plan": ideal, "file": path, "index": episode.index},
         )
 
 
@@ -122,27 +114,26 @@ def _spec(
     world = World(Room(*size), things)
     for handle, receptacle in episode.receptacle_of.items():
         _stand(world, handle, receptacle, episode.objects.get(handle), origin)
-    spec = {
+    return {
         "skills": "rearrange",
         "instruction": episode.instruction,
         "goal": renamed(episode.goal),
         "room": room_to_json(world.room),
         "things": [thing_to_json(t) for t in world.things.values()],
     }
-    return _playable(spec)
 
 
-def _playable(spec: dict[str, Any]) -> dict[str, Any]:
+def _solved(spec: Mapping[str, Any]) -> Sequence[str]:
+    """The oracle's plan. Raises Refused where the goal cannot be evaluated or reached."""
     skills = start(spec)
     assert isinstance(skills, RearrangeSkills)
     try:
         conditions(spec, skills)
-        plan(skills, spec["goal"])
+        return plan(skills, spec["goal"])
     except LookupError as error:
         raise Refused(str(error)) from error
     except ValueError as error:
         raise Refused(f"its goal cannot be evaluated: {error}") from error
-    return spec
 
 
 def _set_start(things: Mapping[str, Thing], predicates: Sequence[str]) -> None:

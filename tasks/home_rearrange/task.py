@@ -13,10 +13,7 @@ from er_bench.card import Dataset
 from er_bench.errors import DataError
 from er_bench.sample import Sample
 from er_bench.sim.home.blind import rearrange_plan
-from er_bench.sim.home.oracle_rearrange import plan
-from er_bench.sim.home.rearrange import RearrangeSkills
-from er_bench.sim.home.skills import start
-from er_bench.tasks.eb_habitat.task import SUBSETS
+from er_bench.tasks.eb_habitat.task import SUBSETS, subset_files
 from er_bench.tasks.home import HomeTask
 from er_bench.tasks.home_rearrange import habitat
 
@@ -29,7 +26,7 @@ class HomeRearrange(HomeTask):
     @property
     def dataset(self) -> Dataset:
         """The shipped episodes' counts, or those of EB-Habitat's files."""
-        if not habitat.files(self.root):
+        if not subset_files(self.root):
             return self.card.dataset
         counts = dict.fromkeys(SUBSETS, habitat.PER_SUBSET)
         return self.card.dataset.model_copy(
@@ -38,7 +35,7 @@ class HomeRearrange(HomeTask):
 
     def samples(self) -> Iterator[Sample]:
         """The shipped episodes, or EB-Habitat's where the folder holds its pickles."""
-        files = habitat.files(self.root)
+        files = subset_files(self.root)
         if files:
             return habitat.samples(files)
         return super().samples()
@@ -53,14 +50,6 @@ class HomeRearrange(HomeTask):
                 file=sample.meta["file"],
                 row=sample.meta["index"],
             )
-
-    def ideal_plan(self, sample: Sample) -> Sequence[str]:
-        """The oracle's plan; made now for EB-Habitat's episodes."""
-        if "plan" in sample.meta:
-            return super().ideal_plan(sample)
-        skills = start(sample.target)
-        assert isinstance(skills, RearrangeSkills)
-        return plan(skills, sample.target["goal"])
 
     def blind_plan(self, instruction: str) -> Sequence[str]:
         """By the words alone."""
