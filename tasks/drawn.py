@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from er_bench.answer import Answer
@@ -15,7 +14,7 @@ from er_bench.prompt import Completion
 from er_bench.sample import Sample
 from er_bench.score import Score
 from er_bench.scorers.tuples import Drawn, tolerant
-from er_bench.task import Aggregate, Judgement, Scored
+from er_bench.task import Judgement
 
 DrawnReader = Callable[[str, Size], Drawn | None]
 """Text and image size to points and boxes in pixels; None where the released reader raises."""
@@ -24,7 +23,7 @@ TUPLE_DIALECTS = ("benchmark", "roborefer", "robopoint", "fraction_tuples")
 
 
 class DrawnTask(PointTask):
-    """Scored by the mean mask value; an answer that the released reader fails on is dropped."""
+    """Scored by the mean mask value; an answer that the released reader fails on is left out."""
 
     readers: ClassVar[Mapping[str, DrawnReader]]
     """The released readers by dialect, all of `TUPLE_DIALECTS` among them."""
@@ -34,16 +33,11 @@ class DrawnTask(PointTask):
         """The mean mask value over what was drawn, 0..1."""
 
     def judge(self, sample: Sample, completion: Completion, dialect: AnyDialect) -> Judgement:
-        """Both readings, drawn and averaged; `parts.dropped` where the official one is None."""
+        """Both readings, drawn and averaged; no official score where the released reader raises."""
         official, said = self._official(sample, completion, dialect)
         robust, meant = self._robust(sample, completion, dialect)
         scored = None if official is None else self.mean(sample, official)
-        parts = {"dropped": 1.0} if scored is None else {}
-        return Judgement(said, meant, Score(scored, self.mean(sample, robust), parts))
-
-    def aggregate(self, scored: Sequence[Scored], reading: str = "official") -> Aggregate:
-        """The mean over samples, and how many the released reader drops from it."""
-        return with_dropped(super().aggregate(scored, reading), scored, reading)
+        return Judgement(said, meant, Score(scored, self.mean(sample, robust)))
 
     def read_dialect(self, text: str, dialect: Dialect) -> tuple[Answer, Answer]:
         """A family's own strict and tolerant reading."""
@@ -80,9 +74,3 @@ class DrawnTask(PointTask):
     def _drawn(self, answer: Answer, sample: Sample, completion: Completion) -> Drawn:
         boxes = boxes_px(answer, self.size_wh(sample), sample, completion)
         return Drawn(tuple(self.points_px(answer, sample, completion)), tuple(boxes))
-
-
-def with_dropped(made: Aggregate, scored: Sequence[Scored], reading: str) -> Aggregate:
-    """An aggregate with the number of samples that its official reading leaves out, if any."""
-    dropped = sum(one.score.official is None for one in scored)
-    return replace(made, means={"dropped": dropped}) if dropped and reading == "official" else made

@@ -63,6 +63,9 @@ def print_results(results: Results) -> None:
     for name, task in results.tasks.items():
         if task.means:
             print(f"{name}:", ", ".join(f"{what} {m:.3g}" for what, m in task.means.items()))
+        if task.n_left_out:
+            left, of = task.n_left_out, task.n_scored
+            print(f"{name}: the mean leaves out {left} of {of} scored, as the released code does")
         for note in filter(None, (task.why, *task.dataset.remarks, *task.dataset.accepted)):
             print(f"{name}: {note}")
 

@@ -107,13 +107,11 @@ class PixmoPoints(ReferringTask):
         return matched(grid, truth, RADIUS_PER_1000)
 
     def aggregate(self, scored: Sequence[Scored], reading: str = "official") -> Aggregate:
-        """The pooled precision, Molmo's means over samples, and how many rows are skipped."""
+        """The pooled precision, and Molmo's means over samples."""
         made = super().aggregate(scored, reading)
         prefix = "" if reading == "official" else "robust_"
         means = {m: fmean(s.score.parts[prefix + m] for s in scored) for m in MOLMO if scored}
-        skips = sum(one.score.official is None for one in scored)
-        beside = {"skipped": float(skips)} if skips and reading == "official" else {}
-        return Aggregate(made.score, {**made.by_category, **means}, beside)
+        return Aggregate(made.score, {**made.by_category, **means})
 
     def check(self, sample: Sample) -> None:
         """The row must have a truth, and the image the row's size."""

@@ -26,7 +26,7 @@ from er_bench.sample import Blob, Image, Sample, Text
 from er_bench.scorers.points import mean_value
 from er_bench.scorers.tuples import Drawn, roborefer
 from er_bench.task import Aggregate, Scored, mean, value
-from er_bench.tasks.drawn import TUPLE_DIALECTS, DrawnReader, DrawnTask, with_dropped
+from er_bench.tasks.drawn import TUPLE_DIALECTS, DrawnReader, DrawnTask
 
 SPLITS = ("Location", "Placement", "Unseen")
 SUFFIX = (
@@ -190,8 +190,7 @@ class RefSpatial(DrawnTask):
             "all_weighted": float("nan") if weighted is None else weighted,
             "all_pooled": mean([v for kept in values.values() for v in kept]),
         }
-        made = Aggregate(named["all_location_placement"], {**means, **named})
-        return with_dropped(made, scored, reading)
+        return Aggregate(named["all_location_placement"], {**means, **named})
 
     def write(self, val: Value, sample: Sample, dialect: AnyDialect) -> str:
         """As the family writes; Molmo with numbered attributes, the only ones read here."""

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from er_bench import preflight
+from er_bench.cli.main import main
 from er_bench.dialect import BENCHMARK
 from er_bench.errors import DataError, UsageError
 from er_bench.models.dialects import DIALECTS
@@ -85,7 +86,6 @@ def test_scores(tmp_path, text, official, robust):
     score = judge(make(tmp_path), text).score
     assert score.official == (official if official is None else pytest.approx(official, abs=0.01))
     assert score.robust == pytest.approx(robust, abs=0.01)
-    assert score.parts == ({"dropped": 1.0} if official is None else {})
 
 
 def test_dropped_questions_leave_the_mean(tmp_path):
@@ -96,10 +96,25 @@ def test_dropped_questions_leave_the_mean(tmp_path):
         for s, t in zip(task.samples(), texts, strict=True)
     ]
     assert task.aggregate(scored).score == 1
-    assert task.aggregate(scored).means == {"dropped": 1}
-    assert task.aggregate(scored, "robust").means == {}
     assert task.aggregate(scored, "robust").score == pytest.approx(0.75, abs=0.01)
     assert task.aggregate(scored).by_category == {"seen": 1}
+
+
+def test_a_run_says_how_many_questions_leave_the_mean(tmp_path, monkeypatch, capsys):
+    rows = list(NAMES.open_task("where2place", NAMES.mini_root("where2place")).samples())
+    texts = ["(0, 0.5, 1.0, 1.0)", *["[(0.5, 0.5)]"] * (len(rows) - 1)]
+    lines = [json.dumps({"id": r.id, "response": t}) for r, t in zip(rows, texts, strict=True)]
+    (tmp_path / "said.jsonl").write_text("\n".join(lines))
+    command = "score --task where2place --split mini --responses said.jsonl --out run"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["er-bench", *command.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    told = "where2place: the mean leaves out 1 of 24 scored, as the released code does"
+    assert told in capsys.readouterr().out
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["tasks"]["where2place"]["n_left_out"] == 1
 
 
 def test_masks_are_soft(tmp_path):
