@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from transformers import TrainerCallback
 
+from er_bench.errors import ConfigError
 from er_bench.model import Model, ModelSettings
 from er_bench.prompt import Decoding
 from er_bench.registry import Registry, dialect
+from er_bench.train.recipe import Recipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, TrainerControl, TrainerState, TrainingArguments
@@ -18,6 +21,13 @@ if TYPE_CHECKING:
     from er_bench.evaluate import Opened, Options
     from er_bench.train.run import Run
     from er_bench.train.trainer import SftTrainer
+
+
+def selected(recipe: Recipe) -> tuple[Registry, list[str]]:
+    """The registry and the tasks of a recipe's evaluations. Raises UsageError for unknown names."""
+    registry = Registry(recipe.eval_include)
+    dialect(recipe.eval_dialect)
+    return registry, registry.select(",".join(recipe.eval_tasks))
 
 
 class Evaluation(TrainerCallback):
@@ -33,9 +43,9 @@ class Evaluation(TrainerCallback):
 
         recipe = run.recipe
         self._run, self._trainer, self._console = run, trainer, console
-        self._registry = Registry(recipe.eval_include)
+        self._registry, tasks = selected(recipe)
         self._options: Options = evaluate.Options(
-            tasks=self._registry.select(",".join(recipe.eval_tasks)),
+            tasks=tasks,
             split=recipe.eval_split,
             data=recipe.eval_data,
             limit=recipe.eval_limit,
@@ -46,6 +56,8 @@ class Evaluation(TrainerCallback):
             self._opened = evaluate.open_tasks(
                 self._registry, model, self._options, lambda line: None, media=True
             )
+            if absent := [f"{o.task.label}: {o.why_not}" for o in self._opened if o.why_not]:
+                raise ConfigError(f"evaluation while training cannot run {'; '.join(absent)}")
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -69,7 +81,7 @@ class Evaluation(TrainerCallback):
         return self._run.family.live(model, self._run.codec, settings)
 
     def __call__(self, step: int) -> dict[str, float]:
-        """The official scores as `eval/<task>`, on the first process, and `eval_runtime`."""
+        """The official scores as `eval_<task>`, on the first process, and `eval_runtime`."""
         start = time.monotonic()
         scores = self._ask(step) if self._trainer.is_world_process_zero() else {}
         self._trainer.accelerator.wait_for_everyone()
@@ -83,6 +95,8 @@ class Evaluation(TrainerCallback):
         trained = self._trainer.accelerator.unwrap_model(self._trainer.model)
         trained.eval()
         out = self._run.recipe.output / "eval" / f"step-{step}"
+        # Of this step trained before a stop, perhaps with other settings.
+        shutil.rmtree(out, ignore_errors=True)
         devices = [trained.device] if trained.device.type == "cuda" else []
         with torch.random.fork_rng(devices):
             found = evaluate.run(
@@ -90,15 +104,11 @@ class Evaluation(TrainerCallback):
                 self._model(trained, step),
                 self._options,
                 out,
-                resume=out.exists(),
+                resume=False,
                 opened=self._opened,
             )
         trained.train()
-        scores = {
-            f"eval/{name}": task.score
-            for name, task in found.tasks.items()
-            if task.score is not None
-        }
-        line = "  ".join(f"{name.removeprefix('eval/')} {s:.1%}" for name, s in scores.items())
+        scores = {n: task.score for n, task in found.tasks.items() if task.score is not None}
+        line = "  ".join(f"{name} {score:.1%}" for name, score in scores.items())
         self._console.print(f"step {step}  evaluation: {line or 'nothing scored'}  ({out})")
-        return scores
+        return {f"eval_{name}": score for name, score in scores.items()}

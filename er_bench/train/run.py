@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from er_bench.errors import ConfigError, MissingExtraError
-from er_bench.registry import Registry, dialect
 from er_bench.train.batches import Batches, plan_batches
 from er_bench.train.collate import Collator
 from er_bench.train.dataset import MicroBatches
@@ -69,8 +68,9 @@ class Run:
 def prepare(recipe: Recipe, console: Console) -> Run:
     """Read the mixture and plan every step. Raises ConfigError, DataError."""
     if recipe.eval_tasks:
-        Registry(recipe.eval_include).select(",".join(recipe.eval_tasks))
-        dialect(recipe.eval_dialect)
+        from er_bench.train.evaluation import selected
+
+        selected(recipe)
     known = family(recipe.family)
     folder = known.folder(recipe.model, recipe.revision)
     codec = known.codec(folder, system_message=recipe.system_message)
@@ -128,7 +128,7 @@ def train(recipe: Recipe, *, resume: bool, console: Console) -> Path:
         write_settings(recipe, run.mixture, fresh=checkpoint is None)
         if resume and checkpoint is None:
             console.print("nothing to resume; starting from the first step")
-    trainer.train(resume_from_checkpoint=str(checkpoint) if resume and checkpoint else None)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return _save_final(run, trainer, console)
 
 

@@ -108,7 +108,11 @@ def test_evaluation_while_training_changes_nothing_but_the_log(settings, toy_pat
 
     watched, alone = tmp_path / "watched", tmp_path / "alone"
     include = ["--include-path", toy_path, "--eval-tasks", "toy", "--eval-every", 4]
+    stale = watched / "eval" / "step-4" / "manifest.json"  # of a run that stopped early
+    stale.parent.mkdir(parents=True)
+    stale.write_text('{"identity": {"model": "another"}}')
     told = call("--set", f"output={watched}", *include, "--set", "eval_limit=3")
+    assert "another" not in stale.read_text()
     call("--set", f"output={alone}")
     assert re.findall(r"^step (\d+)(/|  evaluation: toy)", told, re.MULTILINE) == [
         ("2", "/"),
@@ -118,14 +122,25 @@ def test_evaluation_while_training_changes_nothing_but_the_log(settings, toy_pat
         ("6", "  evaluation: toy"),
     ]
     state = json.loads((watched / "checkpoint-6" / "trainer_state.json").read_text())
-    entries = [entry for entry in state["log_history"] if "eval/toy" in entry]
+    entries = [entry for entry in state["log_history"] if "eval_toy" in entry]
     assert [entry["step"] for entry in entries] == [4, 6]
     assert [entry["step"] for entry in state["log_history"] if "loss" in entry] == [2, 4, 6]
     results = json.loads((watched / "eval" / "step-4" / "results.json").read_text())
     assert results["tasks"]["toy"]["n_scored"] == 3
-    assert results["tasks"]["toy"]["score"] == entries[0]["eval/toy"]
+    assert results["tasks"]["toy"]["score"] == entries[0]["eval_toy"]
     files = [out / "final" / "model.safetensors" for out in (watched, alone)]
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_an_evaluation_that_cannot_run_stops_before_the_first_step(settings, tmp_path):
+    recipe = tmp_path / "r.yaml"
+    told = {"precision": "fp32", "eval_tasks": ["eb_alfred"], "output": str(tmp_path / "out")}
+    recipe.write_text(json.dumps({**settings, **told}))
+    app = typer.Typer()
+    app.command()(sft)
+    result = CliRunner().invoke(app, ["--recipe", str(recipe)])
+    assert "evaluation while training cannot run eb_alfred: simulator" in str(result.exception)
+    assert not list((tmp_path / "out").glob("checkpoint-*"))
 
 
 def test_world_size_is_for_the_dry_run(settings, tmp_path):
