@@ -74,9 +74,10 @@ def open_tasks(
     opened, refusals = [], []
     for word in options.tasks:
         name, _, protocol = word.partition("@")
+        task = registry.open_task(name, registry.task_folders[name], protocol or None)
         try:
-            if media:
-                _require_simulator(registry, name, protocol)
+            if media and (why := task.unavailable()):
+                raise UnavailableError(why)
             root, split, revision = _root(registry, name, options)
             task = registry.open_task(name, root, protocol or None)
             task.with_media = media
@@ -87,7 +88,6 @@ def open_tasks(
                 say(f"{word}: {remark}")
             found = preflight.inspect(task, model.dialect, options.limit, media=media)
         except UnavailableError as error:
-            task = registry.open_task(name, registry.task_folders[name], protocol or None)
             opened.append(
                 Opened(task, task.card.default_split, Inspection(), [], why_not=str(error))
             )
@@ -104,13 +104,6 @@ def open_tasks(
     if refusals:
         raise DataError("\n".join(refusals))
     return opened
-
-
-def _require_simulator(registry: Registry, name: str, protocol: str) -> None:
-    """See that the task can run here before its data are fetched. Raises UnavailableError."""
-    task = registry.open_task(name, registry.task_folders[name], protocol or None)
-    if why := task.unavailable():
-        raise UnavailableError(why)
 
 
 def _split_label(split: str, found: Inspection, differences: Sequence[str]) -> str:

@@ -106,6 +106,8 @@ def simulator(
 def launches(known: Known, environ: Mapping[str, str] = os.environ) -> list[Launch]:
     """One launch for each process that may run. Raises UsageError for an address that is none."""
     where = environ.get(known.variable, "") or sys.executable
+    if where.startswith("replay:"):
+        raise UsageError(f"{known.variable} is {where}: a recording, which no process plays")
     if where.startswith("tcp:"):
         token = environ.get(TOKEN_VARIABLE, "")
         return [Connect(known.name, port, token) for port in _ports(known, where)]
