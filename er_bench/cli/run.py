@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,8 +19,28 @@ if TYPE_CHECKING:
 LIMIT_ARGS = ("timeout_s", "max_retries", "backoff_base_s")
 
 
+def _read_config(context: typer.Context, config: Path | None) -> None:
+    """Make the file's options the defaults, which flags then win over."""
+    if config is None:
+        return
+    import yaml
+
+    from er_bench.errors import ConfigError
+
+    try:
+        told = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read {config}: {error}") from error
+    if not isinstance(told, dict):
+        raise ConfigError(f"{config}: expected options by name")
+    told = {str(name).replace("-", "_"): value for name, value in told.items()}
+    known = {str(option.name) for option in context.command.params}
+    if unknown := sorted(told.keys() - known):
+        raise ConfigError(f"{config}: there is no option {', '.join(unknown)}")
+    context.default_map = told
+
+
 def run(
-    context: typer.Context,
     model: Annotated[
         str | None, typer.Option("--model", help="A card's name (vlaser-8b) or backend/ID.")
     ] = None,
@@ -64,7 +84,9 @@ def run(
         bool, typer.Option("--dry-run", help="Check everything, print the plan, ask nothing.")
     ] = False,
     config: Annotated[
-        Path | None, typer.Option(help="YAML file with these options; flags win over it.")
+        Path | None,
+        typer.Option(is_eager=True, callback=_read_config, help="YAML file with these options; "
+                     "flags win over it."),
     ] = None,
     include_path: o.Include = None,
     log_samples: Annotated[
@@ -86,32 +108,7 @@ def run(
     Exit code 0: complete; 1: a fault of er-bench; 2: wrong usage or data; 3: incomplete, the
     counts are printed; 130: stopped, resume later.
     """
-    given = {k: v for k, v in locals().items() if k not in ("context", "config")}
-    sys.exit(_run(**_with_config(context, config, given)))
-
-
-def _with_config(
-    context: typer.Context, config: Path | None, given: dict[str, Any]
-) -> dict[str, Any]:
-    """Flags over the config file over defaults."""
-    if config is None:
-        return given
-    import yaml
-
-    from er_bench.errors import ConfigError
-
-    try:
-        told = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read {config}: {error}") from error
-    told = {str(name).replace("-", "_"): value for name, value in told.items()}
-    if unknown := sorted(set(told) - set(given)):
-        raise ConfigError(f"{config}: there is no option {', '.join(unknown)}")
-    for name, value in told.items():
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "DEFAULT":
-            given[name] = Path(value) if name in ("data", "out") else value
-    return given
+    sys.exit(_run(**{name: value for name, value in locals().items() if name != "config"}))
 
 
 def _run(

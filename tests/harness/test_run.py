@@ -315,6 +315,33 @@ def test_options_from_a_file_and_flags_over_it(
     assert wrong.returncode == 2 and "modell" in wrong.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("modell: x", "no option modell"),
+        ("[1, 2]", "options by name"),
+        ("limit: many", "limit"),
+        ("limit: 0", "limit"),
+        ("model: [", "cannot read"),
+    ],
+)
+def test_a_wrong_options_file_is_wrong_usage(
+    er_bench: Command, tmp_path: Path, text: str, told: str
+) -> None:
+    (tmp_path / "run.yaml").write_text(text)
+    done = er_bench("run", "--config", "run.yaml")
+    assert done.returncode == 2 and told in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_list_of_folders_can_stand_in_the_options_file(
+    er_bench: Command, toy_path: Path, tmp_path: Path
+) -> None:
+    told = f"model: reference/oracle\ntasks: toy\nout: r\ninclude-path: [{toy_path}]\n"
+    (tmp_path / "run.yaml").write_text(told)
+    done = er_bench("run", "--config", "run.yaml")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_dry_run_asks_nothing(
     er_bench: Command, toy_path: Path, tmp_path: Path, chat_server: ChatServer
 ) -> None:
