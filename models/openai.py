@@ -1,20 +1,9 @@
 """Any OpenAI-compatible endpoint: chat completions with image parts, one POST a prompt.
 
-Image bytes go out as they are stored when their format and size allow, video frames as JPEG. The
-key comes from the environment and is written nowhere. Settings (`--model-args`):
-
-- `base_url`: the endpoint up to `/v1` (default: OPENAI_BASE_URL, else https://api.openai.com/v1)
-- `api_key_env`: the variable that holds the key (default OPENAI_API_KEY)
-- `detail`: `low`, `high` or `auto` image detail, left out by default
-- `frames`, `frame_sampling`: frames taken from a video (default 16, `linspace`)
-- `extra_body`: more fields of the request, as a JSON object
-- `max_tokens_field`: `max_tokens` (default) or `max_completion_tokens`
-- `max_tiles`, `tile_limit`, `multi_image_budget`: for a vLLM server with an InternVL checkpoint:
-  the tile limit of each image (a task's own replaces `max_tiles`, `tile_limit` bounds both), sent
-  with the request as vLLM's `mm_processor_kwargs` (the server must be started with
-  `--trust-request-mm-kwargs`). Pictures then go out as PNG, so that no pixel changes on the way,
-  and answers lose the white space around them, as in the released `chat`
-- `frame_prefix`: `Frame` or `Frame-`: a text part `Frame1: ` before each video frame
+Image bytes go out as they are stored when their format and size allow, video frames as JPEG. A
+server with an InternVL checkpoint (`max_tiles`) gets every picture as PNG, so that no pixel changes
+on the way, and its answers lose the white space around them, as in the released `chat`. The key
+comes from the environment and is written nowhere.
 """
 
 from __future__ import annotations
@@ -27,17 +16,20 @@ import os
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import PIL.Image
+from pydantic import BaseModel, ConfigDict, Field, Json
 
 from er_bench import media
 from er_bench.errors import ConfigError, DataError, ModelError, UsageError
 from er_bench.geometry import Size
 from er_bench.model import Model, ModelSettings
-from er_bench.models.internvl.prompt import STRUCTURE, tile_budget
+from er_bench.models.internvl.engine import still_budget
+from er_bench.models.internvl.prompt import CONTROL, FramePrefix, MultiImageBudget
 from er_bench.models.internvl.tiling import EXACT_PIXELS
+from er_bench.models.settings import parse_args
 from er_bench.prompt import Completion, Prompt
 from er_bench.sample import Image, Text, Video
 
@@ -46,11 +38,37 @@ MAX_IMAGE_BYTES = 20 * 2**20
 Encoded = tuple[bytes, str, Size]
 """An image file, its type, and width and height."""
 RETRYABLE = {408, 409, 425, 429, 500, 502, 503, 504, 529}
-KNOWN_ARGS = {
-    "base_url", "api_key_env", "detail", "frames", "frame_sampling", "extra_body",
-    "max_tokens_field",
-    "max_tiles", "tile_limit", "multi_image_budget", "frame_prefix",
-}  # fmt: skip
+
+
+class OpenAIArgs(BaseModel):
+    """Settings of the client (`--model-args`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: str | None = Field(
+        None, description="The endpoint up to /v1; else OPENAI_BASE_URL, else OpenAI's own"
+    )
+    api_key_env: str = Field("OPENAI_API_KEY", description="The variable that holds the key")
+    detail: Literal["low", "high", "auto"] | None = Field(None, description="Image detail")
+    frames: int = Field(16, ge=1, description="Frames taken from a video")
+    frame_sampling: Literal["linspace", "centres"] = "linspace"
+    frame_prefix: FramePrefix | None = Field(
+        None, description="A text part `Frame1: ` or `Frame-1: ` before each video frame"
+    )
+    extra_body: Json[dict[str, Any]] | dict[str, Any] = Field(
+        default_factory=dict, description="More fields of the request, as a JSON object"
+    )
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    max_tiles: int | None = Field(
+        None,
+        ge=1,
+        description="For a vLLM server with an InternVL checkpoint: most tiles of an image, unless "
+        "the task says; sent as `mm_processor_kwargs` (start it with --trust-request-mm-kwargs)",
+    )
+    tile_limit: int | None = Field(
+        None, ge=1, description="With max_tiles: most tiles of an image whatever the task says"
+    )
+    multi_image_budget: MultiImageBudget = "divide"
 
 
 def build(settings: ModelSettings) -> Model:
@@ -59,11 +77,6 @@ def build(settings: ModelSettings) -> Model:
         raise UsageError(
             "a key is never given on the command line: put it into OPENAI_API_KEY, "
             "or name another variable with --model-args api_key_env=NAME"
-        )
-    if unknown := sorted(set(settings.args) - KNOWN_ARGS):
-        raise UsageError(
-            f"the openai backend has no setting {', '.join(unknown)}; "
-            f"it has: {', '.join(sorted(KNOWN_ARGS))}"
         )
     return OpenAI(settings)
 
@@ -75,18 +88,15 @@ class OpenAI(Model):
     request_timeout_s = 600.0
 
     def __init__(self, settings: ModelSettings) -> None:
-        args = settings.args
+        (args,) = parse_args(settings.args, OpenAIArgs)
         self.name, self.dialect, self._settings = settings.name, settings.dialect, settings
-        base = args.get("base_url") or os.environ.get("OPENAI_BASE_URL")
+        self._args = args
+        base = args.base_url or os.environ.get("OPENAI_BASE_URL")
         self._url = f"{(base or 'https://api.openai.com/v1').rstrip('/')}/chat/completions"
-        key_variable = args.get("api_key_env", "OPENAI_API_KEY")
-        self._key = os.environ.get(key_variable)
+        self._key = os.environ.get(args.api_key_env)
         if base is None and not self._key:
-            raise ConfigError(f"{self._url} needs a key: set {key_variable}")
-        self._extra = args.get("extra_body") or {}
-        if isinstance(self._extra, str):
-            self._extra = json.loads(self._extra)
-        self._internvl = bool(self._settings.args.get("max_tiles"))
+            raise ConfigError(f"{self._url} needs a key: set {args.api_key_env}")
+        self._internvl = args.max_tiles is not None
         self._session: aiohttp.ClientSession | None = None
 
     def identity(self) -> dict[str, Any]:
@@ -162,9 +172,8 @@ class OpenAI(Model):
         ]
         limits = self._settings.decoding(prompt)
         body: dict[str, Any] = {"model": self._settings.checkpoint, "messages": messages}
-        max_tokens_field = self._settings.args.get("max_tokens_field", "max_tokens")
         for name, value in (
-            (max_tokens_field, limits.max_new_tokens),
+            (self._args.max_tokens_field, limits.max_new_tokens),
             ("temperature", limits.temperature),
             ("top_p", limits.top_p),
             ("seed", limits.seed),
@@ -174,20 +183,17 @@ class OpenAI(Model):
         if prompt.json_schema is not None:
             schema = {"name": "answer", "schema": dict(prompt.json_schema), "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
-        if self._internvl:
-            limit = self._settings.args["max_tiles"]
-            stills = sum(isinstance(part, Image) for part in prompt.parts())
-            rule = self._settings.args.get("multi_image_budget", "divide")
-            most = prompt.max_tiles or int(limit)
-            most = min(most, int(self._settings.args.get("tile_limit") or most))
-            tiles = tile_budget(most, stills, rule) if stills else 1
+        if self._args.max_tiles is not None:
+            tiles = still_budget(
+                prompt, self._args.max_tiles, self._args.tile_limit, self._args.multi_image_budget
+            )
             body["mm_processor_kwargs"] = {"max_patches": tiles, **EXACT_PIXELS}
-        return json.dumps(body | self._extra).encode(), tuple(sizes)
+        return json.dumps(body | self._args.extra_body).encode(), tuple(sizes)
 
     def _content(self, part: Text | Image | Video, sizes: list[Size]) -> list[dict[str, Any]]:
         match part:
             case Text(text):
-                if self._internvl and (spelt := [name for name in STRUCTURE if name in text]):
+                if self._internvl and (spelt := [name for name in CONTROL if name in text]):
                     raise DataError(
                         f"a server would take the text's {spelt[0]} for a control token; "
                         "--backend transformers and vllm keep it text"
@@ -197,14 +203,10 @@ class OpenAI(Model):
                 return [self._image(*_png(media.image(blob)), sizes)]
             case Image(blob):
                 return [self._image(*_image_bytes(blob.read(), blob.name), sizes)]
-        frames = media.FRAMES.frames(
-            part,
-            int(self._settings.args.get("frames", 16)),
-            self._settings.args.get("frame_sampling", "linspace"),
-        )
+        frames = media.FRAMES.frames(part, self._args.frames, self._args.frame_sampling)
         content: list[dict[str, Any]] = []
         for number, frame in enumerate(frames, start=1):
-            if (prefix := self._settings.args.get("frame_prefix")) and part.label == "frame":
+            if (prefix := self._args.frame_prefix) and part.label == "frame":
                 content.append({"type": "text", "text": f"{prefix}{number}: "})
             content.append(self._image(*(_png if self._internvl else _jpeg)(frame), sizes))
         return content
@@ -212,7 +214,7 @@ class OpenAI(Model):
     def _image(self, content: bytes, mime: str, size: Size, sizes: list[Size]) -> dict[str, Any]:
         sizes.append(size)
         url = {"url": f"data:{mime};base64,{base64.b64encode(content).decode()}"}
-        if detail := self._settings.args.get("detail"):
+        if detail := self._args.detail:
             url["detail"] = detail
         return {"type": "image_url", "image_url": url}
 

@@ -67,16 +67,23 @@ class Pictured:
     stills: tuple[PIL.Image.Image, ...]
 
 
+def still_budget(
+    prompt: Prompt, max_tiles: int, tile_limit: int | None, rule: MultiImageBudget
+) -> int:
+    """The most tiles of each image of a prompt: the task's limit, else the model's own, shared."""
+    stills = sum(isinstance(part, Image) for part in prompt.parts())
+    most = prompt.max_tiles or max_tiles
+    if tile_limit is not None:
+        most = min(most, tile_limit)
+    return tile_budget(most, stills, rule) if stills else 1
+
+
 def picture(prompt: Prompt, args: InternVLArgs) -> Pictured:
     """Read a prompt's images and video frames. Raises DataError.
 
     A video frame is one tile (InternVL3-1B README, `load_video(max_num=1)`).
     """
-    stills = sum(isinstance(part, Image) for part in prompt.parts())
-    most = prompt.max_tiles or args.max_tiles
-    if args.tile_limit is not None:
-        most = min(most, args.tile_limit)
-    budget = tile_budget(most, stills, args.multi_image_budget)
+    budget = still_budget(prompt, args.max_tiles, args.tile_limit, args.multi_image_budget)
     turns: list[Turn] = []
     found: list[tuple[PIL.Image.Image, int, bool]] = []
     for message in prompt.messages:

@@ -31,6 +31,9 @@ SYSTEM_MESSAGE = (
 STRUCTURE = ("<|im_start|>", "<|im_end|>", "<|endoftext|>", "<img>", "</img>", "<IMG_CONTEXT>")
 """Special tokens that only the prompt builder writes."""
 
+CONTROL = (*STRUCTURE, "<|video_pad|>")
+"""What a server would take for structure when a text spells it."""
+
 MARKUP = ("<ref>", "</ref>", "<box>", "</box>", "<quad>", "</quad>")
 """Special tokens that prompts and answers may write; they mark content, not structure."""
 
