@@ -22,8 +22,10 @@ from er_bench.registry import Registry
 from er_bench.sample import Image, Sample, Text
 from er_bench.sim.check import check
 from er_bench.sim.client import Spawn
-from er_bench.sim.home import generate_alfred, generate_rearrange, proof
+from er_bench.sim.home import blind, generate_alfred, generate_rearrange, proof
+from er_bench.sim.home.objects import OBJECTS
 from er_bench.sim.home.simulator import HomeSimulator
+from er_bench.sim.home.words import RIDDLES, plain
 from er_bench.sim.known import simulator
 from er_bench.tasks.eb_habitat.domain import RECEPTACLES
 from er_bench.tasks.home import HomeTask
@@ -145,12 +147,21 @@ def test_the_blind_planner_wins_where_words_suffice_and_not_by_colour(name):
     task = open_home(name)
     won: Counter[str] = Counter()
     for sample, spec in zip(task.samples(), shipped(name), strict=True):
-        blind, actions = task.blind_value(sample), task.actions(sample)
-        assert isinstance(blind, Plan)
-        names = [actions[step] for step in blind.steps]
+        plan, actions = task.blind_value(sample), task.actions(sample)
+        assert isinstance(plan, Plan)
+        names = [actions[step] for step in plan.steps]
         won[sample.category] += any(d.success for d in proof.run(spec, names))
     assert won["base"] >= 4
     assert won["visual_appearance"] <= 6
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_the_blind_planner_knows_every_thing_by_its_names(name):
+    said = [plain(name), *([RIDDLES[name]] if name in RIDDLES else [])]
+    said += [f"slice of {name.lower()}"] if OBJECTS[name].sliceable else []
+    for words in said:
+        plan = blind.alfred_plan(f"Bring {words} and leave it on the counter.")
+        assert f"pick up the {name}" in plan, words
 
 
 @pytest.mark.parametrize("name", HOMES)

@@ -40,10 +40,11 @@ def _said(names: Mapping[str, object], riddles: Mapping[str, str]) -> dict[str, 
 def alfred_plan(instruction: str) -> list[str]:
     """Action names of the `alfred` skills."""
     text = instruction.lower()
-    things = _mentions(
-        text, _said(OBJECTS, RIDDLES) | {n: [n.lower()] for n in ("Bread", "Lettuce")}
-    )
-    places = [n for n in _mentions(text, _said(_FURNITURE, RIDDLES)) if n in _FURNITURE]
+    said = _said(OBJECTS, RIDDLES)
+    for name in ("Bread", "Lettuce"):
+        said[name].append(name.lower())
+    things = _mentions(text, said)
+    places = _mentions(text, _said(_FURNITURE, RIDDLES))
     if not things:
         return []
     what = things[0]
@@ -86,10 +87,7 @@ def _treatment(text: str, what: str) -> list[str]:
 
 
 _PLACES: dict[str, list[str]] = {
-    **{
-        name: [name, *([PLACE_RIDDLES[name]] if name in PLACE_RIDDLES else [])]
-        for name in RECEPTACLES
-    },
+    name: [name, *([PLACE_RIDDLES[name]] if name in PLACE_RIDDLES else [])] for name in RECEPTACLES
 }
 _PLACES["left counter in the kitchen"] += ["left counter", "left of the sink"]
 _PLACES["right counter in the kitchen"] += ["right counter", "right of the sink"]
