@@ -1,14 +1,13 @@
 """The AI2-THOR server file, driving the real ai2thor 5 package and a stand-in Unity process.
 
-Needs ai2thor 5.0.0 in this Python, or in the one that ER_BENCH_TEST_THOR names; ai2thor 2.1.0 is
-tried when ER_BENCH_TEST_THOR_2_1 names a Python that has it.
+Needs ai2thor 5.0.0 in this Python; ai2thor 2.1.0 is tried when ER_BENCH_TEST_THOR_2_1 names a
+Python that has it.
 """
 
 from __future__ import annotations
 
 import ast
 import asyncio
-import importlib.util
 import json
 import os
 import sys
@@ -29,10 +28,7 @@ from er_bench.sim.servers.thor import feedback
 from er_bench.sim.servers.thor_skills import GLOBAL_ACTIONS, episode_actions, thor_name
 from tests.sim.processes import left_behind
 
-PYTHON = os.environ.get("ER_BENCH_TEST_THOR") or sys.executable
-HAVE_THOR = "ER_BENCH_TEST_THOR" in os.environ or importlib.util.find_spec("ai2thor") is not None
 PYTHON_2_1 = os.environ.get("ER_BENCH_TEST_THOR_2_1", "")
-needs_thor = pytest.mark.skipif(not HAVE_THOR, reason="ai2thor is not installed")
 DEADLINES = Deadlines(hello=60, reset=60, step=20, close=3)
 SCENE = {
     "scene_num": 2,
@@ -56,7 +52,7 @@ EPISODE = Episode(id="base/0", scene="FloorPlan2", resolution=320, spec=SCENE)
 class Bench:
     """One stand-in Unity: its log, its processes, and a way to play on it."""
 
-    def __init__(self, folder: Path, python: str = PYTHON, variant: str = "5") -> None:
+    def __init__(self, folder: Path, python: str = sys.executable, variant: str = "5") -> None:
         self.python, self.variant = python, variant
         self.log, self.pids = folder / "actions.jsonl", folder / "pids"
         self.unity = folder / "unity"
@@ -159,14 +155,12 @@ def test_the_files_are_python_3_8(module: object) -> None:
     ast.parse(Path(str(module.__file__)).read_text(), feature_version=(3, 8))  # type: ignore[attr-defined]
 
 
-@needs_thor
 def test_the_server_keeps_every_rule(bench: Bench) -> None:
     findings = asyncio.run(check(bench.launch(), DEADLINES))
     assert [f for f in findings if not f.kept] == []
     assert bench.left_behind() == []
 
 
-@needs_thor
 def test_an_episode_is_set_up_in_order_with_the_calls_of_version_5(bench: Bench) -> None:
     start, _ = bench.play([])
     assert start.instruction == "Put a clean mug away."
@@ -186,7 +180,6 @@ def test_an_episode_is_set_up_in_order_with_the_calls_of_version_5(bench: Bench)
     assert calls[second + 1]["visibilityDistance"] == 1.5
 
 
-@needs_thor
 def test_a_whole_task_ends_with_the_goal_met(bench: Bench) -> None:
     plan = [
         "find a Mug_2", "pick up the Mug", "find a Sink", "put down the object in hand",
@@ -206,7 +199,6 @@ def test_a_whole_task_ends_with_the_goal_met(bench: Bench) -> None:
     assert put["forceAction"] is True
 
 
-@needs_thor
 def test_what_cannot_be_done_is_told_in_the_released_words(bench: Bench) -> None:
     told = {
         "find a Statue": "Cannot find Statue. This object may not exist in this scene. "
@@ -227,7 +219,6 @@ def test_what_cannot_be_done_is_told_in_the_released_words(bench: Bench) -> None
     assert not any(s.valid for s in steps)
 
 
-@needs_thor
 def test_a_thing_out_of_sight_is_told_by_the_place_it_is_in(bench: Bench) -> None:
     _, steps = bench.play(["find a Cabinet_2", "pick up the Knife"])
     assert steps[1].feedback == (
@@ -236,7 +227,6 @@ def test_a_thing_out_of_sight_is_told_by_the_place_it_is_in(bench: Bench) -> Non
     )
 
 
-@needs_thor
 def test_after_three_tries_a_thing_is_dropped(bench: Bench) -> None:
     put = "put down the object in hand"
     plan = ["find a Mug_2", "pick up the Mug", "find a Cabinet_2", put, put, put]
@@ -250,7 +240,6 @@ def test_after_three_tries_a_thing_is_dropped(bench: Bench) -> None:
     assert (steps[-1].world or {})["inventory"] == []
 
 
-@needs_thor
 def test_slices_are_preferred_after_slicing_and_heat_and_cold_are_kept(bench: Bench) -> None:
     plan = [
         "find a Knife", "pick up the Knife", "slice the Apple", "drop the object in hand",
@@ -263,7 +252,6 @@ def test_slices_are_preferred_after_slicing_and_heat_and_cold_are_kept(bench: Be
     assert any("Sliced" in i for i in world["heated"])
 
 
-@needs_thor
 @pytest.mark.parametrize("fault", ["exit", "hang", "short", "garbage"])
 def test_a_broken_unity_is_an_env_error_and_leaves_no_process(fault: str, bench: Bench) -> None:
     with pytest.raises(EnvError, match="tried twice"):
