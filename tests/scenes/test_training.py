@@ -14,11 +14,11 @@ from er_bench.scenes import mask
 from er_bench.scenes.conversation import Conversation
 from er_bench.scenes.held_out import named_points, questions
 from er_bench.scenes.training import (
+    COORDINATE_STEP,
     HELD_OUT_SEED,
     MAKERS,
     TRAINING_SEED,
     conversations,
-    free_spot,
 )
 from er_bench.scenes.training_data import Part, write
 from er_bench.train.records import read_meta
@@ -35,33 +35,70 @@ def test_every_kind_can_be_asked_and_is_reproducible(kind: str) -> None:
     assert all(said.turns[0].kind == kind for said in some(kind, 5))
 
 
+def numbers_px(said: Conversation) -> list[float]:
+    """The coordinates of the only answer, x and y by turns, in pixels."""
+    numbers = map(int, re.findall(r"\d+", said.turns[0].answer))
+    return [n / 1000 * said.scene.size_wh[k % 2] for k, n in enumerate(numbers)]
+
+
 @pytest.mark.parametrize("kind", ["point", "outermost", "odd"])
 def test_points_lie_on_the_thing_they_are_about(kind: str) -> None:
     for said in some(kind):
-        (turn,), (w, h) = said.turns, said.scene.size_wh
-        x, y = map(int, re.findall(r"\d+", turn.answer))
-        assert turn.about is not None
-        assert mask(said.scene, turn.about)[int(y / 1000 * h), int(x / 1000 * w)]
-
-
-def test_free_space_is_free() -> None:
-    for said in some("free"):
+        x, y = map(int, numbers_px(said))
         about = said.turns[0].about
         assert about is not None
-        side = re.search(r"free space (.*) the \w+ \w+\.$", said.turns[0].question)
+        assert mask(said.scene, about)[y, x]
+
+
+def test_boxes_surround_the_thing_they_are_about() -> None:
+    for said in some("box"):
+        about = said.turns[0].about
+        assert about is not None
+        step = COORDINATE_STEP / 1000 * said.scene.size_wh[0]
+        assert numbers_px(said) == pytest.approx(about.box_px_xyxy, abs=step / 2 + 1e-6)
+
+
+def test_free_space_is_free_and_on_the_side_asked_for() -> None:
+    for said in some("free"):
+        (turn,), (x, y) = said.turns, numbers_px(said)
+        assert turn.about is not None
+        side = re.search(r"free space (.*) the \w+ \w+\.$", turn.question)
         assert side is not None
-        spot = free_spot(said.scene, about, side[1])
-        assert spot is not None
-        assert not any(mask(said.scene, t)[int(spot[1]), int(spot[0])] for t in said.scene.things)
+        x0, y0, x1, y1 = turn.about.box_px_xyxy
+        beside = {
+            "to the left of": x < x0,
+            "to the right of": x > x1,
+            "above": y < y0,
+            "below": y > y1,
+        }
+        assert beside[side[1]]
+        assert not any(mask(said.scene, t)[int(y), int(x)] for t in said.scene.things)
 
 
 def test_letters_mark_the_right_option() -> None:
+    sides, counts = set(), set()
     for said in some("letter", 120):
-        (turn,) = said.turns
+        (turn,), things = said.turns, said.scene.things
         options = dict(re.findall(r"\b([A-D])\. (.*?)(?:\.(?= )|\n)", turn.question))
         chosen = options[turn.answer]
-        if turn.about is not None:
+        if two := re.match(r"Where is the (.*) compared to the (.*?)\?", turn.question):
+            at = {t.label: t.centre_px_xy for t in things}
+            (x, y), (other_x, other_y) = at[two[1]], at[two[2]]
+            true = {
+                "to the left of it": x < other_x,
+                "to the right of it": x > other_x,
+                "above it": y < other_y,
+                "below it": y > other_y,
+            }
+            assert true[chosen]
+            sides.add(chosen)
+        elif shape := re.match(r"How many objects have the shape of a (\w+)\?", turn.question):
+            assert int(chosen) == sum(t.shape == shape[1] for t in things)
+            counts.add(chosen)
+        else:
+            assert turn.about is not None
             assert chosen in (turn.about.colour, turn.about.shape, f"The {turn.about.label}")
+    assert len(sides) == 4 and len(counts) > 1
 
 
 def test_counts_are_true() -> None:
