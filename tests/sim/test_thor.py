@@ -245,11 +245,14 @@ def test_slices_are_preferred_after_slicing_and_heat_and_cold_are_kept(bench: Be
         "find a Knife", "pick up the Knife", "slice the Apple", "drop the object in hand",
         "find a Apple", "pick up the Apple", "find a Microwave", "open the Microwave",
         "put down the object in hand", "close the Microwave", "turn on the Microwave",
+        "turn off the Microwave", "open the Microwave", "pick up the Apple", "find a Fridge",
+        "open the Fridge", "put down the object in hand", "close the Fridge",
     ]  # fmt: skip
     _, steps = bench.play(plan)
-    world = steps[-1].world or {}
+    worlds = [s.world or {} for s in steps]
     assert [s.valid for s in steps].count(False) <= 1
-    assert any("Sliced" in i for i in world["heated"])
+    assert any("Sliced" in i for i in worlds[-1]["heated"])
+    assert worlds[-2]["cooled"] == [] and worlds[-1]["cooled"] == worlds[-1]["heated"]
 
 
 @pytest.mark.parametrize("fault", ["exit", "hang", "short", "garbage"])
