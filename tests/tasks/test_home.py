@@ -210,6 +210,16 @@ def test_a_faulty_row_is_named(tmp_path, field, value, complaint):
             task.check(sample)
 
 
+def test_a_refused_reset_leaves_the_episode_before_it_as_it_was():
+    spec, other = shipped("home_alfred")[:2]
+    simulator = HomeSimulator()
+    simulator.reset(spec["id"], 0, 24, spec)
+    before = simulator.state()
+    with pytest.raises(ValueError, match="cannot be played"):
+        simulator.reset(other["id"], 0, 24, other | {"goal": {}})
+    assert simulator.state() == before
+
+
 def test_the_home_keeps_to_the_wire_protocol(monkeypatch):
     known = simulator("home")
     findings = asyncio.run(check(Spawn("home", known.command(sys.executable))))

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from er_bench import __version__
+from er_bench.sim.environment import HEAD_RGB
 from er_bench.sim.home import generate_alfred as alfred
 from er_bench.sim.home import generate_rearrange as rearrange
 from er_bench.sim.home import renderer
 from er_bench.sim.home.mujoco_gl import versions
 from er_bench.sim.home.skills import Skills, conditions, start
-
-HEAD_RGB = "head_rgb"
 
 
 class HomeSimulator:
@@ -39,7 +38,6 @@ class HomeSimulator:
             "env_version": __version__,
             "versions": packages,
             "capabilities": {"renderer": name, "skills": ["alfred", "rearrange"]},
-            "data_fingerprint": "",
         }
 
     def list_episodes(self, split: str) -> list[str]:
@@ -61,15 +59,14 @@ class HomeSimulator:
         if episode is None:
             episode = _made_up(episode_id, seed)
         try:
-            self._skills = start(episode)
-            conditions(episode, self._skills)
+            skills = start(episode)
+            conditions(episode, skills)
         except (LookupError, TypeError, AttributeError) as error:
             raise ValueError(f"episode {episode_id!r} cannot be played: {error!r}") from error
-        self._spec, self._n_px = episode, resolution
+        self._spec, self._skills, self._n_px = episode, skills, resolution
         return {
             "instruction": episode["instruction"],
-            "actions": list(self._skills.actions),
-            "limits": {},
+            "actions": list(skills.actions),
             "episode_fingerprint": fingerprint(episode),
             "simulator": f"er-home {__version__}, {renderer.choose()}",
             "obs": self._observe(),
@@ -87,7 +84,6 @@ class HomeSimulator:
         return {
             "valid": valid,
             "feedback": feedback,
-            "reward": None,
             "done": met == total,
             "success": met == total,
             "progress": met / total,
