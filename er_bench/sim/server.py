@@ -34,7 +34,6 @@ from typing import Any, BinaryIO
 PROTOCOL = 1
 MAX_HEADER_BYTES = 16 * 2**20
 MAX_BLOB_BYTES = 64 * 2**20
-ERROR_TYPES = ("bad_request", "env_error", "asset_missing")
 TOKEN_VARIABLE = "ER_BENCH_SIM_TOKEN"
 METHODS = {
     "list_episodes": ("split",),

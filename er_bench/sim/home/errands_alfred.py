@@ -163,11 +163,11 @@ def by_riddle(kind_name: str) -> str:
     return RIDDLES.get(kind_name, plainly(kind_name))
 
 
-def carry(draft: Draft, words: Words, hidden: float = 0.2) -> None:
+def carry(draft: Draft, words: Words) -> None:
     """Carry one thing to a place."""
     what = draft.rng.choice([k for k in STOCK[draft.room_type] if words is plainly or k in RIDDLES])
     where = _goal_place(draft, what)
-    draft.somewhere(what, hidden, not_at=(where,))
+    draft.somewhere(what, hidden=0.2, not_at=(where,))
     draft.aim(SIMPLE, what, where)
     one = words(what) if words is not plainly else a(what)
     draft.instruction = draft.rng.choice(("Put {} {} {}.", "Bring {} and leave it {} {}.")).format(
@@ -190,12 +190,12 @@ def look_by_lamp(draft: Draft, words: Words) -> None:
     draft.instruction = f"Look at {one} by the light of {words(lamp)}."
 
 
-def two_things(draft: Draft, words: Words, hidden: float = 0.0) -> None:
+def two_things(draft: Draft, words: Words) -> None:
     """Carry two things of a kind to one place."""
     what = draft.rng.choice([k for k in STOCK[draft.room_type] if KINDS[k].bulk < 3])
     where = _goal_place(draft, what)
     for _ in range(2):
-        draft.somewhere(what, hidden, not_at=(where,))
+        draft.somewhere(what, not_at=(where,))
     draft.aim(TWO, what, where)
     draft.instruction = (
         f"Find two things of one kind, {plain(what)}, and put both {onto(where)} {words(where)}."

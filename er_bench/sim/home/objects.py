@@ -10,7 +10,6 @@ from er_bench.sim.home.parts import Part, ball, box, cone, cup_shape, disc, move
 from er_bench.sim.home.solids import Pose, Vec, turn_x
 
 MANY = ("white", "red", "blue", "green", "yellow", "black")
-_ON_TOP = 0.01
 
 
 def _still(parts: list[Part]) -> Callable[[Look], list[Part]]:

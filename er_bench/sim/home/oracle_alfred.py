@@ -30,8 +30,8 @@ class Planner:
                 return steps + self._both(goal)
             case "pick_and_place_with_movable_recep":
                 carrier = self._first(goal["mrecep_target"])
-                steps += [*self.fetch(target), *self.put(carrier, target), self._pick(carrier)]
-                return steps + self.put(self._place(goal, carrier), carrier)
+                steps += [*self.fetch(target), *self.put(carrier), self._pick(carrier)]
+                return steps + self.put(self._place(goal, carrier))
             case "pick_heat_then_place_in_recep":
                 steps += self.fetch(target) + self._heat(target)
             case "pick_cool_then_place_in_recep":
@@ -40,7 +40,7 @@ class Planner:
                 steps += self.fetch(target) + self._clean(target)
             case _:
                 steps += self.fetch(target)
-        return steps + self.put(self._place(goal, target), target)
+        return steps + self.put(self._place(goal, target))
 
     # Choosing things.
 
@@ -84,9 +84,8 @@ class Planner:
             steps = [f"find a {self.name(shut)}", *steps]
         return [*steps, f"find a {self.name(thing)}", self._pick(thing)]
 
-    def put(self, receptacle: Thing, thing: Thing) -> list[str]:
+    def put(self, receptacle: Thing) -> list[str]:
         """Put what is held on or in a receptacle."""
-        del thing
         steps = [f"find a {self.name(receptacle)}"]
         if receptacle.kind.openable:
             steps += self._open(receptacle)
@@ -95,7 +94,7 @@ class Planner:
     def _both(self, goal: Mapping[str, Any]) -> list[str]:
         pair = self._matching(goal["object_target"])[:2]
         place = self._place(goal, pair[0])
-        return [s for thing in pair for s in self.fetch(thing) + self.put(place, thing)]
+        return [s for thing in pair for s in self.fetch(thing) + self.put(place)]
 
     def _cut(self, target: Thing) -> list[str]:
         knife = next(t for t in self.world.things.values() if t.kind.name in KNIVES)
@@ -104,14 +103,14 @@ class Planner:
             *self.fetch(knife),
             f"find a {self.name(target)}",
             f"slice the {target.kind.name}",
-            *self.put(board, knife),
+            *self.put(board),
         ]
 
     def _heat(self, target: Thing) -> list[str]:
         oven = self._first("Microwave")
         name = self.name(oven)
         return [
-            *self.put(oven, target),
+            *self.put(oven),
             f"close the {name}",
             "turn on the Microwave",
             "turn off the Microwave",
@@ -124,7 +123,7 @@ class Planner:
         fridge = self._first("Fridge")
         name = self.name(fridge)
         return [
-            *self.put(fridge, target),
+            *self.put(fridge),
             f"close the {name}",
             f"open the {name}",
             self._pick(target),
@@ -133,7 +132,7 @@ class Planner:
 
     def _clean(self, target: Thing) -> list[str]:
         return [
-            *self.put(self._first("Sink"), target),
+            *self.put(self._first("Sink")),
             "find a Faucet",
             "turn on the Faucet",
             "turn off the Faucet",

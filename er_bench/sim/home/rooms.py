@@ -10,8 +10,6 @@ from er_bench.sim.home.solids import Vec
 from er_bench.sim.home.world import KINDS, Room, Thing
 
 _YAW = {"south": 0.0, "north": math.pi, "west": -math.pi / 2, "east": math.pi / 2}
-_CORNER_M = 0.75
-"""Kept free at the ends of a wall, so that furniture of two walls does not meet."""
 
 
 class Furnisher:
@@ -43,16 +41,14 @@ class Furnisher:
         self,
         wall: str,
         names: Sequence[str],
-        start_m: float | None = None,
         z_m: float = 0.0,
         gap_m: float = 0.06,
     ) -> list[str]:
-        """A row of furniture with its back to a wall; centred unless `start_m` says where."""
+        """A row of furniture with its back to the middle of a wall."""
         widths = [KINDS[name].size_m[0] for name in names]
         length = self.room.width_m if wall in ("south", "north") else self.room.depth_m
         total = sum(widths) + gap_m * (len(names) - 1)
-        if start_m is None:
-            start_m = (length - total) / 2
+        start_m = (length - total) / 2
         if start_m + total > length + 0.01:
             raise ValueError(f"{', '.join(names)} do not fit along {length} m")
         ids = []
