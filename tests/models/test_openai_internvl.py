@@ -15,7 +15,7 @@ from aiohttp import web
 
 from er_bench import media
 from er_bench.data import BytesBlob
-from er_bench.errors import DataError
+from er_bench.errors import DataError, UsageError
 from er_bench.prompt import Expect, Prompt, user
 from er_bench.registry import Registry, open_model
 from er_bench.sample import Image, Part, Text, Video
@@ -113,6 +113,25 @@ def test_text_that_would_become_structure_is_not_sent(chat_server: ChatServer, t
     assert not chat_server.bodies
     assert sent(chat_server, [Text("<image> <box>")], {"max_tiles": 12})
     assert sent(chat_server, [Text(text)], {})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_tiles", -1),
+        ("max_tiles", "abc"),
+        ("tile_limit", 0),
+        ("multi_image_budget", "divde"),
+        ("frame_sampling", "centers"),
+        ("detail", "fine"),
+        ("extra_body", "[1]"),
+        ("tiles", 3),
+    ],
+)
+def test_wrong_settings_are_refused_by_name(name: str, value: object) -> None:
+    args = {"base_url": "http://127.0.0.1:9/v1", name: value}
+    with pytest.raises(UsageError, match=name):
+        open_model(Registry(), "openai/m", model_args=args)
 
 
 def test_other_servers_hear_nothing_of_tiles(chat_server: ChatServer) -> None:

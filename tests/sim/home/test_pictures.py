@@ -99,10 +99,10 @@ def test_numpy_draws_where_opengl_does_not_work(tmp_path):
 
 @pytest.fixture(scope="module")
 def mujoco_name() -> str:
-    if not (find_library("EGL") or find_library("OSMesa")):
-        pytest.skip("MuJoCo cannot draw without EGL or OSMesa: apt-get install libosmesa6")
     name = next((n for n in renderer.BACKENDS if renderer._works(n)), None)
-    assert name, "MuJoCo draws with neither EGL nor OSMesa; apt-get install libosmesa6"
+    if name is None and not find_library("OSMesa"):
+        pytest.skip("MuJoCo cannot draw here: apt-get install libosmesa6")
+    assert name, "MuJoCo does not draw although OSMesa is installed"
     return name
 
 
