@@ -8,7 +8,9 @@ import yaml
 import er_bench
 from er_bench.models.auto_vlm import AutoArgs
 from er_bench.models.internvl.engine import InternVLArgs
+from er_bench.models.openai import OpenAIArgs
 from er_bench.models.settings import DeviceArgs, parse_args
+from er_bench.models.vllm import VllmArgs
 from er_bench.registry import Registry, dialect_names
 
 REPORTED = Path(er_bench.__file__).parent / "models" / "reported"
@@ -37,8 +39,11 @@ def test_card(name: str) -> None:
     "name", [n for n in LOCAL if Registry().model_card(n).family == "internvl"]
 )
 def test_an_internvl_card_cuts_and_samples_alike_on_every_backend(name: str) -> None:
-    settings = Registry().model_card(name).backend_args
-    shared = ("max_tiles", "tile_limit", "multi_image_budget", "frames", "frame_prefix")
-    for backend in ("vllm", "openai"):
-        for setting in shared:
-            assert settings[backend].get(setting) == settings["transformers"].get(setting)
+    card = Registry().model_card(name)
+    shared = {"max_tiles", "multi_image_budget", "frames", "frame_sampling", "frame_prefix"}
+    assert shared <= card.args.keys()
+    for backend, args in card.backend_args.items():
+        assert not card.args.keys() & args.keys(), backend
+    parse_args(card.args | card.backend_args["vllm"], VllmArgs, InternVLArgs)
+    told = {k: v for k, v in card.backend_args["openai"].items() if k != "checkpoint"}
+    parse_args(card.args | told, OpenAIArgs)
