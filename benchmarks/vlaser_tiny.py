@@ -16,8 +16,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from er_bench.answer import Points
-from er_bench.dialect import Dialect
-from er_bench.geometry import Point
+from er_bench.dialect import Benchmark, Dialect
+from er_bench.geometry import Point, in_mask, points_to_px
 from er_bench.model import Model
 from er_bench.registry import Registry, open_model
 from er_bench.scenes import Scene, Thing, mask
@@ -46,9 +46,7 @@ async def answers(model: Model, items: Sequence[Item]) -> list[str]:
 
 def on(scene: Scene, point_px_xy: Point, things: Sequence[Thing]) -> bool:
     """Whether a point lies on one of the things."""
-    (x, y), (w, h) = point_px_xy, scene.size_wh
-    inside = 0 <= x < w and 0 <= y < h
-    return inside and any(bool(mask(scene, thing)[int(y), int(x)]) for thing in things)
+    return any(in_mask(point_px_xy, mask(scene, thing)) for thing in things)
 
 
 def place(dialect: Dialect, text: str, scene: Scene) -> Point | None:
@@ -56,8 +54,8 @@ def place(dialect: Dialect, text: str, scene: Scene) -> Point | None:
     value = dialect.read_points(text).value
     if not isinstance(value, Points) or not value.xy:
         return None
-    (x, y), (w, h) = value.xy[0], scene.size_wh
-    return x / 1000 * w, y / 1000 * h
+    (found,) = points_to_px(value.xy[:1], value.unit, scene.size_wh)
+    return found
 
 
 def pointing(dialect: Dialect, items: Sequence[Item], said: Sequence[str]) -> list[str]:
@@ -96,7 +94,7 @@ async def measure(name: str, scenes: int) -> list[str]:
     """Every row."""
     model = open_model(Registry(), name, dialect_name=None)
     dialect = model.dialect
-    assert not isinstance(dialect, type(None)) and hasattr(dialect, "read_points")
+    assert not isinstance(dialect, Benchmark)
     items = named_points(scenes, dialect)
     rows = pointing(dialect, items, await answers(model, items))
     for kind in ("letter", "count"):

@@ -10,7 +10,7 @@ To add rules, put a file `rules_<name>.py` beside them with
 
 whose function returns what er-bench makes of the case; numbers agree within 1e-9, anything else
 when equal. A function `real_cases(folder)` there yields `(rule, case)` pairs for `--real`. Every
-case is a test (`tests/conformance/test_conformance.py`) and a count in the table.
+case kept here is a test (`tests/conformance/test_conformance.py`) and a count in the table.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ def table(all_cases: Iterator[Case]) -> str:
         "# Conformance",
         "",
         "How er-bench's official readers and scorers compare with what the benchmarks' released",
-        "code gives for the same input. Made by `python docs/conformance.py`; every case kept in",
-        "`tests/conformance/` is a test.",
+        "code gives for the same input. Every case kept in `tests/conformance/` is a test. Made by",
+        "`python docs/conformance.py --real DIR`; without it, of the kept cases alone.",
         "",
         "| benchmark | rule | source | cases | disagreements |",
         "|---|---|---|---:|---:|",

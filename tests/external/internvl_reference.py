@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,8 +61,8 @@ class Compared:
     @classmethod
     def close(cls, what: str, differences: Sequence[float], bound: float) -> Compared:
         """None may differ by more than the bound."""
-        worst = max(differences)
-        return cls(what, f"{worst:.1e} at most, {len(differences)} compared", worst <= bound)
+        largest = max(differences, key=lambda d: math.inf if math.isnan(d) else d)
+        return cls(what, f"{largest:.1e} at most, {len(differences)} compared", largest <= bound)
 
 
 def worst(found: torch.Tensor, expected: np.ndarray) -> float:
@@ -143,17 +144,19 @@ def tilings(real: Path) -> Iterator[Compared]:
 
 def conversions(real: Path, work: Path) -> Iterator[Compared]:
     """To native and back; the native folder in transformers alone."""
-    same, untouched = [], []
+    names, same, untouched = [], [], []
     for name in CHECKPOINTS:
         native, back = work / f"{name}-native", work / f"{name}-back"
         to_native(real / name, native)
         to_original(native, back)
         before, after = weights(real / name), weights(back)
-        same += [before.keys() == after.keys(), *(equal(before[k], after.get(k)) for k in before)]
+        names.append(before.keys() == after.keys())
+        same += [equal(before[k], after.get(k)) for k in before]
         plain = AutoModelForImageTextToText.from_pretrained(native, attn_implementation="eager")
         ours = load(real / name, attention="eager").model
         ids = torch.arange(40)[None]
         untouched.append(torch.equal(plain(input_ids=ids).logits, ours(input_ids=ids).logits))
+    yield Compared.equal("names after convert and back", names)
     yield Compared.equal("tensors after convert and back, bit for bit", same)
     yield Compared.equal("logits of the native folder in transformers alone", untouched)
 

