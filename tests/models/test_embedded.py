@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,6 @@ import pytest
 from er_bench.models.dialects.families import INTERNVL_1000
 from er_bench.scenes import Scene, Thing
 from er_bench.scenes.training import TRAINING_SEED, conversations
-
-pytest.importorskip("torch")
 
 
 def test_a_patch_is_owned_by_what_covers_it_most() -> None:
@@ -66,8 +65,12 @@ def test_guided_places_look_at_words_things_and_options() -> None:
     mixture = {"point": 0.5, "letter": 0.5}
     for said in itertools.islice(conversations(TRAINING_SEED, INTERNVL_1000, 2, mixture), 20):
         row = writer.row(said, 400)
+        answers = {turn.answer for turn in said.turns}
+        answers |= {n for turn in said.turns for n in re.findall(r"\d+", turn.answer)}
         for look in row.looks:
             layers.add(look.layer)
+            said_next = tokenizer.decode([row.labels[look.place + 1]]).strip()
+            assert said_next.isdecimal() if look.layer == WORD_LAYER else said_next in answers
             text = tokenizer.decode([row.ids[k] for k in look.text])
             if look.layer == OPTION_LAYER:
                 assert text.strip() in {turn.option for turn in said.turns}

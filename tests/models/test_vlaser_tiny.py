@@ -9,11 +9,10 @@ import pytest
 
 from er_bench.answer import Points
 from er_bench.dialect import Dialect
+from er_bench.geometry import in_mask, points_to_px
 from er_bench.registry import Registry, open_model
 from er_bench.scenes import mask
 from er_bench.scenes.held_out import Item, named_points, questions
-
-pytest.importorskip("torch")
 
 REGISTRY = Registry()
 CARD = REGISTRY.model_files["vlaser-tiny"]
@@ -45,9 +44,8 @@ def hits(dialect: Dialect, item: Item, text: str) -> bool:
     value = dialect.read_points(text).value
     if not isinstance(value, Points) or not value.xy or item.turn.about is None:
         return False
-    (x, y), (w, h) = value.xy[0], item.scene.size_wh
-    inside = 0 <= x < 1000 and 0 <= y < 1000
-    return inside and bool(mask(item.scene, item.turn.about)[int(y / 1000 * h), int(x / 1000 * w)])
+    (found,) = points_to_px(value.xy[:1], value.unit, item.scene.size_wh)
+    return in_mask(found, mask(item.scene, item.turn.about))
 
 
 def ask(items: list[Item]) -> list[str]:

@@ -21,7 +21,8 @@ Record = dict[str, Any]
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """More threads than free cores make small models slow."""
-    torch = pytest.importorskip("torch")
+    import torch
+
     torch.set_num_threads(1)
 
 

@@ -4,15 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from er_bench.models.internvl.training import FAMILY
 from er_bench.train.collate import Collator
 from er_bench.train.examples import IGNORED
 from er_bench.train.loss import model_inputs, weighted_loss
 
 from .conftest import mixed_records
-
-torch = pytest.importorskip("torch")
-from er_bench.models.internvl.training import FAMILY  # noqa: E402
 
 REDUCTIONS = ("token", "sample", "square")
 

@@ -17,8 +17,6 @@ from er_bench.train.recipe import build_recipe
 
 from .conftest import talk, write_images, write_meta
 
-torch = pytest.importorskip("torch")
-
 
 @pytest.fixture
 def settings(checkpoint, tmp_path):

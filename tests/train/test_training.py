@@ -11,16 +11,15 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 
 from er_bench.errors import ConfigError, DataError
+from er_bench.models.internvl.load import load
 from er_bench.train.recipe import Recipe, build_recipe
+from er_bench.train.run import train
 
 from .conftest import mixed_records, write_images, write_meta
-
-torch = pytest.importorskip("torch")
-from er_bench.models.internvl.load import load  # noqa: E402
-from er_bench.train.run import train  # noqa: E402
 
 COMMAND = "import typer; from er_bench.cli.sft import sft; typer.run(sft)"
 STEPS = 20

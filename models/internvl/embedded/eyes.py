@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 UNSCORED = -100
+PEAK_LR, LAST_LR, WARMUP = 1.5e-3, 3e-4, 100
 LEAST_SHARE = 0.25
 """A thing counts as covered by a patch from this share of the smaller of the two on."""
 
@@ -109,9 +110,6 @@ def open_eyes(
     seed: int,
     steps: int = 1200,
     batch: int = 64,
-    peak_lr: float = 1.5e-3,
-    last_lr: float = 3e-4,
-    warmup: int = 100,
 ) -> Any:
     """Train vision tower, projector and integers' embeddings on scenes from `seed` up.
 
@@ -123,27 +121,17 @@ def open_eyes(
     tile_px, side = vision.image_size[0], vision.image_size[0] // vision.patch_size[0]
     head = make_head(model.config.text_config.hidden_size)
     learning = [*model.parameters(), *head.parameters()]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": [p for p in learning if p.ndim >= 2], "weight_decay": 0.02},
-            {"params": [p for p in learning if p.ndim < 2], "weight_decay": 0.0},
-        ],
-        betas=(0.9, 0.98),
-    )
+    optimizer = adamw(learning)
     for step in range(1, steps + 1):
         first = seed + (step - 1) * batch
         scenes = [training_scene(random.Random(k)) for k in range(first, first + batch)]
         goal = torch.from_numpy(np.stack([covered(scene, side) for scene in scenes]))
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps, peak_lr, last_lr, warmup)
+        rate = learning_rate(step, steps, PEAK_LR, LAST_LR, WARMUP)
         with torch.autocast("cpu", torch.bfloat16):
             tokens = model.get_image_features(pixel_values=pixels(scenes, tile_px)).pooler_output
             numbers = model.get_input_embeddings().weight[list(integer_ids)]
             loss = sight_loss(head, tokens, numbers, goal)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(learning, 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+        descend(optimizer, loss, rate)
         if step % 50 == 0:
             _log.info("eyes: step %d of %d, loss %.3f", step, steps, loss.item())
     return head
@@ -170,6 +158,32 @@ def name_what_is_seen(model: Any, head: Any, tokenizer: PreTrainedTokenizerBase)
                         words[ids[0]] = (way / way.std() + blur) * deviation
         for layer in model.model.language_model.layers:
             layer.self_attn.k_proj.weight.copy_(layer.self_attn.q_proj.weight)
+
+
+def adamw(learning: Sequence[torch.nn.Parameter]) -> torch.optim.AdamW:
+    """AdamW with weight decay on matrices alone."""
+    import torch
+
+    return torch.optim.AdamW(
+        [
+            {"params": [p for p in learning if p.ndim >= 2], "weight_decay": 0.02},
+            {"params": [p for p in learning if p.ndim < 2], "weight_decay": 0.0},
+        ],
+        betas=(0.9, 0.98),
+    )
+
+
+def descend(optimizer: torch.optim.AdamW, loss: torch.Tensor, rate: float) -> None:
+    """One step down the loss, its gradient clipped to length 1."""
+    import torch
+
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    loss.backward()  # type: ignore[no-untyped-call]
+    learning = [p for group in optimizer.param_groups for p in group["params"]]
+    torch.nn.utils.clip_grad_norm_(learning, 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
 
 
 def learning_rate(step: int, steps: int, peak: float, last: float, warmup: int) -> float:

@@ -19,7 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from er_bench.dialect import Dialect
-from er_bench.models.internvl.embedded.eyes import covering, learning_rate, pixels
+from er_bench.models.internvl.embedded.eyes import (
+    UNSCORED,
+    adamw,
+    covering,
+    descend,
+    learning_rate,
+    pixels,
+)
 from er_bench.models.internvl.embedded.tokenizer import LABELS, LARGEST
 from er_bench.models.internvl.prompt import SYSTEM_MESSAGE, Vocabulary
 from er_bench.scenes import Thing
@@ -32,7 +39,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-UNSCORED = -100
 WORD_LAYER, THING_LAYER, OPTION_LAYER, GUIDED_HEADS = 1, 2, 3, 2
 _LEAST = 1e-4
 """Added to an attention before its logarithm is taken."""
@@ -225,24 +231,13 @@ def teach(
     model.model.vision_tower.requires_grad_(False)
     learning = [p for p in model.parameters() if p.requires_grad]
     for lesson in lessons:
-        optimizer = torch.optim.AdamW(
-            [
-                {"params": [p for p in learning if p.ndim >= 2], "weight_decay": 0.02},
-                {"params": [p for p in learning if p.ndim < 2], "weight_decay": 0.0},
-            ],
-            betas=(0.9, 0.98),
-        )
+        optimizer = adamw(learning)
         for step, batch in enumerate(batches(lesson, writer, dialect, tile_px, side), start=1):
-            rate = (step, lesson.steps, lesson.peak_lr, lesson.last_lr, lesson.warmup)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(*rate)
+            schedule = (step, lesson.steps, lesson.peak_lr, lesson.last_lr, lesson.warmup)
             with torch.autocast("cpu", torch.bfloat16):
                 tokens = model.get_image_features(pixel_values=batch.pixels).pooler_output
                 answer, guided = losses(model, writer, tokens, batch)
-            (answer + lesson.guidance * guided).backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(learning, 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
+            descend(optimizer, answer + lesson.guidance * guided, learning_rate(*schedule))
             if step % 50 == 0:
                 figures = (lesson.name, step, lesson.steps, answer.item(), float(guided))
                 _log.info("%s: step %d of %d, answers %.3f, guided %.3f", *figures)
