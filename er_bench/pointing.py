@@ -93,7 +93,7 @@ class PointTask(QuestionTask):
         """The size of the mask, which `check` finds to be the image's."""
         mask = self.mask_source(sample)
         assert mask is not None
-        return mask_size(mask)
+        return header_size(mask)
 
     def objects(self, sample: Sample) -> Sequence[Value]:
         """A point on each thing of the scene, from `objects.json` of a mini split; else nothing."""
@@ -159,8 +159,8 @@ def read_objects(root: Path) -> Mapping[str, Sequence[Sequence[float]]]:
 _SIZES: dict[str, Size] = {}
 
 
-def mask_size(source: Path | Blob) -> Size:
-    """`(width, height)` of a mask, from its header, which is read once. Raises DataError."""
+def header_size(source: Path | Blob) -> Size:
+    """`(width, height)` of a picture, from its header, which is read once. Raises DataError."""
     if (name := _name(source)) not in _SIZES:
         _SIZES[name] = image_size(source)
     return _SIZES[name]

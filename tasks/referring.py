@@ -37,7 +37,19 @@ OWN_DIALECTS = ("benchmark", "internvl_1000")
 DECODING = Decoding(max_new_tokens=100, temperature=0.0, num_beams=1)
 MAX_TILES = 6
 
-_REF = re.compile(r"<ref>([^\n]*?)</ref>")
+REF = re.compile(r"<ref>([^\n]*?)</ref>")
+
+
+def conversation(
+    expression: str, points_per_1000: Sequence[tuple[int, int]]
+) -> list[dict[str, str]]:
+    """A row's `conversations`: a human turn that asks, a gpt turn that answers."""
+    shown = ", ".join(f"[{x}, {y}]" for x, y in points_per_1000)
+    ref = f"<ref>{expression}</ref>"
+    return [
+        {"from": "human", "value": f"<image>\n{QUESTION.format(ref).strip()}"},
+        {"from": "gpt", "value": f"{ref}<point>[{shown}]</point>"},
+    ]
 
 
 class ReferringTask(ReadPointTask):
@@ -55,7 +67,7 @@ class ReferringTask(ReadPointTask):
         """Every human turn with an expression."""
         for line, row in enumerate(self.rows()):
             for turn, said in enumerate(turns(row, "human")):
-                if found := _REF.search(said):
+                if found := REF.search(said):
                     yield self._sample(row, f"{line}-{turn}", found[1])
 
     def _sample(self, row: Row, sample_id: str, expression: str) -> Sample:

@@ -27,6 +27,7 @@ import numpy as np
 from er_bench.errors import DataError
 from er_bench.tasks.paco_lavis.segmentation import decode_rle, rectangles
 from er_bench.tasks.paco_lavis.task import polygon_mask
+from er_bench.tasks.referring import conversation
 
 NAME = "paco_lavis@er-bench-1"
 DEFAULT_ROWS = 2000
@@ -138,17 +139,12 @@ def _row(group: Group, file: Path) -> dict[str, Any]:
             ) from error
         instances.append(rectangles(mask))
     points = [_middle(instance, size) for instance in instances if instance]
-    shown = ", ".join(f"[{x}, {y}]" for x, y in points)
-    ref = f"<ref>{group.expression}</ref>"
     return {
         "image": group.image["file_name"],
         "width": size[0],
         "height": size[1],
         "segmentation": [instance for instance in instances if instance],
-        "conversations": [
-            {"from": "human", "value": f"<image>\nPlease provide the referring points of {ref}."},
-            {"from": "gpt", "value": f"{ref}<point>[{shown}]</point>"},
-        ],
+        "conversations": conversation(group.expression, points),
         "kind": group.kind,
         "dataset": NAME,
     }

@@ -14,6 +14,7 @@ from typing import Any
 
 from er_bench.scenes import COLOURS, SHAPES, Scene, Thing, draw, mask, random_scene
 from er_bench.tasks.paco_lavis.segmentation import rectangles
+from er_bench.tasks.referring import conversation
 
 SEED = 20170917
 ROWS = 30
@@ -31,18 +32,6 @@ def scene_with(rng: random.Random) -> tuple[Scene, str, list[Thing]]:
     labels = list(zip(colours, [shape] * n + rng.choices(rest, k=5 - n), strict=True))
     scene = random_scene(rng, 5, labels=labels)
     return scene, f"{shape}s", list(scene.things[:n])
-
-
-def conversation(expression: str, points_per_1000: list[tuple[int, int]]) -> list[dict[str, str]]:
-    """A human turn that asks, a gpt turn that answers."""
-    shown = ", ".join(f"[{x}, {y}]" for x, y in points_per_1000)
-    return [
-        {
-            "from": "human",
-            "value": f"<image>\nPlease provide the referring points of <ref>{expression}</ref>.",
-        },
-        {"from": "gpt", "value": f"<ref>{expression}</ref><point>[{shown}]</point>"},
-    ]
 
 
 def grid(thing: Thing, scene: Scene) -> tuple[int, int]:

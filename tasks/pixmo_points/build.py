@@ -24,6 +24,7 @@ import numpy as np
 
 from er_bench.data import Row, find_files, read_rows
 from er_bench.tasks.paco_lavis.segmentation import rectangles
+from er_bench.tasks.referring import conversation
 
 NAME = "pixmo_points@er-bench-1"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -71,18 +72,13 @@ def _row(row: Row) -> dict[str, Any]:
     points = [_per_1000(row, point) for point in row.items("points")]
     if len(masks) != len(points) or len({m.shape for m in masks}) != 1 or masks[0].ndim != 2:
         raise row.error(f"expected {len(points)} masks of one size, one a point", "masks")
-    shown = ", ".join(f"[{x}, {y}]" for x, y in points)
     h, w = masks[0].shape
-    ref = f"<ref>{label}</ref>"
     return {
         "image": name,
         "width": w,
         "height": h,
         "segmentation": [rectangles(mask) for mask in masks],
-        "conversations": [
-            {"from": "human", "value": f"<image>\nPlease provide the referring points of {ref}."},
-            {"from": "gpt", "value": f"{ref}<point>[{shown}]</point>"},
-        ],
+        "conversations": conversation(label, points),
         "dataset": NAME,
         "expression": label,
         "url": row.text("image_url"),

@@ -28,10 +28,9 @@ from er_bench.score import Score
 from er_bench.scorers.points import Hits, Matched, hits_in_radius, matched
 from er_bench.task import Aggregate, Judgement, Scored
 from er_bench.tasks.paco_lavis.task import polygon_mask, read_segmentation
-from er_bench.tasks.referring import ReferringTask, pooled, turns
+from er_bench.tasks.referring import REF, ReferringTask, pooled, turns
 
 RADIUS_PER_1000 = 25.0
-_REF = re.compile(r"<ref>([^\n]*?)</ref>")
 _PAIR = re.compile(r"\[\s*+(\d{1,9})\s*+,\s*+(\d{1,9})\s*+\]")
 MOLMO = ("molmo_precision", "molmo_recall", "molmo_f1")
 
@@ -55,7 +54,7 @@ class PixmoPoints(ReferringTask):
         truth: dict[tuple[str, str], tuple[Point, ...]] = {}
         for row in self.rows():
             for said in turns(row, "gpt"):
-                found, pairs = _REF.search(said), _PAIR.findall(said)
+                found, pairs = REF.search(said), _PAIR.findall(said)
                 if found and pairs:
                     xy = tuple((float(x), float(y)) for x, y in pairs)
                     truth[row.text("image"), found[1]] = xy

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from statistics import fmean
 from typing import ClassVar
 
@@ -19,10 +18,9 @@ from er_bench.data import FileBlob, Row, find_files, inside, read_rows
 from er_bench.dialect import AnyDialect, Benchmark
 from er_bench.errors import DataError
 from er_bench.geometry import Box, Size, Unit
-from er_bench.media import image_size
-from er_bench.pointing import boxes_from_px, boxes_px, read_objects
+from er_bench.pointing import boxes_from_px, boxes_px, header_size, image_of, read_objects
 from er_bench.prompt import Completion, Expect, Prompt, user
-from er_bench.sample import Blob, Image, Sample, Text
+from er_bench.sample import Image, Sample, Text
 from er_bench.score import Score
 from er_bench.scorers.boxes import BoxScore, score_box
 from er_bench.task import Aggregate, Judgement, QuestionTask, Scored
@@ -38,7 +36,6 @@ class Target:
     """The true box, pixels."""
 
     box_px_xyxy: Box
-    image: Blob
 
 
 class RoboRefIt(QuestionTask):
@@ -59,7 +56,7 @@ class RoboRefIt(QuestionTask):
         return Sample(
             id=str(row.integer("id")),
             parts=(Image(image), Text(row.text("problem"))),
-            target=Target(_box(row), image),
+            target=Target(_box(row)),
             cluster=name,
             category="all",
             where=row.where,
@@ -123,14 +120,7 @@ class RoboRefIt(QuestionTask):
 
     def size_wh(self, sample: Sample) -> Size:
         """From the image's header: the rows do not tell it."""
-        name = sample.target.image.name
-        if name not in self._sizes:
-            self._sizes[name] = image_size(sample.target.image)
-        return self._sizes[name]
-
-    @cached_property
-    def _sizes(self) -> dict[str, Size]:
-        return {}
+        return header_size(image_of(sample))
 
     def ideal(self, sample: Sample) -> Value:
         """The true box."""
