@@ -110,6 +110,7 @@ def test_the_variables_say_where_a_simulator_is(tmp_path: Path) -> None:
     "environ",
     [
         {"ER_BENCH_SIM_COUNTING": "tcp://example.org:7001"},
+        {"ER_BENCH_SIM_COUNTING": "replay:somewhere"},
         {"ER_BENCH_SIM_COUNTING": "tcp://127.0.0.1"},
         {"ER_BENCH_SIM_PROCESSES": "0"},
         {"ER_BENCH_SIM_PROCESSES": "many"},

@@ -273,6 +273,12 @@ def goal(*parts: Any, quantifier: str = "EXISTS") -> dict[str, Any]:
     }  # fmt: skip
 
 
+def test_an_lfs_pointer_in_place_of_a_file_of_eb_habitat_is_told(tmp_path):
+    (tmp_path / "base.pickle").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(DataError, match="git lfs pull"):
+        list(open_home("home_rearrange", tmp_path).samples())
+
+
 def test_eb_habitat_episodes_are_played_with_their_own_names(tmp_path):
     table = "receptacle_aabb_Tbl1_Top1_frl_apartment_table_01"
     goals = [
