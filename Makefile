@@ -9,7 +9,7 @@ SOURCES := pyproject.toml constraints.txt
 .PHONY: demo test check clean
 
 demo: $(VENV)/demo.stamp
-	sh benchmarks/demo.sh $(BIN)/er-bench
+	sh examples/demo.sh $(BIN)/er-bench
 
 test: $(VENV)/dev.stamp $(THOR)/stamp
 	ER_BENCH_TEST_THOR_2_1=$(CURDIR)/$(THOR)/bin/python $(BIN)/python -m pytest -n 2

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import PIL.Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from er_bench import media
-from er_bench.errors import ConfigError
-from er_bench.geometry import Size
+from er_bench.core.errors import ConfigError
+from er_bench.core.geometry import Size
+from er_bench.core.prompt import Decoding, Prompt
+from er_bench.core.sample import Image, Text, Video
+from er_bench.data import media
 from er_bench.models.engine import Reply, Request, generation_config
 from er_bench.models.internvl.load import quiet
-from er_bench.prompt import Decoding, Prompt
-from er_bench.sample import Image, Text, Video
 
 if TYPE_CHECKING:
     import torch

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from er_bench.errors import ModelError
-from er_bench.prompt import Decoding
+from er_bench.core.errors import ModelError
+from er_bench.core.prompt import Decoding
 
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")

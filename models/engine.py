@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from er_bench.geometry import Size
-from er_bench.prompt import Decoding, Prompt
+from er_bench.core.geometry import Size
+from er_bench.core.prompt import Decoding, Prompt
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig

@@ -22,16 +22,17 @@ import aiohttp
 import PIL.Image
 from pydantic import BaseModel, ConfigDict, Field, Json
 
-from er_bench import media
-from er_bench.errors import ConfigError, DataError, ModelError, UsageError
-from er_bench.geometry import Size
-from er_bench.model import Model, ModelSettings
+from er_bench.core.completion import Completion
+from er_bench.core.errors import ConfigError, DataError, ModelError, UsageError
+from er_bench.core.geometry import Size
+from er_bench.core.model import Model, ModelSettings
+from er_bench.core.prompt import Prompt
+from er_bench.core.sample import Image, Text, Video
+from er_bench.data import media
 from er_bench.models.internvl.engine import still_budget
 from er_bench.models.internvl.prompt import CONTROL, FramePrefix, MultiImageBudget
 from er_bench.models.internvl.tiling import EXACT_PIXELS
 from er_bench.models.settings import parse_args
-from er_bench.prompt import Completion, Prompt
-from er_bench.sample import Image, Text, Video
 
 PASSED_THROUGH = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 MAX_IMAGE_BYTES = 20 * 2**20

@@ -15,13 +15,14 @@ from collections.abc import Awaitable, Callable
 from statistics import median
 from typing import Any
 
-from er_bench.answer import Boxes, Points, Value
-from er_bench.errors import UsageError
-from er_bench.geometry import Unit
-from er_bench.model import Model, ModelSettings
-from er_bench.prompt import Completion, Expect, Prompt
-from er_bench.sample import Sample
-from er_bench.task import Task
+from er_bench.core.answer import Boxes, Points, Value
+from er_bench.core.completion import Completion
+from er_bench.core.errors import UsageError
+from er_bench.core.geometry import Unit
+from er_bench.core.model import Model, ModelSettings
+from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.sample import Sample
+from er_bench.core.task import Task
 
 KINDS = ("oracle", "chance", "blind", "random-object", "random-action")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from er_bench.errors import UsageError
+from er_bench.core.errors import UsageError
 
 if TYPE_CHECKING:
     import torch

@@ -12,20 +12,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from er_bench.model import Model, ModelSettings
+from er_bench.core.completion import Completion
+from er_bench.core.model import Model, ModelSettings
+from er_bench.core.prompt import Prompt
 from er_bench.models.auto_vlm import AutoArgs, AutoEngine, load_auto
 from er_bench.models.batching import Batcher
 from er_bench.models.engine import Engine, Reply, Request
 from er_bench.models.internvl.engine import InternVLArgs, InternVLEngine
-from er_bench.models.internvl.load import (
-    check_packages,
-    is_internvl,
-    load,
-    read_config,
-    snapshot,
-)
+from er_bench.models.internvl.load import check_packages, is_internvl, load, read_config, snapshot
 from er_bench.models.settings import DeviceArgs, check_names, parse_args, placement
-from er_bench.prompt import Completion, Prompt
 
 BATCHES_IN_FLIGHT = 4
 """How many batches' worth of samples are kept in flight, to be sorted by length."""

@@ -20,9 +20,11 @@ from typing import Any, Literal
 import PIL.Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from er_bench.errors import ConfigError, ErBenchError, ModelError, UsageError
-from er_bench.geometry import Size
-from er_bench.model import Model, ModelSettings
+from er_bench.core.completion import Completion
+from er_bench.core.errors import ConfigError, ErBenchError, ModelError, UsageError
+from er_bench.core.geometry import Size
+from er_bench.core.model import Model, ModelSettings
+from er_bench.core.prompt import Prompt
 from er_bench.models.engine import DEFAULT_NEW_TOKENS
 from er_bench.models.internvl.config import is_native, is_original
 from er_bench.models.internvl.engine import InternVLArgs, picture
@@ -30,7 +32,6 @@ from er_bench.models.internvl.load import read_config, read_tokenizer, snapshot
 from er_bench.models.internvl.prompt import Vocabulary, lay_out
 from er_bench.models.internvl.tiling import EXACT_PIXELS
 from er_bench.models.settings import check_names, parse_args
-from er_bench.prompt import Completion, Prompt
 
 
 class VllmArgs(BaseModel):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from er_bench.geometry import Box, box_area, iou
+from er_bench.core.geometry import Box, box_area, iou
 
 THRESHOLDS = (0.5, 0.25, 0.75)
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from er_bench.geometry import Box, Mask, Point, in_mask
+from er_bench.core.geometry import Box, Mask, Point, in_mask
 
 Values = NDArray[Any]
 """A mask as numbers, `(H, W)`: bool for a hard mask, 0..1 for a soft one."""

@@ -32,12 +32,13 @@ sources: [these tests]
 
 TOY_TASK = '''
 """A two-column multiple-choice task, read like a real one."""
-from er_bench.answer import Answer
-from er_bench.data import FileBlob, find_files, inside, read_rows
-from er_bench.prompt import Expect, Prompt, user
-from er_bench.sample import Image, Sample, Text
-from er_bench.score import Score
-from er_bench.task import Judgement, QuestionTask
+from er_bench.core.answer import Answer
+from er_bench.data.rows import FileBlob, find_files, inside, read_rows
+from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.message import user
+from er_bench.core.sample import Image, Sample, Text
+from er_bench.core.score import Score
+from er_bench.core.task import Judgement, QuestionTask
 
 
 class Toy(QuestionTask):

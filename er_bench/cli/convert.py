@@ -34,7 +34,7 @@ def convert(
     ] = False,
 ) -> None:
     """Rewrite a checkpoint: InternVLChat (Vlaser) to a native transformers folder, or back."""
-    from er_bench.errors import UsageError
+    from er_bench.core.errors import UsageError
     from er_bench.models.internvl.convert import to_native, to_original
     from er_bench.models.internvl.load import snapshot
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from er_bench.errors import UsageError
+from er_bench.core.errors import UsageError
 
 app = typer.Typer(help="Make data sets that have to be reconstructed.", no_args_is_help=True)
 
@@ -35,7 +35,7 @@ def build(
 
 def builder(task: str) -> ModuleType:
     """A task's `build` module. Raises UsageError that lists the tasks that have one."""
-    from er_bench.registry import Registry
+    from er_bench.core.registry import Registry
 
     registry = Registry()
     able = [

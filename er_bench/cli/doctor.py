@@ -8,7 +8,7 @@ def doctor() -> None:
     from rich.table import Table
 
     from er_bench.cli.tables import printed
-    from er_bench.doctor import examine
+    from er_bench.run.machine import examine
 
     table = Table(title="er-bench doctor")
     for name in ("what", "state", "next step"):

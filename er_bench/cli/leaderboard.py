@@ -20,11 +20,11 @@ def leaderboard(
 
     Averages are over the columns that every line has.
     """
-    from er_bench import leaderboard as board
     from er_bench.cli.tables import print_leaderboard
-    from er_bench.errors import UsageError
-    from er_bench.results import read_results
-    from er_bench.store import write_json
+    from er_bench.core.errors import UsageError
+    from er_bench.report import leaderboard as board
+    from er_bench.report.results import read_results
+    from er_bench.run.store import write_json
 
     entries = [board.measured(read_results(run)) for run in runs or []]
     names = {"none": [], "all": list(board.reported_sources())}.get(reported, reported.split(","))

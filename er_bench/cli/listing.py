@@ -14,8 +14,8 @@ def tasks(include_path: o.Include = None) -> None:
     from rich.table import Table
 
     from er_bench.cli.tables import printed
-    from er_bench.doctor import task_blockers
-    from er_bench.registry import Registry
+    from er_bench.core.registry import Registry
+    from er_bench.run.machine import task_blockers
 
     registry = Registry(tuple(include_path or ()))
     table = Table(title="Tasks")
@@ -37,7 +37,7 @@ def models(include_path: o.Include = None) -> None:
     from rich.table import Table
 
     from er_bench.cli.tables import printed
-    from er_bench.registry import Registry
+    from er_bench.core.registry import Registry
 
     registry = Registry(tuple(include_path or ()))
     table = Table(title="Models", caption="Any other model: backend/ID, e.g. openai/gpt-4o")
@@ -57,8 +57,8 @@ def describe(
     """Print all that is known of a task, a model or a dialect, with its sources."""
     import yaml
 
-    from er_bench.errors import UsageError
-    from er_bench.registry import Registry, dialect_names
+    from er_bench.core.errors import UsageError
+    from er_bench.core.registry import Registry, dialect_names
 
     registry = Registry(tuple(include_path or ()))
     if name in registry.task_folders:
@@ -78,8 +78,8 @@ def describe(
 
 
 def _describe_dialect(name: str) -> None:
-    from er_bench.dialect import Benchmark
-    from er_bench.registry import dialect
+    from er_bench.core.dialect import Benchmark
+    from er_bench.core.registry import dialect
 
     found = dialect(name)
     print(f"dialect {found.name}")

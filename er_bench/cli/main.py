@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from er_bench.cli import convert, data, doctor, leaderboard, listing, run, score, sft, sim
-from er_bench.errors import ErBenchError
+from er_bench.core.errors import ErBenchError
 
 app = typer.Typer(
     name="er-bench",

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from er_bench.errors import UsageError
+from er_bench.core.errors import UsageError
 
 Include = Annotated[
     list[Path] | None,

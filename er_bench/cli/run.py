@@ -12,9 +12,9 @@ import typer
 from er_bench.cli import options as o
 
 if TYPE_CHECKING:
-    from er_bench.evaluate import Opened, Options
-    from er_bench.model import Model
-    from er_bench.registry import Registry
+    from er_bench.core.model import Model
+    from er_bench.core.registry import Registry
+    from er_bench.run.evaluate import Opened, Options
 
 LIMIT_ARGS = ("timeout_s", "max_retries", "backoff_base_s")
 
@@ -25,7 +25,7 @@ def _read_config(context: typer.Context, config: Path | None) -> None:
         return
     import yaml
 
-    from er_bench.errors import ConfigError
+    from er_bench.core.errors import ConfigError
 
     try:
         told = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
@@ -118,10 +118,10 @@ def _run(
     batch_size: int | None, resume: bool, allow_missing: bool, accept_data: bool, dry_run: bool,
     include_path: list[Path] | None, log_samples: bool,
 ) -> int:  # fmt: skip
-    from er_bench import evaluate
-    from er_bench.errors import UsageError
-    from er_bench.registry import Registry, open_model
-    from er_bench.runner import Limits
+    from er_bench.core.errors import UsageError
+    from er_bench.core.registry import Registry, open_model
+    from er_bench.run import evaluate
+    from er_bench.run.runner import Limits
 
     del log_samples  # every sample is always logged
     if not model or not tasks:
@@ -182,9 +182,9 @@ def _execute(
     resume: bool,
     opened: list[Opened],
 ) -> int:
-    from er_bench import evaluate
+    from er_bench.cli.progress import RunProgress
     from er_bench.cli.tables import print_results
-    from er_bench.progress import RunProgress
+    from er_bench.run import evaluate
 
     total = sum(o.found.n_wanted for o in opened) * options.repeats
     try:

@@ -33,10 +33,10 @@ def score(
 
     Opens no images or videos; masks only.
     """
-    from er_bench import rescore
     from er_bench.cli.tables import print_results
-    from er_bench.errors import UsageError
-    from er_bench.registry import Registry
+    from er_bench.core.errors import UsageError
+    from er_bench.core.registry import Registry
+    from er_bench.run import rescore
 
     registry = Registry(tuple(include_path or ()))
     if run is not None and task is None and responses is None:

@@ -45,7 +45,7 @@ def sft(
     """
     from rich.console import Console
 
-    from er_bench.errors import UsageError
+    from er_bench.core.errors import UsageError
     from er_bench.train.recipe import load_recipe
 
     told = list(sets or [])
@@ -59,12 +59,12 @@ def sft(
         told.append(f"eval_include={[str(path) for path in include_path]}")
     settings, console = load_recipe(recipe, told), Console()
     if dry_run:
-        from er_bench.train.plan import show_plan
+        from er_bench.train.methods.sft.plan import show_plan
 
         show_plan(settings, console, world_size=world_size, samples=samples)
         return
     if world_size is not None:
         raise UsageError("--world-size is for --dry-run; ranks are started by torchrun")
-    from er_bench.train.run import train
+    from er_bench.train.methods.sft.run import train
 
     train(settings, resume=resume, console=console)

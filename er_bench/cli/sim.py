@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from er_bench.sim.known import Known
+    from er_bench.sim.simulators import Known
 
 app = typer.Typer(
     name="sim",
@@ -32,7 +32,7 @@ def list_known() -> None:
     from rich.table import Table
 
     from er_bench.cli.tables import printed
-    from er_bench.sim.known import SIMULATORS, why_unavailable
+    from er_bench.sim.simulators import SIMULATORS, why_unavailable
 
     table = Table(title="Simulators")
     for column in ("simulator", "where it is told", "here"):
@@ -60,9 +60,9 @@ def check(name: Name, option: Option = None) -> None:
     from rich.table import Table
 
     from er_bench.cli.tables import printed
-    from er_bench.errors import UnavailableError
-    from er_bench.sim.check import check as conformance
-    from er_bench.sim.known import launches, why_unavailable
+    from er_bench.core.errors import UnavailableError
+    from er_bench.sim.conformance import check as conformance
+    from er_bench.sim.simulators import launches, why_unavailable
 
     known = _known(name, option)
     if why := why_unavailable(known):
@@ -80,8 +80,8 @@ def check(name: Name, option: Option = None) -> None:
 
 
 def _known(name: str, option: list[str] | None) -> Known:
-    from er_bench.errors import UsageError
-    from er_bench.sim.known import Known, simulator
+    from er_bench.core.errors import UsageError
+    from er_bench.sim.simulators import Known, simulator
 
     options = {}
     for word in option or []:
@@ -97,7 +97,7 @@ def _known(name: str, option: list[str] | None) -> Known:
 
 
 def _python(known: Known) -> str:
-    from er_bench.errors import UsageError
+    from er_bench.core.errors import UsageError
 
     where = os.environ.get(known.variable, "") or sys.executable
     if where.startswith(("tcp:", "replay:")):

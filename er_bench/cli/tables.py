@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from er_bench.evaluate import Opened, Options
-    from er_bench.leaderboard import Leaderboard
-    from er_bench.model import Model
-    from er_bench.results import Results, TaskResult
+    from er_bench.core.model import Model
+    from er_bench.report.leaderboard import Leaderboard
+    from er_bench.report.results import Results, TaskResult
+    from er_bench.run.evaluate import Opened, Options
 
 
 def printed(table: Table) -> None:
@@ -85,7 +85,7 @@ def _result_cells(task: TaskResult) -> list[str]:
 
 def print_leaderboard(board: Leaderboard) -> None:
     """Measured entries first, then reported ones under a line of their own; then the notes."""
-    from er_bench.leaderboard import show
+    from er_bench.report.leaderboard import show
 
     table = Table(title="Leaderboard (percent)")
     table.add_column("rank", justify="right")

@@ -6,13 +6,14 @@ import io
 import random
 from dataclasses import dataclass
 
-from er_bench.data import BytesBlob
-from er_bench.dialect import Dialect
-from er_bench.prompt import Decoding, Expect, Prompt, user
-from er_bench.sample import Image
+from er_bench.core.dialect import Dialect
+from er_bench.core.message import user
+from er_bench.core.prompt import Decoding, Expect, Prompt
+from er_bench.core.sample import Image
+from er_bench.data.rows import BytesBlob
 from er_bench.scenes.conversation import Turn
 from er_bench.scenes.shapes import Scene, draw, random_scene
-from er_bench.scenes.training import HELD_OUT_SEED, MAKERS, Asker, training_scene
+from er_bench.scenes.training_conversations import HELD_OUT_SEED, MAKERS, Asker, training_scene
 
 _EXPECTS = {"point": Expect.POINTS, "letter": Expect.LETTER, "count": Expect.NUMBER}
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from er_bench.geometry import Point
+from er_bench.core.geometry import Point
 from er_bench.scenes.shapes import RGB
 
 INK: RGB = (17, 17, 17)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from er_bench.geometry import Size
+from er_bench.core.geometry import Size
 from er_bench.scenes.marks import INK, PAPER, caption
 from er_bench.scenes.shapes import RGB, Scene, Thing, draw, random_scene
 

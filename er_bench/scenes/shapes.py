@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from er_bench.geometry import Box, Mask, Point, Size
+from er_bench.core.geometry import Box, Mask, Point, Size
 
 RGB = tuple[int, int, int]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from er_bench.errors import MissingExtraError
+from er_bench.core.errors import MissingExtraError
 
 
 def write_clip(

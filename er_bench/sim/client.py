@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from er_bench.errors import EnvError, UnavailableError
+from er_bench.core.errors import EnvError, UnavailableError
 from er_bench.sim.environment import Episode, Hello, Started, Stepped, checked
 from er_bench.sim.protocol import PROTOCOL, WireError, encode_frame, read_reply
 

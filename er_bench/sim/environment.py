@@ -5,7 +5,7 @@ object is served over the wire (`er_bench/sim/server.py`) or run in this process
 `Environment` is what the episode loop drives, `Environments` is where it gets one for an episode.
 
 A simulator only simulates. Step limits, invalid-action limits and replanning belong to
-`er_bench.episode`, so that every simulator is judged by one loop.
+`er_bench.tasks.base.episodes`, so that every simulator is judged by one loop.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pydantic import (
     ValidationError,
 )
 
-from er_bench.errors import EnvError, ErBenchError, UnavailableError
+from er_bench.core.errors import EnvError, ErBenchError, UnavailableError
 from er_bench.sim.server import as_png
 
 HEAD_RGB = "head_rgb"

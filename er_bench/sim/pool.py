@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from er_bench.errors import EnvError
+from er_bench.core.errors import EnvError
 from er_bench.sim.client import Client, Deadlines, Launch
 from er_bench.sim.environment import Environment, Episode, Started, Stepped
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from er_bench.errors import EnvError
+from er_bench.core.errors import EnvError
 from er_bench.sim.server import MAX_BLOB_BYTES, MAX_HEADER_BYTES, PROTOCOL, encode_frame
 
 __all__ = ["PROTOCOL", "Reply", "encode_frame", "read_reply"]

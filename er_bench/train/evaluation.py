@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from transformers import TrainerCallback
 
-from er_bench.errors import ConfigError
-from er_bench.model import Model, ModelSettings
-from er_bench.prompt import Decoding
-from er_bench.registry import Registry, dialect
+from er_bench.core.errors import ConfigError
+from er_bench.core.model import Model, ModelSettings
+from er_bench.core.prompt import Decoding
+from er_bench.core.registry import Registry, dialect
 from er_bench.train.recipe import Recipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, TrainerControl, TrainerState, TrainingArguments
 
-    from er_bench.evaluate import Opened, Options
-    from er_bench.train.run import Run
-    from er_bench.train.trainer import SftTrainer
+    from er_bench.run.evaluate import Opened, Options
+    from er_bench.train.methods.sft.run import Run
+    from er_bench.train.methods.sft.trainer import SftTrainer
 
 
 def selected(recipe: Recipe) -> tuple[Registry, list[str]]:
@@ -39,7 +39,7 @@ class Evaluation(TrainerCallback):
     """
 
     def __init__(self, run: Run, trainer: SftTrainer, console: Console) -> None:
-        from er_bench import evaluate
+        from er_bench.run import evaluate
 
         recipe = run.recipe
         self._run, self._trainer, self._console = run, trainer, console
@@ -90,7 +90,7 @@ class Evaluation(TrainerCallback):
     def _ask(self, step: int) -> dict[str, float]:
         import torch
 
-        from er_bench import evaluate
+        from er_bench.run import evaluate
 
         trained = self._trainer.accelerator.unwrap_model(self._trainer.model)
         trained.eval()

@@ -13,9 +13,9 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from er_bench.errors import ConfigError
-from er_bench.geometry import Size
-from er_bench.model import Model, ModelSettings
+from er_bench.core.errors import ConfigError
+from er_bench.core.geometry import Size
+from er_bench.core.model import Model, ModelSettings
 
 if TYPE_CHECKING:
     import torch

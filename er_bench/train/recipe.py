@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from er_bench.errors import ConfigError
+from er_bench.core.errors import ConfigError
 from er_bench.train.family import family
 
 Fraction = Annotated[float, Field(ge=0, le=1)]

@@ -10,7 +10,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from er_bench.carriers import (
+from er_bench.core.geometry import Unit
+from er_bench.models.dialects.family import FamilyDialect
+from er_bench.reading.coordinates import (
     Numbers,
     after_thinking,
     bracket_pairs,
@@ -23,8 +25,6 @@ from er_bench.carriers import (
     point_block,
     tuples,
 )
-from er_bench.geometry import Unit
-from er_bench.models.dialects.family import FamilyDialect
 
 VLASER_POINT_PREFIX = (
     "You are InternVL. Your task is to locate several points in the given image according to the "

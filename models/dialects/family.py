@@ -8,16 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from er_bench.answer import Answer, Boxes, Points, Status
-from er_bench.carriers import (
+from er_bench.core.answer import Answer, Boxes, Points, Status
+from er_bench.core.errors import UsageError
+from er_bench.core.geometry import Box, Point, Unit
+from er_bench.reading.coordinates import (
     Numbers,
     after_thinking,
     attribute_pairs,
     loose_pairs,
     loose_quads,
 )
-from er_bench.errors import UsageError
-from er_bench.geometry import Box, Point, Unit
 
 Reader = Callable[[str], Sequence[Numbers]]
 Writer = Callable[[Sequence[Numbers]], str]
@@ -28,7 +28,7 @@ _LIMIT = {Unit.FRACTION: 1.0, Unit.PERCENT: 100.0, Unit.PER_1000: 1000.0, Unit.P
 
 @dataclass(frozen=True, slots=True)
 class FamilyDialect:
-    """One model family's way with coordinates; implements `er_bench.dialect.Dialect`.
+    """One model family's way with coordinates; implements `er_bench.core.dialect.Dialect`.
 
     Templates hold `{question}` or `{referring}`. `point_reader` and `box_reader` return numbers in
     the order in which the family writes them. `unit_of` and `box_unit_of` are there for families

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from er_bench.errors import ConfigError
+from er_bench.core.errors import ConfigError
 
 ORIGINAL_ARCHITECTURE = "InternVLChatModel"
 NATIVE_ARCHITECTURE = "InternVLForConditionalGeneration"

@@ -11,21 +11,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from er_bench.errors import ConfigError, UsageError
-from er_bench.models.internvl.config import (
-    is_native,
-    is_original,
-    native_config,
-    original_config,
-)
-from er_bench.models.internvl.load import CONFIG, check_packages, read_config, read_tokenizer
-from er_bench.models.internvl.prompt import Vocabulary
-from er_bench.models.internvl.sides import (
+from er_bench.core.errors import ConfigError, UsageError
+from er_bench.models.internvl.checkpoint_files import (
     share_weights,
     write_json,
     write_native_sides,
     write_original_tokenizer,
 )
+from er_bench.models.internvl.config import is_native, is_original, native_config, original_config
+from er_bench.models.internvl.load import CONFIG, check_packages, read_config, read_tokenizer
+from er_bench.models.internvl.prompt import Vocabulary
 from er_bench.models.internvl.weights import (
     INDEX,
     SINGLE,

@@ -10,7 +10,9 @@ import numpy as np
 import PIL.Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from er_bench import media
+from er_bench.core.prompt import Decoding, Prompt
+from er_bench.core.sample import Image, Text, Video
+from er_bench.data import media
 from er_bench.models.engine import Reply, Request, generation_config
 from er_bench.models.internvl.load import InternVL
 from er_bench.models.internvl.prompt import (
@@ -23,8 +25,6 @@ from er_bench.models.internvl.prompt import (
     tile_budget,
 )
 from er_bench.models.internvl.tiling import Tiles, normalise, tiles
-from er_bench.prompt import Decoding, Prompt
-from er_bench.sample import Image, Text, Video
 
 if TYPE_CHECKING:
     import torch

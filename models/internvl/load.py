@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from er_bench.errors import ConfigError, MissingExtraError
+from er_bench.core.errors import ConfigError, MissingExtraError
 from er_bench.models.internvl.config import is_native, is_original, native_config
 from er_bench.models.internvl.prompt import Vocabulary
 from er_bench.models.internvl.weights import check_untied, load_original

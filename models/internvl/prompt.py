@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from er_bench.errors import ConfigError
-from er_bench.prompt import Role
+from er_bench.core.errors import ConfigError
+from er_bench.core.message import Role
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -14,15 +14,15 @@ import numpy as np
 import PIL.Image
 import yaml
 
-from er_bench.errors import ConfigError
-from er_bench.geometry import Size
-from er_bench.model import Model, ModelSettings
+from er_bench.core.errors import ConfigError
+from er_bench.core.geometry import Size
+from er_bench.core.model import Model, ModelSettings
 from er_bench.models.internvl import tiling
+from er_bench.models.internvl.checkpoint_files import share_weights, write_native_sides
 from er_bench.models.internvl.config import image_seq_length, is_original, native_config
 from er_bench.models.internvl.engine import InternVLArgs, InternVLEngine
 from er_bench.models.internvl.load import InternVL, load, read_config, read_tokenizer, snapshot
 from er_bench.models.internvl.prompt import Control, Piece, Slot, Style, Vocabulary
-from er_bench.models.internvl.sides import share_weights, write_native_sides
 from er_bench.models.settings import DeviceArgs, parse_args
 from er_bench.models.transformers import TransformersModel
 from er_bench.train.family import Codec, Encoded, Part, Turn

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from er_bench.errors import ConfigError
+from er_bench.core.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from er_bench.data import Row, inside
-from er_bench.errors import DataError, EnvError
-from er_bench.sample import Blob, Sample, Text
+from er_bench.core.errors import DataError, EnvError
+from er_bench.core.sample import Blob, Sample, Text
+from er_bench.data.rows import Row, inside
 from er_bench.scorers.goals import ALFRED_RULES, alfred_conditions
 from er_bench.sim.environment import Episode, Stepped
-from er_bench.tasks.embodiedbench import CONFIG, EmbodiedBenchTask
+from er_bench.tasks.base.embodiedbench import CONFIG, EmbodiedBenchTask
 
 SUBSETS = (
     "base",

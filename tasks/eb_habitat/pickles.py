@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from er_bench.errors import DataError
+from er_bench.core.errors import DataError
 
 _ALLOWED = {
     ("numpy", "ndarray"),

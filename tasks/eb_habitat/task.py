@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from er_bench.errors import DataError
-from er_bench.sample import Sample, Text
+from er_bench.core.errors import DataError
+from er_bench.core.sample import Sample, Text
 from er_bench.scorers.goals import goal_holds, predicates_of
 from er_bench.sim.environment import Episode
-from er_bench.sim.known import Known, simulator
+from er_bench.sim.simulators import Known, simulator
+from er_bench.tasks.base.embodiedbench import CONFIG, EmbodiedBenchTask
 from er_bench.tasks.eb_habitat import pickles
 from er_bench.tasks.eb_habitat.domain import entities
-from er_bench.tasks.embodiedbench import CONFIG, EmbodiedBenchTask
 
 SUBSETS = (
     "base",

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from er_bench.answer import Answer
-from er_bench.data import Row, find_files, inside, read_rows
-from er_bench.dialect import AnyDialect
-from er_bench.prompt import Expect, Prompt, user
-from er_bench.sample import Sample, Text, Video
-from er_bench.scorers.letter import read_first_capital
-from er_bench.tasks.choice import Choice, ChoiceTask, gold_letter
+from er_bench.core.answer import Answer
+from er_bench.core.dialect import AnyDialect
+from er_bench.core.message import user
+from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.sample import Sample, Text, Video
+from er_bench.data.rows import Row, find_files, inside, read_rows
+from er_bench.reading.letter import read_first_capital
+from er_bench.tasks.base.choice import Choice, ChoiceTask, gold_letter
 
 PROMPT = """
 Select the best answer to the following multiple-choice question based on the video. \

@@ -10,15 +10,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from er_bench.answer import Answer
-from er_bench.data import Row, find_files, image_blobs, read_rows
-from er_bench.dialect import AnyDialect
-from er_bench.errors import DataError
-from er_bench.prompt import Completion, Expect, Prompt, user
-from er_bench.sample import Blob, Image, Part, Sample, Text
-from er_bench.scorers.letter import read_whole
-from er_bench.task import Aggregate, Judgement, Scored, mean, value
-from er_bench.tasks.choice import Choice, ChoiceTask, gold_letter
+from er_bench.core.answer import Answer
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import AnyDialect
+from er_bench.core.errors import DataError
+from er_bench.core.message import user
+from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.sample import Blob, Image, Part, Sample, Text
+from er_bench.core.task import Aggregate, Judgement, Scored, mean, value
+from er_bench.data.rows import Row, find_files, image_blobs, read_rows
+from er_bench.reading.letter import read_whole
+from er_bench.tasks.base.choice import Choice, ChoiceTask, gold_letter
 
 LETTERS = "ABCD"
 _LIGHT = ["question_id", "question", "question_type", "answer", "visual_indices", "images.path"]

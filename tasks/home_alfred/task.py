@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from er_bench.sim.home.blind import alfred_plan
-from er_bench.tasks.home import HomeTask
+from er_bench.tasks.base.home import HomeTask
+from er_bench.worlds.home.blind_planner import alfred_plan
 
 
 class HomeAlfred(HomeTask):

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from er_bench.sample import Sample, Text
+from er_bench.core.sample import Sample, Text
 from er_bench.scorers.goals import predicates_of
-from er_bench.sim.home.flat import KIND_OF, Place, beside, furnish
-from er_bench.sim.home.oracle_rearrange import plan
-from er_bench.sim.home.rearrange import FRIDGE, FRIDGE_DOOR, RearrangeSkills
-from er_bench.sim.home.skills import conditions, start
-from er_bench.sim.home.world import KINDS, Room, Thing, World, room_to_json, thing_to_json
 from er_bench.tasks.eb_habitat import domain, pickles
+from er_bench.worlds.home.apartment import KIND_OF, Place, beside, furnish
+from er_bench.worlds.home.oracle_rearrange import plan
+from er_bench.worlds.home.rearrange import FRIDGE, FRIDGE_DOOR, RearrangeSkills
+from er_bench.worlds.home.skills import conditions, start
+from er_bench.worlds.home.world import KINDS, Room, Thing, World, room_to_json, thing_to_json
 
 PER_SUBSET = 50
 """Episodes of each released file."""

@@ -1,6 +1,6 @@
 """Make the mini split: `python -m er_bench.tasks.home_rearrange.mini [DIR]`.
 
-120 episodes, 20 of each subset, each proved when it is made (`er_bench/sim/home/proof.py`).
+120 episodes, 20 of each subset, each proved when it is made (`worlds/home/episode_proof.py`).
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from er_bench.sim.home.generate_rearrange import generate
-from er_bench.tasks.home import write_episodes
+from er_bench.tasks.base.home import write_episodes
+from er_bench.worlds.home.generate_rearrange import generate
 
 SEED = 1
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from er_bench.card import Dataset
-from er_bench.errors import DataError
-from er_bench.sample import Sample
-from er_bench.sim.home.blind import rearrange_plan
+from er_bench.core.card import Dataset
+from er_bench.core.errors import DataError
+from er_bench.core.sample import Sample
+from er_bench.tasks.base.home import HomeTask
 from er_bench.tasks.eb_habitat.task import SUBSETS, subset_files
-from er_bench.tasks.home import HomeTask
 from er_bench.tasks.home_rearrange import habitat
+from er_bench.worlds.home.blind_planner import rearrange_plan
 
 
 class HomeRearrange(HomeTask):

@@ -16,7 +16,7 @@ from typing import Any
 
 from PIL import Image
 
-from er_bench.geometry import Point
+from er_bench.core.geometry import Point
 from er_bench.scenes import COLOURS, Scene, Thing, draw, marks, random_scene
 from er_bench.scenes.questions import balanced_letters, options
 from er_bench.scenes.shapes import SHAPES

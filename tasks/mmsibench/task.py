@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from er_bench.answer import Answer
-from er_bench.data import Row, find_files, image_blobs, read_rows
-from er_bench.dialect import AnyDialect
-from er_bench.prompt import Expect, Prompt, user
-from er_bench.sample import Image, Sample, Text
-from er_bench.scorers.letter import read_backticked
-from er_bench.tasks.choice import Choice, ChoiceTask, gold_letter
+from er_bench.core.answer import Answer
+from er_bench.core.dialect import AnyDialect
+from er_bench.core.message import user
+from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.sample import Image, Sample, Text
+from er_bench.data.rows import Row, find_files, image_blobs, read_rows
+from er_bench.reading.letter import read_backticked
+from er_bench.tasks.base.choice import Choice, ChoiceTask, gold_letter
 
 POST = (
     "Answer with the option's letter from the given choices directly. "

@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from er_bench.errors import DataError
+from er_bench.core.errors import DataError
+from er_bench.tasks.base.expression_points import conversation
 from er_bench.tasks.paco_lavis.segmentation import decode_rle, rectangles
 from er_bench.tasks.paco_lavis.task import polygon_mask
-from er_bench.tasks.referring import conversation
 
 NAME = "paco_lavis@er-bench-1"
 DEFAULT_ROWS = 2000

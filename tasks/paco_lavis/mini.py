@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from er_bench.scenes import COLOURS, SHAPES, Scene, Thing, draw, mask, random_scene
+from er_bench.tasks.base.expression_points import conversation
 from er_bench.tasks.paco_lavis.segmentation import rectangles
-from er_bench.tasks.referring import conversation
 
 SEED = 20170917
 ROWS = 30

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from er_bench.geometry import Mask
+from er_bench.core.geometry import Mask
 
 
 def decode_rle(rle: Mapping[str, Any]) -> Mask:

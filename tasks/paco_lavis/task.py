@@ -16,13 +16,13 @@ import numpy as np
 from PIL import Image as PILImage
 from PIL import ImageDraw
 
-from er_bench.answer import Points, Value
-from er_bench.data import Row
-from er_bench.geometry import Mask, Point, Size, Unit
-from er_bench.pointing import MASKS, deepest
-from er_bench.sample import Sample
+from er_bench.core.answer import Points, Value
+from er_bench.core.geometry import Mask, Point, Size, Unit
+from er_bench.core.sample import Sample
+from er_bench.data.rows import Row
 from er_bench.scorers.points import Hits, hits_in_mask
-from er_bench.tasks.referring import ReferringTask
+from er_bench.tasks.base.expression_points import ReferringTask
+from er_bench.tasks.base.pointing import MASKS, deepest
 
 Segmentation = Sequence[Sequence[Sequence[float]]]
 """Instances, each a list of polygons `[x1, y1, x2, y2, ..]` in pixels."""

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from er_bench.data import Row, find_files, read_rows
+from er_bench.data.rows import Row, find_files, read_rows
+from er_bench.tasks.base.expression_points import conversation
 from er_bench.tasks.paco_lavis.segmentation import rectangles
-from er_bench.tasks.referring import conversation
 
 NAME = "pixmo_points@er-bench-1"
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -16,19 +16,19 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from statistics import fmean
 
-from er_bench.answer import Answer, Points, Value
-from er_bench.data import Row
-from er_bench.dialect import AnyDialect
-from er_bench.errors import DataError
-from er_bench.geometry import Point, Unit, from_px, points_to_px
-from er_bench.pointing import MASKS
-from er_bench.prompt import Completion
-from er_bench.sample import Sample
-from er_bench.score import Score
+from er_bench.core.answer import Answer, Points, Value
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import AnyDialect
+from er_bench.core.errors import DataError
+from er_bench.core.geometry import Point, Unit, from_px, points_to_px
+from er_bench.core.sample import Sample
+from er_bench.core.score import Score
+from er_bench.core.task import Aggregate, Judgement, Scored
+from er_bench.data.rows import Row
 from er_bench.scorers.points import Hits, Matched, hits_in_radius, matched
-from er_bench.task import Aggregate, Judgement, Scored
+from er_bench.tasks.base.expression_points import REF, ReferringTask, pooled, turns
+from er_bench.tasks.base.pointing import MASKS
 from er_bench.tasks.paco_lavis.task import polygon_mask, read_segmentation
-from er_bench.tasks.referring import REF, ReferringTask, pooled, turns
 
 RADIUS_PER_1000 = 25.0
 _PAIR = re.compile(r"\[\s*+(\d{1,9})\s*+,\s*+(\d{1,9})\s*+\]")

@@ -11,9 +11,9 @@ import re
 from collections.abc import Sequence
 from functools import partial
 
-from er_bench.answer import Answer, Points
-from er_bench.carriers import after_thinking, loose_pairs, percent_points
-from er_bench.geometry import Point, Size, Unit
+from er_bench.core.answer import Answer, Points
+from er_bench.core.geometry import Point, Size, Unit
+from er_bench.reading.coordinates import after_thinking, loose_pairs, percent_points
 
 SYSTEM = (
     "You are a helpful assistant that can identify objects in images and provide their coordinates."

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from er_bench.geometry import Point
+from er_bench.core.geometry import Point
 from er_bench.scenes import COLOURS, SHAPES, Scene, Thing, draw, mask, random_scene
 
 SEED = 20250515

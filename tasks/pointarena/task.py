@@ -17,18 +17,19 @@ from pathlib import Path
 from statistics import fmean
 from unicodedata import normalize
 
-from er_bench.answer import Answer, Points, Value
-from er_bench.archive import by_base_name, members
-from er_bench.data import FileBlob, Row, find_files, inside, read_rows
-from er_bench.dialect import AnyDialect, Benchmark
-from er_bench.geometry import Mask, Point, Unit
-from er_bench.media import mask_over
-from er_bench.pointing import MASKS, Read, ReadPointTask, deepest
-from er_bench.prompt import Expect, Message, Prompt, user
-from er_bench.sample import Blob, Image, Sample, Text
-from er_bench.score import Score
+from er_bench.core.answer import Answer, Points, Value
+from er_bench.core.dialect import AnyDialect, Benchmark
+from er_bench.core.geometry import Mask, Point, Unit
+from er_bench.core.message import Message, user
+from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.sample import Blob, Image, Sample, Text
+from er_bench.core.score import Score
+from er_bench.core.task import Aggregate, Scored
+from er_bench.data.archives import by_base_name, members
+from er_bench.data.media import mask_over
+from er_bench.data.rows import FileBlob, Row, find_files, inside, read_rows
 from er_bench.scorers.points import first_or_all
-from er_bench.task import Aggregate, Scored
+from er_bench.tasks.base.pointing import MASKS, Read, ReadPointTask, deepest
 from er_bench.tasks.pointarena import families
 
 CATEGORIES = ("affordable", "spatial", "reasoning", "steerable", "counting")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from er_bench.geometry import Mask, inner_point
+from er_bench.core.geometry import Mask, inner_point
 from er_bench.scenes import Scene, Thing, draw, mask, random_scene
 from er_bench.tasks.refspatial.task import SPLITS, SUFFIX
 

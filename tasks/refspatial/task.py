@@ -14,19 +14,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from er_bench.answer import Points, Value
-from er_bench.carriers import number, tuples
-from er_bench.data import FileBlob, Row, find_files, inside, read_rows
-from er_bench.dialect import AnyDialect, Benchmark
-from er_bench.errors import DataError
-from er_bench.geometry import Point, Size, Unit, from_px
-from er_bench.pointing import MASKS, deepest, one_image
-from er_bench.prompt import Expect, Prompt, user
-from er_bench.sample import Blob, Image, Sample, Text
+from er_bench.core.answer import Points, Value
+from er_bench.core.dialect import AnyDialect, Benchmark
+from er_bench.core.errors import DataError
+from er_bench.core.geometry import Point, Size, Unit, from_px
+from er_bench.core.message import user
+from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.sample import Blob, Image, Sample, Text
+from er_bench.core.task import Aggregate, Scored, mean, value
+from er_bench.data.rows import FileBlob, Row, find_files, inside, read_rows
+from er_bench.reading.coordinates import number, tuples
+from er_bench.reading.tuples import Drawn, roborefer
 from er_bench.scorers.points import mean_value
-from er_bench.scorers.tuples import Drawn, roborefer
-from er_bench.task import Aggregate, Scored, mean, value
-from er_bench.tasks.drawn import TUPLE_DIALECTS, DrawnReader, DrawnTask
+from er_bench.tasks.base.mean_in_mask import TUPLE_DIALECTS, DrawnReader, DrawnTask
+from er_bench.tasks.base.pointing import MASKS, deepest, one_image
 
 SPLITS = ("Location", "Placement", "Unseen")
 SUFFIX = (

@@ -10,7 +10,7 @@ import random
 import sys
 from pathlib import Path
 
-from er_bench.geometry import mask_box
+from er_bench.core.geometry import mask_box
 from er_bench.scenes import draw, mask, random_scene
 
 SEED = 20230315

@@ -12,18 +12,26 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import ClassVar
 
-from er_bench.answer import Answer, Boxes, Value
-from er_bench.carriers import after_thinking, bracket_quads, loose_quads
-from er_bench.data import FileBlob, Row, find_files, inside, read_rows
-from er_bench.dialect import AnyDialect, Benchmark
-from er_bench.errors import DataError
-from er_bench.geometry import Box, Size, Unit
-from er_bench.pointing import boxes_from_px, boxes_px, header_size, image_of, read_objects
-from er_bench.prompt import Completion, Expect, Prompt, user
-from er_bench.sample import Image, Sample, Text
-from er_bench.score import Score
+from er_bench.core.answer import Answer, Boxes, Value
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import AnyDialect, Benchmark
+from er_bench.core.errors import DataError
+from er_bench.core.geometry import Box, Size, Unit
+from er_bench.core.message import user
+from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.sample import Image, Sample, Text
+from er_bench.core.score import Score
+from er_bench.core.task import Aggregate, Judgement, QuestionTask, Scored
+from er_bench.data.rows import FileBlob, Row, find_files, inside, read_rows
+from er_bench.reading.coordinates import after_thinking, bracket_quads, loose_quads
 from er_bench.scorers.boxes import BoxScore, score_box
-from er_bench.task import Aggregate, Judgement, QuestionTask, Scored
+from er_bench.tasks.base.pointing import (
+    boxes_from_px,
+    boxes_px,
+    header_size,
+    image_of,
+    read_objects,
+)
 
 PROMPT = (
     "{problem}\nGive the bounding box of the object that is meant, as [x1, y1, x2, y2] in pixels "

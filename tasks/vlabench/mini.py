@@ -17,7 +17,7 @@ from typing import Any
 
 from PIL import Image
 
-from er_bench.geometry import Point
+from er_bench.core.geometry import Point
 from er_bench.scenes import COLOURS, Scene, Thing, draw, marks, random_scene
 from er_bench.scenes.shapes import SHAPES
 

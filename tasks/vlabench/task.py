@@ -16,16 +16,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from er_bench.answer import Answer, Plan, Value
-from er_bench.data import FileBlob
-from er_bench.dialect import AnyDialect
-from er_bench.errors import DataError
-from er_bench.official import official_file
-from er_bench.prompt import Completion, Expect, Prompt, user
-from er_bench.sample import Image, Part, Sample, Text
-from er_bench.score import Score
-from er_bench.scorers.plan import PlanScore, read_fenced_plan, read_plan, score_plan
-from er_bench.task import Aggregate, Judgement, QuestionTask, Scored, category_means, mean
+from er_bench.core.answer import Answer, Plan, Value
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import AnyDialect
+from er_bench.core.errors import DataError
+from er_bench.core.message import user
+from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.sample import Image, Part, Sample, Text
+from er_bench.core.score import Score
+from er_bench.core.task import Aggregate, Judgement, QuestionTask, Scored, category_means, mean
+from er_bench.data.rows import FileBlob
+from er_bench.data.upstream import official_file
+from er_bench.reading.skill_plan import read_fenced_plan, read_plan
+from er_bench.scorers.plan import PlanScore, score_plan
 
 DIMENSIONS = {
     "M&T": ("M&T",),

@@ -12,17 +12,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
-from er_bench.answer import Answer, Value
-from er_bench.card import Dataset
-from er_bench.data import Row, find_files, inside, read_rows
-from er_bench.dialect import AnyDialect
-from er_bench.errors import DataError
-from er_bench.prompt import Completion, Decoding, Expect, Prompt, user
-from er_bench.sample import Sample, Text, Video
-from er_bench.score import Score
-from er_bench.scorers import letter, number
-from er_bench.task import Aggregate, Judgement, QuestionTask, Scored, category_means, mean, value
-from er_bench.tasks.choice import Choice, gold_letter, judge_choice
+from er_bench.core.answer import Answer, Value
+from er_bench.core.card import Dataset
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import AnyDialect
+from er_bench.core.errors import DataError
+from er_bench.core.message import user
+from er_bench.core.prompt import Decoding, Expect, Prompt
+from er_bench.core.sample import Sample, Text, Video
+from er_bench.core.score import Score
+from er_bench.core.task import (
+    Aggregate,
+    Judgement,
+    QuestionTask,
+    Scored,
+    category_means,
+    mean,
+    value,
+)
+from er_bench.data.rows import Row, find_files, inside, read_rows
+from er_bench.reading import letter, number
+from er_bench.scorers.number import mean_relative_accuracy
+from er_bench.tasks.base.choice import Choice, gold_letter, judge_choice
 
 NUMERIC = (
     "object_counting",
@@ -213,7 +224,7 @@ def _judge_number(truth: float, text: str) -> Judgement:
 def _relative(answer: Answer, truth: float) -> float:
     if not isinstance(answer.value, float):
         return 0.0
-    return number.mean_relative_accuracy(answer.value, truth)
+    return mean_relative_accuracy(answer.value, truth)
 
 
 def _by_task(scored: Sequence[Scored], reading: str) -> dict[str, float]:

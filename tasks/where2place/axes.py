@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import PIL.Image
 import PIL.ImageDraw
 
-from er_bench.media import image
-from er_bench.sample import Blob
+from er_bench.core.sample import Blob
+from er_bench.data.media import image
 
 MARGIN_PX = 36
 STEP_PX = 100

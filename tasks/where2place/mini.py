@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from er_bench.geometry import Box, Mask
+from er_bench.core.geometry import Box, Mask
 from er_bench.scenes import Scene, Thing, draw, mask, random_scene
 from er_bench.tasks.where2place.task import SUFFIX
 
@@ -84,7 +84,7 @@ def build(folder: Path) -> None:
 
 def inner(free: Mask) -> list[float]:
     """A point deep in the free space."""
-    from er_bench.geometry import inner_point
+    from er_bench.core.geometry import inner_point
 
     return list(inner_point(free))
 

@@ -12,17 +12,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from er_bench.answer import Answer, Boxes, Points, Value
-from er_bench.carriers import tuples
-from er_bench.data import FileBlob, Row, find_files, inside, read_rows
-from er_bench.dialect import AnyDialect, Benchmark, Dialect
-from er_bench.geometry import Size, Unit
-from er_bench.pointing import MASKS, boxes_from_px, deepest, one_image
-from er_bench.prompt import Expect, Message, Prompt, user
-from er_bench.sample import Blob, Image, Sample, Text
+from er_bench.core.answer import Answer, Boxes, Points, Value
+from er_bench.core.dialect import AnyDialect, Benchmark, Dialect
+from er_bench.core.geometry import Size, Unit
+from er_bench.core.message import Message, user
+from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.sample import Blob, Image, Sample, Text
+from er_bench.data.rows import FileBlob, Row, find_files, inside, read_rows
+from er_bench.reading.coordinates import tuples
+from er_bench.reading.tuples import Drawn, robopoint
 from er_bench.scorers.points import mean_value
-from er_bench.scorers.tuples import Drawn, robopoint
-from er_bench.tasks.drawn import TUPLE_DIALECTS, DrawnTask
+from er_bench.tasks.base.mean_in_mask import TUPLE_DIALECTS, DrawnTask
+from er_bench.tasks.base.pointing import MASKS, boxes_from_px, deepest, one_image
 from er_bench.tasks.where2place.axes import WithAxes
 
 SUFFIX = (

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from er_bench.episode import Turn
-from er_bench.scorers.episode import json_to_action
+from er_bench.reading.action_plan import json_to_action
 from er_bench.scorers.goals import alfred_conditions
-from er_bench.tasks.embodiedbench import planner_text
+from er_bench.tasks.base.embodiedbench import planner_text
+from er_bench.tasks.base.episodes import Turn
 
 Case = Mapping[str, Any]
 

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from er_bench.answer import Answer, Plan
-from er_bench.registry import Registry
-from er_bench.score import Score
-from er_bench.scorers import letter, number, plan
-from er_bench.task import Scored
+from er_bench.core.answer import Answer, Plan
+from er_bench.core.registry import Registry
+from er_bench.core.score import Score
+from er_bench.core.task import Scored
+from er_bench.reading import letter, skill_plan
+from er_bench.reading.number import read_first_word
+from er_bench.scorers import number, plan
 
 Case = Mapping[str, Any]
 
@@ -34,7 +36,7 @@ def vsibench_letter(case: Case) -> float:
 
 
 def vsibench_number(case: Case) -> float:
-    value = number.read_first_word(case["response"]).value
+    value = read_first_word(case["response"]).value
     if not isinstance(value, float):
         return 0.0
     return number.mean_relative_accuracy(value, float(case["gold"]))
@@ -66,7 +68,7 @@ def vlabench_plan(case: Case) -> dict[str, float]:
 
 
 def vlabench_fence(case: Case) -> Any:
-    value = plan.read_fenced_plan(case["response"]).value
+    value = skill_plan.read_fenced_plan(case["response"]).value
     return list(value.steps) if isinstance(value, Plan) else None
 
 

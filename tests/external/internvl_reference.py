@@ -26,18 +26,18 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
-from er_bench import media
-from er_bench.data import FileBlob
+from er_bench.data import media
+from er_bench.data.rows import FileBlob
 from er_bench.models.internvl import tiling
 from er_bench.models.internvl.convert import to_native, to_original
 from er_bench.models.internvl.load import InternVL, load
 from er_bench.models.internvl.prompt import Picture, Style, Turn, lay_out, render
 from er_bench.models.internvl.training import FAMILY, InternVLCodec
 from er_bench.models.internvl.weights import native_names
-from er_bench.train.collate import Collator
-from er_bench.train.examples import Example, Reader, Reduction
-from er_bench.train.loss import weighted_loss
-from er_bench.train.records import read_meta
+from er_bench.train.data.collate import Collator
+from er_bench.train.data.examples import Example, Reader, Reduction
+from er_bench.train.data.records import read_meta
+from er_bench.train.methods.sft.loss import weighted_loss
 
 CHECKPOINTS = ("tiny56", "tiny448")
 REDUCTIONS: tuple[Reduction, ...] = ("token", "sample", "square")

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import conv2d, gelu, layer_norm, silu
 
-from er_bench.models.internvl.sides import write_original_tokenizer
+from er_bench.models.internvl.checkpoint_files import write_original_tokenizer
 from er_bench.models.internvl.tiny import SAMPLE_TEXTS, make_tokenizer
 
 TILE_PX, PATCH_PX, VISION, HEADS = 56, 14, 24, 3

@@ -14,12 +14,13 @@ from transformers import ProcessorMixin, Qwen2_5_VLConfig, Qwen2_5_VLForConditio
 from transformers.models.qwen2_5_vl.processing_qwen2_5_vl import Qwen2_5_VLProcessor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from er_bench.data import BytesBlob
-from er_bench.errors import ConfigError, DataError
+from er_bench.core.errors import ConfigError, DataError
+from er_bench.core.message import user
+from er_bench.core.prompt import Decoding, Expect, Prompt
+from er_bench.core.sample import Image
+from er_bench.data.rows import BytesBlob
 from er_bench.models.auto_vlm import AutoArgs, AutoEngine, join, load_auto
 from er_bench.models.internvl.tiny import SAMPLE_TEXTS, make_tokenizer
-from er_bench.prompt import Decoding, Expect, Prompt, user
-from er_bench.sample import Image
 
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{% for p in m.content %}"

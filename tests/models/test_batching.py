@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import pytest
 import torch
 
-from er_bench.errors import ModelError
+from er_bench.core.errors import ModelError
+from er_bench.core.prompt import Decoding
 from er_bench.models.batching import Batcher, is_out_of_memory
-from er_bench.prompt import Decoding
 
 GREEDY = Decoding(max_new_tokens=8)
 Run = Callable[[Sequence[str], Decoding], list[str]]

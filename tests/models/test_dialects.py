@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from er_bench.answer import Boxes, Points, Status
-from er_bench.carriers import bracket_pairs
 from er_bench.cli.listing import describe
-from er_bench.errors import UsageError
-from er_bench.geometry import Unit
+from er_bench.core.answer import Boxes, Points, Status
+from er_bench.core.errors import UsageError
+from er_bench.core.geometry import Unit
+from er_bench.core.registry import dialect
 from er_bench.models.dialects import DIALECTS
-from er_bench.registry import dialect
+from er_bench.reading.coordinates import bracket_pairs
 
 NAMES = sorted(DIALECTS)
 SAME_READERS = {"fraction_tuples", "roborefer", "molmo_single", "qwen2_5_vl"}

@@ -1,4 +1,4 @@
-"""How the embedded model is made: what its eyes are told, and where it is shown to look."""
+"""How the embedded model is made: what its vision tower is told, and where it is shown to look."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 
 from er_bench.models.dialects.families import INTERNVL_1000
 from er_bench.scenes import Scene, Thing
-from er_bench.scenes.training import TRAINING_SEED, conversations
+from er_bench.scenes.training_conversations import TRAINING_SEED, conversations
 
 
 def test_a_patch_is_owned_by_what_covers_it_most() -> None:
-    from er_bench.models.internvl.embedded.eyes import UNSCORED, covered, covering
+    from er_bench.models.internvl.embedded.vision_training import UNSCORED, covered, covering
 
     left = Thing("red", "star", (40.0, 40.0), 20.0)
     right = Thing("blue", "cross", (120.0, 40.0), 20.0)
@@ -29,7 +29,7 @@ def test_a_patch_is_owned_by_what_covers_it_most() -> None:
 
 
 def test_rows_are_what_the_prompt_builder_writes() -> None:
-    from er_bench.models.internvl.embedded.reading import UNSCORED, Writer
+    from er_bench.models.internvl.embedded.language_training import UNSCORED, Writer
     from er_bench.models.internvl.embedded.tokenizer import make_tokenizer
     from er_bench.models.internvl.prompt import Style
     from er_bench.models.internvl.training import InternVLCodec
@@ -52,7 +52,7 @@ def test_rows_are_what_the_prompt_builder_writes() -> None:
 
 
 def test_guided_places_look_at_words_things_and_options() -> None:
-    from er_bench.models.internvl.embedded.reading import (
+    from er_bench.models.internvl.embedded.language_training import (
         OPTION_LAYER,
         THING_LAYER,
         WORD_LAYER,
@@ -85,10 +85,10 @@ def test_eyes_and_lessons_learn() -> None:
     import torch
 
     from er_bench.models.internvl.embedded.__main__ import LESSONS
-    from er_bench.models.internvl.embedded.eyes import name_what_is_seen, open_eyes
-    from er_bench.models.internvl.embedded.reading import Writer, batches, losses, teach
-    from er_bench.models.internvl.embedded.start import Shape, integer_ids, start_model
+    from er_bench.models.internvl.embedded.first_weights import Shape, integer_ids, start_model
+    from er_bench.models.internvl.embedded.language_training import Writer, batches, losses, teach
     from er_bench.models.internvl.embedded.tokenizer import make_tokenizer
+    from er_bench.models.internvl.embedded.vision_training import name_what_is_seen, open_eyes
 
     tokenizer = make_tokenizer()
     shape = Shape(vision_width=32, vision_layers=1, text_width=32, text_layers=4, heads=2)

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from er_bench.errors import ConfigError, UsageError
+from er_bench.core.errors import ConfigError, UsageError
 from er_bench.models.internvl import convert
+from er_bench.models.internvl.checkpoint_files import write_native_tokenizer
 from er_bench.models.internvl.load import load
 from er_bench.models.internvl.prompt import Picture, Style, Turn, lay_out, render
-from er_bench.models.internvl.sides import write_native_tokenizer
 from er_bench.models.internvl.template import chat_template
 from er_bench.models.internvl.tiling import normalise, tiles
 from er_bench.models.internvl.tiny import make_tiny

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from er_bench.errors import ConfigError
+from er_bench.core.errors import ConfigError
 from er_bench.models.internvl.config import native_config, original_config, rope_parameters
 from er_bench.models.internvl.load import InternVL, check_packages, load, snapshot
 from er_bench.models.internvl.tiling import normalise

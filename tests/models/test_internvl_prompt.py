@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from er_bench.errors import ConfigError
+from er_bench.core.errors import ConfigError
 from er_bench.models.internvl.prompt import (
     MARKUP,
     STRUCTURE,

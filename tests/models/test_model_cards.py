@@ -6,12 +6,12 @@ import pytest
 import yaml
 
 import er_bench
+from er_bench.core.registry import Registry, dialect_names
 from er_bench.models.auto_vlm import AutoArgs
 from er_bench.models.internvl.engine import InternVLArgs
 from er_bench.models.openai import OpenAIArgs
 from er_bench.models.settings import DeviceArgs, parse_args
 from er_bench.models.vllm import VllmArgs
-from er_bench.registry import Registry, dialect_names
 
 REPORTED = Path(er_bench.__file__).parent / "models" / "reported"
 LOCAL = [

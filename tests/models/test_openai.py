@@ -13,13 +13,15 @@ import PIL.Image
 import pytest
 from aiohttp import web
 
-from er_bench.data import BytesBlob, FileBlob
-from er_bench.errors import ConfigError, DataError, ModelError, UsageError
-from er_bench.model import Model
+from er_bench.core.completion import Completion
+from er_bench.core.errors import ConfigError, DataError, ModelError, UsageError
+from er_bench.core.message import user
+from er_bench.core.model import Model
+from er_bench.core.prompt import Decoding, Expect, Prompt
+from er_bench.core.registry import Registry, open_model
+from er_bench.core.sample import Image
+from er_bench.data.rows import BytesBlob, FileBlob
 from er_bench.models.openai import retry_after_s
-from er_bench.prompt import Completion, Decoding, Expect, Prompt, user
-from er_bench.registry import Registry, open_model
-from er_bench.sample import Image
 from tests.chat import ChatServer, completion
 
 

@@ -13,12 +13,13 @@ import PIL.Image
 import pytest
 from aiohttp import web
 
-from er_bench import media
-from er_bench.data import BytesBlob
-from er_bench.errors import DataError, UsageError
-from er_bench.prompt import Expect, Prompt, user
-from er_bench.registry import Registry, open_model
-from er_bench.sample import Image, Part, Text, Video
+from er_bench.core.errors import DataError, UsageError
+from er_bench.core.message import user
+from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.registry import Registry, open_model
+from er_bench.core.sample import Image, Part, Text, Video
+from er_bench.data import media
+from er_bench.data.rows import BytesBlob
 from tests.chat import ChatServer, completion
 
 

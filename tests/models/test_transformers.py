@@ -11,10 +11,14 @@ import PIL.Image
 import pytest
 import torch
 
-from er_bench.data import BytesBlob
-from er_bench.dialect import BENCHMARK
-from er_bench.errors import ConfigError, DataError, UsageError
-from er_bench.model import ModelSettings
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import BENCHMARK
+from er_bench.core.errors import ConfigError, DataError, UsageError
+from er_bench.core.message import Message, user
+from er_bench.core.model import ModelSettings
+from er_bench.core.prompt import Decoding, Expect, Prompt
+from er_bench.core.sample import Image, Text, Video
+from er_bench.data.rows import BytesBlob
 from er_bench.models.engine import Reply, Request
 from er_bench.models.internvl.engine import InternVLArgs, InternVLEngine, picture
 from er_bench.models.internvl.load import load
@@ -22,8 +26,6 @@ from er_bench.models.internvl.prompt import Picture
 from er_bench.models.internvl.tiny import make_tiny
 from er_bench.models.settings import DeviceArgs, placement
 from er_bench.models.transformers import TransformersModel, build
-from er_bench.prompt import Completion, Decoding, Expect, Message, Prompt, user
-from er_bench.sample import Image, Text, Video
 
 
 @pytest.fixture(scope="module")

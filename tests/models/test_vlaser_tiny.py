@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from er_bench.answer import Points
-from er_bench.dialect import Dialect
-from er_bench.geometry import in_mask, points_to_px
-from er_bench.registry import Registry, open_model
+from er_bench.core.answer import Points
+from er_bench.core.dialect import Dialect
+from er_bench.core.geometry import in_mask, points_to_px
+from er_bench.core.registry import Registry, open_model
 from er_bench.scenes import mask
 from er_bench.scenes.held_out import Item, named_points, questions
 

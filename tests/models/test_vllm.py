@@ -9,13 +9,13 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from er_bench.dialect import BENCHMARK
-from er_bench.errors import ConfigError, UsageError
-from er_bench.model import ModelSettings
+from er_bench.core.dialect import BENCHMARK
+from er_bench.core.errors import ConfigError, UsageError
+from er_bench.core.model import ModelSettings
+from er_bench.core.prompt import Decoding
 from er_bench.models import vllm as backend
 from er_bench.models.internvl.tiling import grid
 from er_bench.models.vllm import build, check_served, one_tile
-from er_bench.prompt import Decoding
 
 NATIVE = {"model_type": "internvl", "text_config": {"rope_parameters": {"rope_type": "default"}}}
 DYNAMIC = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e6}

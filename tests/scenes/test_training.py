@@ -13,15 +13,15 @@ from er_bench.models.dialects.families import INTERNVL_1000
 from er_bench.scenes import mask
 from er_bench.scenes.conversation import Conversation
 from er_bench.scenes.held_out import named_points, questions
-from er_bench.scenes.training import (
+from er_bench.scenes.training_conversations import (
     COORDINATE_STEP,
     HELD_OUT_SEED,
     MAKERS,
     TRAINING_SEED,
     conversations,
 )
-from er_bench.scenes.training_data import Part, write
-from er_bench.train.records import read_meta
+from er_bench.scenes.training_set import Part, write
+from er_bench.train.data.records import read_meta
 
 
 def some(kind: str, count: int = 40) -> list[Conversation]:

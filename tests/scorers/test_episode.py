@@ -6,18 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from er_bench.scorers.episode import (
+from er_bench.reading.action_plan import (
     READERS,
-    Ending,
     PlanReading,
     PlanStatus,
-    StepResult,
-    episode_parts,
     json_to_action,
     read_repaired,
     read_robust,
     read_strict,
 )
+from er_bench.scorers.episode import Ending, StepResult, episode_parts
 
 ACTIONS = ["find a Mug", "pick up the Mug", "find a Sink", "open the Fridge"]
 

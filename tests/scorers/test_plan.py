@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from er_bench.answer import Plan, Status
-from er_bench.scorers.plan import PlanScore, read_fenced_plan, read_plan, score_plan
+from er_bench.core.answer import Plan, Status
+from er_bench.reading.skill_plan import read_fenced_plan, read_plan
+from er_bench.scorers.plan import PlanScore, score_plan
 
 STEPS = [
     {"name": "pick", "params": {"target_entity_name": 2}},

@@ -32,10 +32,11 @@ sources: [these tests]
 """
 TASK = f"""
 import json, os, sys
-from er_bench.answer import Plan
-from er_bench.episode import EpisodeTask
-from er_bench.prompt import Expect, Prompt, user
-from er_bench.sample import Image, Sample
+from er_bench.core.answer import Plan
+from er_bench.tasks.base.episodes import EpisodeTask
+from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.message import user
+from er_bench.core.sample import Image, Sample
 from er_bench.sim.client import Deadlines, Spawn
 from er_bench.sim.environment import Episode
 from er_bench.sim.pool import Pool

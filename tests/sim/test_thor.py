@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from er_bench.errors import EnvError
+from er_bench.core.errors import EnvError
 from er_bench.scorers.goals import alfred_conditions
 from er_bench.sim import server
-from er_bench.sim.check import check
 from er_bench.sim.client import Deadlines, Spawn
+from er_bench.sim.conformance import check
 from er_bench.sim.environment import Episode, Started, Stepped
 from er_bench.sim.pool import Pool
 from er_bench.sim.servers import thor, thor_skills

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from er_bench.errors import EnvError
+from er_bench.core.errors import EnvError
 from er_bench.sim import server
-from er_bench.sim.check import check
 from er_bench.sim.client import Client, Connect, Deadlines, Spawn
+from er_bench.sim.conformance import check
 from er_bench.sim.environment import Episode, Stepped
 from er_bench.sim.pool import Pool
 from tests.sim.processes import left_behind, written

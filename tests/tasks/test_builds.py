@@ -13,10 +13,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from er_bench.cli.data import app
-from er_bench.dialect import BENCHMARK
-from er_bench.errors import DataError, UsageError
-from er_bench.prompt import Completion
-from er_bench.registry import Registry
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import BENCHMARK
+from er_bench.core.errors import DataError, UsageError
+from er_bench.core.registry import Registry
 from er_bench.tasks.paco_lavis import build as paco
 from er_bench.tasks.paco_lavis.segmentation import decode_counts, decode_rle, rectangles
 from er_bench.tasks.paco_lavis.task import polygon_mask

@@ -3,12 +3,12 @@ import shutil
 
 import pytest
 
-from er_bench.dialect import BENCHMARK
-from er_bench.errors import DataError
-from er_bench.media import decode_frames, frame_indices
-from er_bench.prompt import Completion
-from er_bench.registry import Registry
-from er_bench.sample import Text, Video
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import BENCHMARK
+from er_bench.core.errors import DataError
+from er_bench.core.registry import Registry
+from er_bench.core.sample import Text, Video
+from er_bench.data.media import decode_frames, frame_indices
 from er_bench.tasks.egoplan2 import mini
 
 REGISTRY = Registry()

@@ -16,16 +16,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from er_bench.answer import Plan
-from er_bench.data import BytesBlob
-from er_bench.dialect import BENCHMARK, AnyDialect
-from er_bench.episode import EpisodeTask, Turn
-from er_bench.errors import DataError, EnvError, UsageError
-from er_bench.outcome import Outcome
-from er_bench.prompt import Completion, Prompt
-from er_bench.registry import Registry
-from er_bench.sample import Image, Sample, Text
+from er_bench.core.answer import Plan
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import BENCHMARK, AnyDialect
+from er_bench.core.errors import DataError, EnvError, UsageError
+from er_bench.core.outcome import Outcome
+from er_bench.core.prompt import Prompt
+from er_bench.core.registry import Registry
+from er_bench.core.sample import Image, Sample, Text
+from er_bench.data.rows import BytesBlob
 from er_bench.sim.environment import Environments, InProcessEnvironments, Started, Stepped
+from er_bench.tasks.base.episodes import EpisodeTask, Turn
 from er_bench.tasks.eb_habitat import pickles
 from er_bench.tasks.eb_habitat.domain import ACTIONS, CATEGORIES, category_of, entities
 

@@ -5,17 +5,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from er_bench.data import BytesBlob, read_rows
-from er_bench.dialect import BENCHMARK
-from er_bench.errors import DataError
-from er_bench.preflight import inspect
-from er_bench.prompt import Completion
-from er_bench.registry import Registry
-from er_bench.sample import Image, Text
-from er_bench.task import Scored
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import BENCHMARK
+from er_bench.core.errors import DataError
+from er_bench.core.registry import Registry
+from er_bench.core.sample import Image, Text
+from er_bench.core.task import Scored
+from er_bench.data.rows import BytesBlob, read_rows
+from er_bench.data.tfrecord import write_examples
+from er_bench.run.preflight import inspect
 from er_bench.tasks.erqa import mini
 from er_bench.tasks.erqa.task import interleave, listed_options
-from er_bench.tfrecord import write_examples
 
 REGISTRY = Registry()
 MINI = REGISTRY.mini_root("erqa")

@@ -13,22 +13,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from er_bench.answer import Plan, Value
-from er_bench.dialect import BENCHMARK
-from er_bench.errors import DataError
-from er_bench.outcome import Outcome
-from er_bench.prompt import Completion, Prompt
-from er_bench.registry import Registry
-from er_bench.sample import Image, Sample, Text
-from er_bench.sim.check import check
+from er_bench.core.answer import Plan, Value
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import BENCHMARK
+from er_bench.core.errors import DataError
+from er_bench.core.outcome import Outcome
+from er_bench.core.prompt import Prompt
+from er_bench.core.registry import Registry
+from er_bench.core.sample import Image, Sample, Text
 from er_bench.sim.client import Spawn
-from er_bench.sim.home import blind, generate_alfred, generate_rearrange, proof
-from er_bench.sim.home.objects import OBJECTS
-from er_bench.sim.home.simulator import HomeSimulator
-from er_bench.sim.home.words import RIDDLES, plain
-from er_bench.sim.known import simulator
+from er_bench.sim.conformance import check
+from er_bench.sim.simulators import simulator
+from er_bench.tasks.base.home import HomeTask
 from er_bench.tasks.eb_habitat.domain import RECEPTACLES
-from er_bench.tasks.home import HomeTask
+from er_bench.worlds.home import blind_planner, episode_proof, generate_alfred, generate_rearrange
+from er_bench.worlds.home.descriptions import DESCRIPTIONS, plain
+from er_bench.worlds.home.objects import OBJECTS
+from er_bench.worlds.home.simulator import HomeSimulator
 
 HOMES = ("home_alfred", "home_rearrange")
 MAKERS = {"home_alfred": generate_alfred, "home_rearrange": generate_rearrange}
@@ -92,10 +93,10 @@ def test_the_mini_split_has_twenty_of_each_subset(name):
 def test_every_shipped_episode_is_solved_by_its_plan_and_not_without_the_key_step(name):
     for spec in shipped(name):
         plan, key = spec["plan"], spec["key_step"]
-        done = list(proof.run(spec, plan))
+        done = list(episode_proof.run(spec, plan))
         assert len(plan) <= 30 and all(d.valid for d in done), spec["id"]
         assert [d.success for d in done] == [False] * (len(plan) - 1) + [True], spec["id"]
-        without = proof.run(spec, plan[:key] + plan[key + 1 :])
+        without = episode_proof.run(spec, plan[:key] + plan[key + 1 :])
         assert not any(d.success for d in without), spec["id"]
 
 
@@ -104,9 +105,9 @@ def test_text_alone_cannot_tell_what_only_looking_tells(name):
     hard = [spec for spec in shipped(name) if spec["mistaken_plans"]]
     assert len(hard) >= 25
     for spec in hard:
-        right = [d.feedback for d in proof.run(spec, spec["plan"])]
+        right = [d.feedback for d in episode_proof.run(spec, spec["plan"])]
         for plan in spec["mistaken_plans"]:
-            wrong = list(proof.run(spec, plan))
+            wrong = list(episode_proof.run(spec, plan))
             assert plan != spec["plan"] and not any(d.success for d in wrong), spec["id"]
             if len(plan) == len(right):
                 assert [d.feedback for d in wrong] == right, spec["id"]
@@ -150,17 +151,17 @@ def test_the_blind_planner_wins_where_words_suffice_and_not_by_colour(name):
         plan, actions = task.blind_value(sample), task.actions(sample)
         assert isinstance(plan, Plan)
         names = [actions[step] for step in plan.steps]
-        won[sample.category] += any(d.success for d in proof.run(spec, names))
+        won[sample.category] += any(d.success for d in episode_proof.run(spec, names))
     assert won["base"] >= 4
     assert won["visual_appearance"] <= 6
 
 
 @pytest.mark.parametrize("name", OBJECTS)
 def test_the_blind_planner_knows_every_thing_by_its_names(name):
-    said = [plain(name), *([RIDDLES[name]] if name in RIDDLES else [])]
+    said = [plain(name), *([DESCRIPTIONS[name]] if name in DESCRIPTIONS else [])]
     said += [f"slice of {name.lower()}"] if OBJECTS[name].sliceable else []
     for words in said:
-        plan = blind.alfred_plan(f"Bring {words} and leave it on the counter.")
+        plan = blind_planner.alfred_plan(f"Bring {words} and leave it on the counter.")
         assert f"pick up the {name}" in plan, words
 
 

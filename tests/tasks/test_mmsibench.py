@@ -5,12 +5,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from er_bench.data import read_rows
-from er_bench.dialect import BENCHMARK
-from er_bench.errors import DataError
-from er_bench.prompt import Completion
-from er_bench.registry import Registry
-from er_bench.sample import Image, Text
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import BENCHMARK
+from er_bench.core.errors import DataError
+from er_bench.core.registry import Registry
+from er_bench.core.sample import Image, Text
+from er_bench.data.rows import read_rows
 from er_bench.tasks.mmsibench import mini
 from er_bench.tasks.mmsibench.task import listed_options
 

@@ -8,16 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from er_bench.dialect import BENCHMARK
-from er_bench.errors import DataError, UsageError
-from er_bench.media import image_size
-from er_bench.model import ModelSettings
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import BENCHMARK
+from er_bench.core.errors import DataError, UsageError
+from er_bench.core.model import ModelSettings
+from er_bench.core.prompt import Decoding
+from er_bench.core.registry import Registry
+from er_bench.core.task import Scored
+from er_bench.data.media import image_size
 from er_bench.models.dialects import DIALECTS
 from er_bench.models.reference import build
-from er_bench.preflight import inspect
-from er_bench.prompt import Completion, Decoding
-from er_bench.registry import Registry
-from er_bench.task import Scored
+from er_bench.run.preflight import inspect
 
 NAMES = Registry()
 POINTING = NAMES.select("pointing,grounding")

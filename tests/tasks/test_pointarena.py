@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from er_bench import preflight
-from er_bench.dialect import BENCHMARK
-from er_bench.errors import DataError
-from er_bench.geometry import Unit
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import BENCHMARK
+from er_bench.core.errors import DataError
+from er_bench.core.geometry import Unit
+from er_bench.core.registry import Registry
+from er_bench.core.sample import Text
 from er_bench.models.dialects import DIALECTS
-from er_bench.prompt import Completion
-from er_bench.registry import Registry
-from er_bench.sample import Text
+from er_bench.run import preflight
 from er_bench.tasks.pointarena import families, mini
 from er_bench.tasks.pointarena.families import read_gemini, read_molmo, read_qwen
 
@@ -317,7 +317,7 @@ def test_missing_images_and_masks_are_both_found(tmp_path):
 def test_macro_is_the_mean_of_categories_and_micro_the_headline(tmp_path):
     rows = [row(), row("b.jpg", "spatial", "b.png"), row("c.jpg", "reasoning", "c.png")]
     task = make(tmp_path, rows)
-    from er_bench.task import Scored
+    from er_bench.core.task import Scored
 
     scored = [
         Scored(s.cluster, s.category, task.judge(s, Completion(text), BENCHMARK).score)

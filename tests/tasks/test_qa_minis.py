@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from er_bench.answer import Status
-from er_bench.dialect import BENCHMARK
-from er_bench.prompt import Completion
-from er_bench.registry import Registry
-from er_bench.sample import Image, Video
-from er_bench.task import Scored
+from er_bench.core.answer import Status
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import BENCHMARK
+from er_bench.core.registry import Registry
+from er_bench.core.sample import Image, Video
+from er_bench.core.task import Scored
 
 REGISTRY = Registry()
 TASKS = ("erqa", "egoplan2", "vsibench", "mmsibench", "vlabench")

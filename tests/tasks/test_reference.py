@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from er_bench import evaluate, results
-from er_bench.geometry import Unit
-from er_bench.registry import Registry, dialect, dialect_names, open_model
+from er_bench.core.geometry import Unit
+from er_bench.core.registry import Registry, dialect, dialect_names, open_model
+from er_bench.report import results
+from er_bench.run import evaluate
 
 REGISTRY = Registry()
 STATIC = sorted(
@@ -58,7 +59,7 @@ def test_chance_scores_what_chance_predicts(task: str, tmp_path: Path) -> None:
     options = evaluate.Options(tasks=[task], split="mini", repeats=20)
     tasks = evaluate.open_tasks(REGISTRY, model, options, lambda line: None, media=True)
     evaluate.run(REGISTRY, model, options, tmp_path / "r", resume=False, opened=tasks)
-    from er_bench.store import read_records
+    from er_bench.run.store import read_records
 
     lettered = {s.id for s in opened.samples() if opened.letters(s)}
     scores = [r["score"]["official"] for r in read_records(tmp_path / "r") if r["id"] in lettered]

@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from er_bench import preflight
-from er_bench.dialect import BENCHMARK
-from er_bench.errors import DataError
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import BENCHMARK
+from er_bench.core.errors import DataError
+from er_bench.core.registry import Registry
+from er_bench.core.score import Score
+from er_bench.core.task import Scored
 from er_bench.models.dialects import DIALECTS
 from er_bench.models.dialects.families import ROBOREFER_SUFFIX
-from er_bench.prompt import Completion
-from er_bench.registry import Registry
-from er_bench.score import Score
-from er_bench.task import Scored
+from er_bench.run import preflight
 from er_bench.tasks.refspatial import mini
 from er_bench.tasks.refspatial.task import READERS, SUFFIX
 

@@ -4,12 +4,12 @@ import shutil
 
 import pytest
 
-from er_bench.dialect import BENCHMARK
-from er_bench.errors import DataError
-from er_bench.prompt import Completion
-from er_bench.registry import Registry
-from er_bench.sample import Image
-from er_bench.task import Scored
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import BENCHMARK
+from er_bench.core.errors import DataError
+from er_bench.core.registry import Registry
+from er_bench.core.sample import Image
+from er_bench.core.task import Scored
 from er_bench.tasks.vlabench import mini
 from er_bench.tasks.vlabench.task import MINI_PROMPT_SHA256, PROMPT_FILE
 

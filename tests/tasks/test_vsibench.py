@@ -4,14 +4,14 @@ import shutil
 
 import pytest
 
-from er_bench.dialect import BENCHMARK
-from er_bench.errors import DataError
-from er_bench.media import decode_frames
-from er_bench.prompt import Completion
-from er_bench.registry import Registry
-from er_bench.sample import Video
-from er_bench.score import Score
-from er_bench.task import Scored
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import BENCHMARK
+from er_bench.core.errors import DataError
+from er_bench.core.registry import Registry
+from er_bench.core.sample import Video
+from er_bench.core.score import Score
+from er_bench.core.task import Scored
+from er_bench.data.media import decode_frames
 from er_bench.tasks.vsibench import mini
 
 REGISTRY = Registry()

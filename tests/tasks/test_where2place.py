@@ -10,15 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from er_bench import preflight
 from er_bench.cli.main import main
-from er_bench.dialect import BENCHMARK
-from er_bench.errors import DataError, UsageError
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import BENCHMARK
+from er_bench.core.errors import DataError, UsageError
+from er_bench.core.prompt import Expect
+from er_bench.core.registry import Registry
+from er_bench.core.task import Scored
 from er_bench.models.dialects import DIALECTS
 from er_bench.models.dialects.families import ROBOPOINT_SUFFIX
-from er_bench.prompt import Completion, Expect
-from er_bench.registry import Registry
-from er_bench.task import Scored
+from er_bench.run import preflight
 from er_bench.tasks.where2place import mini
 from er_bench.tasks.where2place.task import BOX_SYSTEM, SUFFIX
 

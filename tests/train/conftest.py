@@ -12,8 +12,8 @@ import PIL.Image
 import pytest
 
 from er_bench.models.internvl.training import FAMILY, InternVLCodec
-from er_bench.train.examples import Reader
-from er_bench.train.records import Source, read_meta
+from er_bench.train.data.examples import Reader
+from er_bench.train.data.records import Source, read_meta
 
 Record = dict[str, Any]
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from er_bench.train.batches import Stream, pack, plan_batches
+from er_bench.train.data.batches import Stream, pack, plan_batches
 
 LENGTHS = np.random.default_rng(0).integers(1, 200, 90).astype(np.int32)
 

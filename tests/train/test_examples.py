@@ -4,8 +4,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from er_bench.errors import DataError
-from er_bench.train.examples import IGNORED, token_weight
+from er_bench.core.errors import DataError
+from er_bench.train.data.examples import IGNORED, token_weight
 
 from .conftest import talk
 

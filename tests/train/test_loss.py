@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from er_bench.models.internvl.training import FAMILY
-from er_bench.train.collate import Collator
-from er_bench.train.examples import IGNORED
-from er_bench.train.loss import model_inputs, weighted_loss
+from er_bench.train.data.collate import Collator
+from er_bench.train.data.examples import IGNORED
+from er_bench.train.methods.sft.loss import model_inputs, weighted_loss
 
 from .conftest import mixed_records
 

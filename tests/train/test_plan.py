@@ -11,8 +11,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from er_bench.cli.sft import sft
-from er_bench.train.memory import Load, Parameters, amount, estimate
-from er_bench.train.plan import marked, show_plan
+from er_bench.train.methods.sft.memory import Load, Parameters, amount, estimate
+from er_bench.train.methods.sft.plan import marked, show_plan
 from er_bench.train.recipe import build_recipe
 
 from .conftest import talk, write_images, write_meta

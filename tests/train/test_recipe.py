@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from er_bench.errors import ConfigError
+from er_bench.core.errors import ConfigError
 from er_bench.train.recipe import Recipe, build_recipe, load_recipe
 
 BASE = {"family": "internvl", "model": "somewhere", "data": "meta.json", "output": "out"}

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from er_bench.errors import DataError
-from er_bench.train.records import read_meta
+from er_bench.core.errors import DataError
+from er_bench.train.data.records import read_meta
 
 from .conftest import talk, write_images, write_meta
 

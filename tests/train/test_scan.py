@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from er_bench.errors import DataError
-from er_bench.train.examples import Reader
-from er_bench.train.mixture import read_mixture
-from er_bench.train.scan import scan
+from er_bench.core.errors import DataError
+from er_bench.train.data.examples import Reader
+from er_bench.train.data.mixture import read_mixture
+from er_bench.train.data.scan import scan
 
 from .conftest import mixed_records, talk, write_images, write_meta
 
@@ -86,7 +86,7 @@ def test_the_second_look_comes_from_the_cache(one_source, reader, tmp_path, monk
 
 
 def test_processes_find_the_same_as_one(one_source, reader, tmp_path, monkeypatch):
-    monkeypatch.setattr("er_bench.train.scan.CHUNK", 5)
+    monkeypatch.setattr("er_bench.train.data.scan.CHUNK", 5)
     source = one_source(*mixed_records(4), "{oops", *mixed_records(4))
     alone, shared = (
         scan(source, reader(), workers=w, cache=tmp_path / str(w), advance=lambda n: None)

@@ -14,10 +14,10 @@ import pytest
 import torch
 from rich.console import Console
 
-from er_bench.errors import ConfigError, DataError
+from er_bench.core.errors import ConfigError, DataError
 from er_bench.models.internvl.load import load
+from er_bench.train.methods.sft.run import train
 from er_bench.train.recipe import Recipe, build_recipe
-from er_bench.train.run import train
 
 from .conftest import mixed_records, write_images, write_meta
 
@@ -167,7 +167,7 @@ def test_the_final_model_opens_in_transformers_alone(settings, checkpoint):
 def test_tied_weights_stay_tied(settings, tmp_path):
     from safetensors import safe_open
 
-    from er_bench.models.internvl.sides import write_native_sides
+    from er_bench.models.internvl.checkpoint_files import write_native_sides
     from er_bench.models.internvl.tiny import SAMPLE_TEXTS, make_model, make_tokenizer, tiny_config
 
     tokenizer = make_tokenizer(SAMPLE_TEXTS, 300)

@@ -21,12 +21,7 @@ import time
 from typing import Any
 
 try:
-    from er_bench.sim.servers.thor_skills import (
-        CAMERA_Y,
-        Skills,
-        Thing,
-        episode_actions,
-    )
+    from er_bench.sim.servers.thor_skills import CAMERA_Y, Skills, Thing, episode_actions
 except ImportError:  # beside this file, in the simulator's own environment
     from thor_skills import (  # type: ignore[import-not-found,no-redef]
         CAMERA_Y,

@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from er_bench.models.dialects.families import INTERNVL_1000
-from er_bench.models.internvl.embedded.eyes import name_what_is_seen, open_eyes
-from er_bench.models.internvl.embedded.reading import Lesson, teach
-from er_bench.models.internvl.embedded.start import Shape, integer_ids, start_model
+from er_bench.models.internvl.checkpoint_files import write_native_sides
+from er_bench.models.internvl.embedded.first_weights import Shape, integer_ids, start_model
+from er_bench.models.internvl.embedded.language_training import Lesson, teach
 from er_bench.models.internvl.embedded.tokenizer import make_tokenizer
-from er_bench.models.internvl.sides import write_native_sides
-from er_bench.scenes.training import TRAINING_SEED
-from er_bench.scenes.training_data import Part, write
+from er_bench.models.internvl.embedded.vision_training import name_what_is_seen, open_eyes
+from er_bench.scenes.training_conversations import TRAINING_SEED
+from er_bench.scenes.training_set import Part, write
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 SEED = TRAINING_SEED + 1_000_000
-"""Conversations are about other scenes than those that the eyes were opened on."""
+"""Conversations are about other scenes than those that the vision tower was trained on."""
 
 POINTING = (
     ("point", 0.75),

@@ -11,7 +11,7 @@ from er_bench.models.dialects.families import INTERNVL_1000, VLASER_POINT_PREFIX
 from er_bench.models.internvl.prompt import SYSTEM_MESSAGE
 from er_bench.models.internvl.tiny import SPECIAL_TOKENS
 from er_bench.scenes import COLOURS, SHAPES
-from er_bench.scenes.training import (
+from er_bench.scenes.training_conversations import (
     LETTER_TAILS,
     MAKERS,
     NUMBER_TAIL,

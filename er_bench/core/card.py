@@ -1,0 +1,144 @@
+"""Cards: the YAML that says what a task or a model is, checked when it is read."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from er_bench.core.errors import ConfigError
+from er_bench.core.prompt import Decoding
+
+
+class _Card(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Dataset(_Card):
+    """Where a benchmark's rows come from and what they must look like."""
+
+    id: str | None = Field(description="Hub id of the authors' data set; null if none is public")
+    revision: str | None = Field(None, description="Pinned revision; null where none is known")
+    files: list[str] = Field([], description="Patterns of the files to fetch; empty is all")
+    how_to_get: str | None = Field(
+        None, description="What to do to get the rows, where the hub does not have them"
+    )
+    mirrors: list[str] = Field([], description="Hub ids of known copies")
+    rows: int | None = Field(None, description="Number of rows; null where not known")
+    categories: dict[str, int] = Field({}, description="Rows per category, as the task names them")
+    fingerprint: str | None = Field(
+        None,
+        description="Sum modulo 2^256 of each row's SHA-256 over id, category, texts and truth; "
+        "null where the rows were never seen",
+    )
+    licence: str = Field(description="Licence of the data, or what is known of it")
+
+
+class Metric(_Card):
+    """How a task's headline number is made."""
+
+    name: str = Field(description="Short name shown in tables")
+    description: str
+    aggregate: str = Field(description="`mean` over samples, or the name of another rule")
+
+
+class OfficialTexts(_Card):
+    """Long official texts that are not copied here: read from the user's copy, or fetched once."""
+
+    repository: str = Field(description="GitHub owner/name")
+    commit: str = Field(description="The commit whose files these are")
+    sha256: dict[str, str] = Field(description="SHA-256 of each file, by path in the repository")
+
+
+class TaskCard(_Card):
+    """`tasks/<name>/card.yaml`."""
+
+    name: str
+    title: str
+    summary: str = Field(description="One sentence: what a model has to do")
+    groups: list[str] = Field(description="Groups this task runs in: qa, pointing, planning, ...")
+    in_all: bool = Field(True, description="Whether `--tasks all` runs it")
+    default_split: Literal["official", "mini"] = Field(
+        "official", description="mini where er-bench itself is the author of the rows"
+    )
+    dataset: Dataset
+    metric: Metric
+    cluster: str = Field(description="What samples of one cluster share: an image, a scene, ...")
+    protocols: dict[str, str] = Field(
+        {"official": "the released code"}, description="Named protocols; the first is the default"
+    )
+    comparable: list[str] = Field(
+        [], description="Reported columns this task may stand beside; empty means none"
+    )
+    needs: list[str] = Field([], description="Extras of er-bench that the task needs")
+    texts: OfficialTexts | None = Field(None, description="Official texts kept elsewhere")
+    simulator: str | None = Field(None, description="External simulator, if the task needs one")
+    sources: list[str] = Field(description="Where each rule was read")
+
+
+class Shutdown(_Card):
+    """When a hosted model stops being served."""
+
+    date: str
+    source: str
+
+
+class ModelCard(_Card):
+    """`models/cards/<name>.yaml`."""
+
+    name: str
+    title: str
+    family: str
+    backend: str = Field(description="Backend used unless --backend says otherwise")
+    checkpoint: str
+    revision: str | None = None
+    dialect: str
+    decoding: dict[str, Any] = Field({}, description="Decoding defaults")
+    args: dict[str, Any] = Field({}, description="Backend settings")
+    backend_args: dict[str, dict[str, Any]] = Field(
+        {}, description="Settings that only one backend knows, by backend; over `args`"
+    )
+    licence: str = "unknown"
+    shutdown: Shutdown | None = None
+    reported: dict[str, str] = Field(
+        {}, description="Its name in each source of reported scores, by source"
+    )
+    notes: str = ""
+    sources: list[str] = []
+
+    def default_decoding(self) -> Decoding:
+        """The card's decoding settings."""
+        return Decoding(**self.decoding)
+
+
+Kind = Literal["task", "model"]
+_CARD_TYPES: dict[Kind, type[_Card]] = {"task": TaskCard, "model": ModelCard}
+
+
+@cache
+def _read(path: Path, kind: Kind) -> _Card:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+        return _CARD_TYPES[kind].model_validate(data)
+    except FileNotFoundError:
+        raise ConfigError(f"there is no {kind} card {path}") from None
+    except (yaml.YAMLError, ValidationError, TypeError) as error:
+        raise ConfigError(f"{path}: not a {kind} card: {error}") from error
+
+
+def task_card(path: Path) -> TaskCard:
+    """The task card in a file. Raises ConfigError that names file and field."""
+    card = _read(path, "task")
+    assert isinstance(card, TaskCard)
+    return card
+
+
+def model_card(path: Path) -> ModelCard:
+    """The model card in a file. Raises ConfigError that names file and field."""
+    card = _read(path, "model")
+    assert isinstance(card, ModelCard)
+    return card

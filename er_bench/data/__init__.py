@@ -1,0 +1,1 @@
+"""Rows and media from folders, archives and the hub."""

@@ -1,0 +1,186 @@
+"""Images and video frames, decoded when needed. Nothing here may run on the event loop."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from er_bench.core.errors import DataError, MissingExtraError
+from er_bench.core.geometry import Mask, Size
+from er_bench.core.sample import Blob, Video
+
+FRAME_CACHE_BYTES = 512 * 2**20
+
+
+def image(blob: Blob) -> PIL.Image.Image:
+    """Decode a still image to RGB. EXIF orientation is not applied, as in the official code.
+
+    Raises DataError that names the file.
+    """
+    try:
+        with PIL.Image.open(io.BytesIO(blob.read())) as opened:
+            return opened.convert("RGB")
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+        raise DataError(f"not a readable image: {error}", file=blob.name) from error
+
+
+def image_size(source: Path | Blob) -> Size:
+    """`(width, height)` from the header. Raises DataError that names the file."""
+    name = str(source) if isinstance(source, Path) else source.name
+    try:
+        file = source if isinstance(source, Path) else io.BytesIO(source.read())
+        with PIL.Image.open(file) as opened:
+            return opened.size
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+        raise DataError(f"not a readable image: {error}", file=name) from error
+
+
+def mask_values(source: Path | Blob) -> NDArray[np.uint8]:
+    """A mask as stored, `(H, W)` or `(H, W, channels)` uint8. Raises DataError."""
+    name = str(source) if isinstance(source, Path) else source.name
+    try:
+        file = source if isinstance(source, Path) else io.BytesIO(source.read())
+        with PIL.Image.open(file) as opened:
+            return np.asarray(opened.convert("L") if opened.mode in "1P" else opened)
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+        raise DataError(f"not a readable mask: {error}", file=name) from error
+
+
+def mask_over(source: Path | Blob, threshold: int) -> Mask:
+    """The pixels whose value, in any channel, is greater than `threshold`: `(H, W)` bool."""
+    values = mask_values(source)
+    return (values if values.ndim == 2 else values.max(axis=2)) > threshold
+
+
+def frame_indices(first: int, last: int, n: int, sampling: str) -> list[int]:
+    """The `n` frame numbers in `[first, last]` that a sampling rule takes.
+
+    `centres`: `int(first + seg/2 + round(seg*k))`, `seg = (last-first)/n` (InternVL `get_index`;
+    InternVL3-1B README). `linspace`: `np.linspace(first, last, n, dtype=int)`
+    (EgoPlan-Bench2 `eval.py`, commit 2523b38).
+    """
+    if sampling == "centres":
+        seg = (last - first) / n
+        return [int(first + seg / 2 + np.round(seg * k)) for k in range(n)]
+    if sampling == "linspace":
+        return [int(k) for k in np.linspace(first, last, n, dtype=int)]
+    raise ValueError(f"unknown frame sampling {sampling!r}")
+
+
+class FrameCache:
+    """Decoded frames of the videos used last, so that questions on one clip decode it once."""
+
+    def __init__(self, limit_bytes: int = FRAME_CACHE_BYTES) -> None:
+        self._limit, self._held = limit_bytes, 0
+        self._frames: OrderedDict[object, list[PIL.Image.Image]] = OrderedDict()
+        self._locks: dict[object, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def frames(self, video: Video, n: int, sampling: str) -> list[PIL.Image.Image]:
+        """`n` frames of a video, RGB. The part's own count and rule win where it sets them.
+
+        Raises DataError that names the file.
+        """
+        n, sampling = video.n_frames or n, video.sampling or sampling
+        key = (video, n, sampling)
+        with self._guard:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            if (found := self._frames.get(key)) is not None:
+                with self._guard:
+                    self._frames.move_to_end(key)
+                return found
+            frames = decode_frames(video, n, sampling)
+            self._keep(key, frames)
+            return frames
+
+    def _keep(self, key: object, frames: list[PIL.Image.Image]) -> None:
+        with self._guard:
+            self._frames[key] = frames
+            self._held += _bytes(frames)
+            while self._held > self._limit and len(self._frames) > 1:
+                old_key, old = self._frames.popitem(last=False)
+                self._locks.pop(old_key, None)
+                self._held -= _bytes(old)
+
+
+def _bytes(frames: Sequence[PIL.Image.Image]) -> int:
+    return sum(f.width * f.height * 3 for f in frames)
+
+
+FRAMES = FrameCache()
+
+
+def decode_frames(video: Video, n: int, sampling: str) -> list[PIL.Image.Image]:
+    """Decode `n` frames of a video by PyAV, in one pass over the file. Raises DataError."""
+    try:
+        import av
+    except ImportError as error:
+        raise MissingExtraError("reading video", "video", str(error)) from error
+    try:
+        with av.open(str(video.path)) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            total = stream.frames or sum(1 for _ in container.demux(stream) if _.size)
+            rate = float(stream.average_rate or 1) / video.fps if video.fps else 1.0
+            last = total - 1
+            if video.stop_frame is not None:
+                last = min(round(video.stop_frame * rate), last)
+            wanted = frame_indices(round(video.start_frame * rate), last, n, sampling)
+            container.seek(0)
+            frames = _pick(container, stream, set(wanted))
+    except (av.FFmpegError, IndexError, ValueError) as error:
+        raise DataError(f"not a readable video: {error}", file=video.path) from error
+    if missing := [k for k in wanted if k not in frames]:
+        raise DataError(f"the video has no frame {missing[0]}", file=video.path)
+    return [frames[k] for k in wanted]
+
+
+def video_length(path: Path) -> tuple[int, float]:
+    """How many frames a video has and how many a second. Raises DataError that names the file."""
+    try:
+        import av
+    except ImportError as error:
+        raise MissingExtraError("reading video", "video", str(error)) from error
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            rate = float(stream.average_rate or 1)
+            return stream.frames or sum(1 for _ in container.demux(stream) if _.size), rate
+    except (av.FFmpegError, IndexError, ValueError) as error:
+        raise DataError(f"not a readable video: {error}", file=path) from error
+
+
+def frames_at(path: Path, wanted: Sequence[int]) -> list[PIL.Image.Image]:
+    """The frames of these numbers, RGB. Raises DataError that names the file."""
+    try:
+        import av
+    except ImportError as error:
+        raise MissingExtraError("reading video", "video", str(error)) from error
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            frames = _pick(container, stream, set(wanted))
+    except (av.FFmpegError, IndexError, ValueError) as error:
+        raise DataError(f"not a readable video: {error}", file=path) from error
+    if missing := [k for k in wanted if k not in frames]:
+        raise DataError(f"the video has no frame {missing[0]}", file=path)
+    return [frames[k] for k in wanted]
+
+
+def _pick(container, stream, wanted: set[int]) -> dict[int, PIL.Image.Image]:  # type: ignore[no-untyped-def]
+    frames: dict[int, PIL.Image.Image] = {}
+    for number, frame in enumerate(container.decode(stream)):
+        if number in wanted:
+            frames[number] = frame.to_image()
+            if len(frames) == len(wanted):
+                break
+    return frames

@@ -1,0 +1,102 @@
+"""Official texts that are not copied into er-bench: found by path, trusted by SHA-256.
+
+A file is looked for in the data folder (the repository itself, or its package folder), then in
+the cache, then fetched once from GitHub at the card's commit.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from er_bench.core.card import OfficialTexts
+from er_bench.core.errors import DataError
+
+Fetch = Callable[[str], bytes]
+TIMEOUT_S = 30.0
+
+
+def cache_root() -> Path:
+    """`$ER_BENCH_CACHE`, or `er-bench` in the user's cache folder."""
+    told = os.environ.get("ER_BENCH_CACHE")
+    if told:
+        return Path(told)
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "er-bench"
+
+
+def fetch(url: str) -> bytes:
+    """The bytes behind an https address. Raises OSError."""
+    with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
+        content: bytes = answer.read()
+    return content
+
+
+def official_file(texts: OfficialTexts, path: str, root: Path, get: Fetch = fetch) -> bytes:
+    """The bytes of one official file.
+
+    Raises DataError when a copy under `root` is another version, or when there is none and it
+    cannot be fetched; the message says what to do.
+    """
+    expected = texts.sha256[path]
+    for candidate in _places(root, path):
+        if candidate.is_file():
+            return _checked(candidate.read_bytes(), expected, candidate, texts)
+    cached = cache_root() / "official" / expected
+    if cached.is_file():
+        return _checked(cached.read_bytes(), expected, cached, texts)
+    url = f"https://raw.githubusercontent.com/{texts.repository}/{texts.commit}/{path}"
+    try:
+        content = _checked(get(url), expected, url, texts)
+    except (OSError, urllib.error.URLError) as error:
+        raise DataError(
+            f"there is no copy of {texts.repository}'s {path}, and it cannot be fetched "
+            f"({error}); give a checkout of commit {texts.commit} with --data DIR",
+            file=root,
+        ) from error
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    partial = cached.with_name(f"{expected}.{os.getpid()}.part")
+    partial.write_bytes(content)
+    partial.replace(cached)
+    return content
+
+
+def _places(root: Path, path: str) -> Iterator[Path]:
+    """Where a user's copy may have it: the repository, its package folder, or the bare file."""
+    _, _, inside_package = path.partition("/")
+    for relative in (path, inside_package, path.rsplit("/", 1)[-1]):
+        if relative:
+            yield root / relative
+
+
+def _checked(content: bytes, expected: str, where: Path | str, texts: OfficialTexts) -> bytes:
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        raise DataError(
+            f"not the file of {texts.repository} at commit {texts.commit}: "
+            f"SHA-256 {found}, expected {expected}; check out that commit",
+            file=where,
+        )
+    return content
+
+
+def constant(source: bytes, name: str, where: str) -> object:
+    """The value of a top-level `name = <literal>` in Python source, without running it.
+
+    Raises DataError when there is no such assignment or its value is no literal.
+    """
+    try:
+        body = ast.parse(source).body
+        for node in body:
+            if isinstance(node, ast.Assign):
+                targets = [t.id for t in node.targets if isinstance(t, ast.Name)]
+                if name in targets:
+                    value: object = ast.literal_eval(node.value)
+                    return value
+    except (SyntaxError, ValueError, TypeError, RecursionError) as error:
+        raise DataError(f"{name} cannot be read: {error}", file=where) from error
+    raise DataError(f"there is no constant {name}", file=where)

@@ -1,0 +1,1 @@
+"""Texts to values, in time linear in the text."""

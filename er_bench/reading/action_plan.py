@@ -1,0 +1,166 @@
+"""Readers of plans written as action ids: EmbodiedBench's two, and the best we can write.
+
+EmbodiedBench `planner/vlm_planner.py` and `planner/remote_model.py`, commit b247936. Readers never
+raise, whatever the text.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+PLAN_KEY, ID_KEY, NAME_KEY = "executable_plan", "action_id", "action_name"
+
+
+INVALID, EMPTY = -1, -2
+"""What `json_to_action` returns in place of a list."""
+
+
+class PlanStatus(StrEnum):
+    """What a completion came to as a plan."""
+
+    OK = "ok"
+    EMPTY = "empty"
+    """A plan without actions; it ends the episode."""
+    INVALID = "invalid"
+    """No readable plan, or one whose first action does not exist; it counts as one failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReading:
+    """A plan as read: action ids, all in range. `output_error` says the text was not a plan."""
+
+    status: PlanStatus
+    action_ids: tuple[int, ...] = ()
+    output_error: bool = False
+
+
+PlanReader = Callable[[str, Sequence[str]], PlanReading]
+"""Reads a completion, given the names of the actions by id."""
+
+
+def json_to_action(text: str, n_actions: int) -> tuple[list[Any] | int, int]:
+    """The released reader's two results: ids (or INVALID, EMPTY) and 1 for an output error.
+
+    The ids are whatever compared as numbers in [0, n): true and 2.0 pass. A later id out of range
+    cuts the plan before it.
+    """
+    try:
+        ids = [step[ID_KEY] for step in json.loads(text)[PLAN_KEY]]
+        for position, action_id in enumerate(ids):
+            if action_id >= n_actions or action_id < 0:
+                return (ids[:position], 0) if position else (INVALID, 0)
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return INVALID, 1
+    return (ids, 0) if ids else (EMPTY, 0)
+
+
+def read_strict(text: str, actions: Sequence[str]) -> PlanReading:
+    """The plan by `json_to_action`.
+
+    An id that is no whole number (true, 2.0, NaN) makes the released simulator raise, which its
+    loop retries for ever; here the plan ends before it.
+    """
+    ids, error = json_to_action(text, len(actions))
+    if isinstance(ids, int):
+        status = PlanStatus.EMPTY if ids == EMPTY else PlanStatus.INVALID
+        return PlanReading(status, output_error=bool(error))
+    whole = next((k for k, i in enumerate(ids) if type(i) is not int), len(ids))
+    if not whole:
+        return PlanReading(PlanStatus.INVALID, output_error=True)
+    return PlanReading(PlanStatus.OK, tuple(ids[:whole]))
+
+
+def read_repaired(text: str, actions: Sequence[str]) -> PlanReading:
+    """The plan after the repairs of the released InternVL path (`_call_intern38b`).
+
+    Every single quote becomes a double one, `"s ` becomes `'s ` again, code fences go. Valid JSON
+    that holds an apostrophe is damaged by it.
+    """
+    text = text.replace("'", '"').replace('"s ', "'s ")
+    return read_strict(text.replace("```json", "").replace("```", ""), actions)
+
+
+_LITERAL_LIMIT = 20_000
+
+
+_ID = re.compile(r"""["']?action_id["']?\s*[:=]\s*["']?(-?\d{1,6})\b""")
+
+
+def read_robust(text: str, actions: Sequence[str]) -> PlanReading:
+    """The plan by the best reader: fences, single quotes, text around it, ids as strings, cut ends.
+
+    An id out of range is treated as the released reader treats it. An action without an id is
+    found by its exact name.
+    """
+    found = _plan_items(text)
+    if found is None:
+        found = _loose_ids(text)
+    if found is None:
+        return PlanReading(PlanStatus.INVALID, output_error=True)
+    if not found:
+        return PlanReading(PlanStatus.EMPTY)
+    ids: list[int] = []
+    for item in found:
+        action_id = _as_id(item, actions)
+        if action_id is None or not 0 <= action_id < len(actions):
+            break
+        ids.append(action_id)
+    return PlanReading(PlanStatus.OK, tuple(ids)) if ids else PlanReading(PlanStatus.INVALID)
+
+
+def _plan_items(text: str) -> list[Any] | None:
+    """The plan of the first JSON or Python object in the text that has one."""
+    decoder = json.JSONDecoder(strict=False)
+    for match in list(re.finditer(r"\{", text))[:50]:
+        try:
+            value, _ = decoder.raw_decode(text, match.start())
+        except (ValueError, RecursionError):
+            value = _literal(text[match.start() :])
+        if isinstance(value, Mapping) and isinstance(value.get(PLAN_KEY), list):
+            return list(value[PLAN_KEY])
+    return None
+
+
+def _literal(text: str) -> object:
+    end = text.rfind("}") + 1
+    if not 0 < end <= _LITERAL_LIMIT:
+        return None
+    try:
+        return ast.literal_eval(text[:end])
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def _loose_ids(text: str) -> list[Any] | None:
+    """Ids after the last `executable_plan`, where the text around them is broken."""
+    _, key, tail = text.rpartition(PLAN_KEY)
+    if not key:
+        return None
+    ids: list[Any] = [int(number) for number in _ID.findall(tail)]
+    return ids or None
+
+
+def _as_id(item: object, actions: Sequence[str]) -> int | None:
+    name: object = None
+    if isinstance(item, Mapping):
+        name, item = item.get(NAME_KEY), item.get(ID_KEY)
+    if isinstance(item, str) and re.fullmatch(r"\s*-?\d{1,6}\s*", item):
+        return int(item)
+    if isinstance(item, float) and item.is_integer():
+        return int(item)
+    if isinstance(item, int) and not isinstance(item, bool):
+        return item
+    return actions.index(name) if isinstance(name, str) and name in actions else None
+
+
+READERS: dict[str, PlanReader] = {
+    "strict": read_strict,
+    "repaired": read_repaired,
+    "robust": read_robust,
+}

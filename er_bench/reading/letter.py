@@ -1,0 +1,252 @@
+"""Readers of option letters: four as benchmarks released them, and the best one we can write.
+
+Each takes the text of a completion and returns an `Answer` whose value is one capital letter.
+None ever raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from er_bench.core.answer import Answer, Status
+from er_bench.reading.final_answer import final_answer
+
+# --- as released ------------------------------------------------------------------------------
+
+
+def read_whole(text: str) -> Answer:
+    """The whole answer is the letter; full stops, blanks around it and case do not count.
+
+    ERQA `eval_harness.py`: `response.replace(".", "").strip().lower() == answer.strip().lower()`.
+    """
+    return _released(text.replace(".", "").strip())
+
+
+def read_first_word(text: str) -> Answer:
+    """The first word is the letter, a trailing full stop and case aside.
+
+    A blank ends the word, a line break does not, and a leading blank leaves an empty word.
+    VSI-Bench `vsibench/utils.py` `fuzzy_matching`, commit 51e089c, lines 81-90.
+    """
+    return _released(text.split(" ")[0].rstrip(".").strip())
+
+
+_PREFIXES = (
+    "The best answer is",
+    "The correct answer is",
+    "The answer is",
+    "The answer",
+    "The best option isThe correct option is",
+    "Best answer:Best option:",
+    "Answer:",
+    "Option:",
+    "The correct answer",
+    "The correct option",
+)
+
+
+def read_first_capital(text: str) -> Answer:
+    """The first capital A-D anywhere, after a list of phrases is deleted.
+
+    Two commas missing from the released list make one phrase of two, twice, and so undo four of
+    them; scores depend on it. EgoPlan-Bench2 `eval.py` `extract_characters_regex`, commit 2523b38.
+    """
+    for prefix in _PREFIXES:
+        text = text.replace(prefix, "")
+    return _released(_first(re.search("[ABCD]", text)))
+
+
+def read_backticked(text: str) -> Answer:
+    """The first lone capital A-D not followed by a word, within backticks if there are any.
+
+    MMSI-Bench `vlmeval/dataset/mmsi_bench.py`, commit 5de2f3d, lines 211-242. The code, not the
+    README, which adds a step for braces.
+    """
+    for fence in ("``([^`]*)``", "`([^`]*)`"):
+        if found := re.search(fence, text):
+            text = found.group(1)
+    return _released(_first(re.search(r"\b[A-D]\b(?!\s[a-zA-Z])", text)))
+
+
+def _first(found: re.Match[str] | None) -> str:
+    return found.group() if found else ""
+
+
+def _released(letter: str) -> Answer:
+    if len(letter) == 1 and letter.isascii() and letter.isalpha():
+        return Answer(letter.upper())
+    return Answer.unparsed("the released reader finds no letter")
+
+
+# --- robust -----------------------------------------------------------------------------------
+
+_OPEN = r"""[\s*_`"'\u201c\u2018(\[{<:$.]{0,16}"""
+_LETTER = r"(?<![A-Za-z0-9])(?<!\w-)([A-Za-z])(?![A-Za-z0-9]|['\u2019-]\w)"
+_BE = r"(?:\s+(?:is|are|was|would\s+be|should\s+be|must\s+be)\b|\s*[:=])"
+_NOUN = r"(?:option|choice|letter)\s+"
+_CUES = (
+    rf"(?i:\banswer\b[*_]{{0,3}}{_BE}{{0,2}}{_OPEN}(?:{_NOUN})?){_OPEN}{_LETTER}",
+    rf"(?i:\b(?:option|choice)\b[*_]{{0,3}}{_BE}{_OPEN}){_LETTER}",
+    rf"(?<!not )(?<!n['\u2019]t )"
+    rf"(?i:\b(?:choose|chose|pick|select|go\s+with|going\s+with|opt\s+for|think|believe)"
+    rf"\s+(?:that\s+)?(?:it\s+is\s+|it's\s+)?(?:{_NOUN})?){_OPEN}{_LETTER}",
+    rf"(?i:\b(?:so|thus|hence|therefore)\b,?\s+(?:it\s+is\s+|it's\s+)?(?:{_NOUN})?){_OPEN}"
+    rf"{_LETTER}(?=[\s*_`)\]}}]{{0,4}}(?:[.,;!]|$))",
+    rf"{_LETTER}[)\].*`]{{0,4}}\s+is\s+(?i:the\s+)?(?i:most\s+)?(?i:correct|right|best|answer)\b",
+)
+_STATED = tuple(re.compile(cue) for cue in _CUES)
+_LEADING = re.compile(rf"^{_OPEN}(?:(?i:option|choice)\s+)?{_LETTER}")
+_ALONE = re.compile(
+    r"""^[\s*_`"'\u201c\u2018(\[{<$.>#-]{0,16}(?:(?i:option|choice)\s+)?"""
+    r"""([A-Za-z])[\s*_`"'\u201d\u2019)\]}>$.:,;!-]{0,16}$"""
+)
+_BARE = re.compile(_LETTER)
+_MORE = re.compile(
+    r"[)*_`\]}]{0,4}(?:\s*[/&]\s*|\s+(?:and|or)\s+(?:then\s+)?|\s*,\s*(?:and\s+|or\s+)?"
+    r"(?=[(*`]{0,3}[A-Z][)*`]{0,3}\s*(?:[.,;]|$|and\b|or\b)))[(*`]{0,3}([A-Z])(?![A-Za-z0-9'\u2019])"
+)
+_AFTER_ARTICLE = re.compile(
+    r"\s+(?:because|since|as|is|and|or|but|not|due|given|for|would|seems|fits|matches)\b"
+)
+_DENIED_BEFORE = re.compile(
+    r"(?i)\b(?:not|isn['\u2019]t|neither|nor|except|than|excluding)\s+(?:option\s+)?[(*_`\"']{0,4}$"
+)
+_DENIED_AFTER = re.compile(
+    r"[)\].*_`]{0,4}\s+(?:(?:is|are|was|seems)\s+(?:not|wrong|incorrect|false|too|ruled|clearly"
+    r"\s+(?:not|wrong))|(?:isn|aren|wasn|doesn|can)['\u2019]?t|cannot|can\s+be\s+ruled)\b"
+)
+_WORD_NEXT = re.compile(r"[ \t]+[A-Za-z]")
+_FAILURE = re.compile(
+    r"(?i)^\W{0,8}(?:error\b|failed\b|failure\b|exception\b|traceback\b|request\s+failed|sorry\b"
+    r"|i\s*(?:['\u2019]m|\s+am)\s+(?:sorry|unable|not\s+able)|i\s+(?:can(?:no|['\u2019])?t|can\s+not)\b)"
+)
+_EDGES = " \t\r\n*_`\"'\u201c\u201d\u2018\u2019()[]{}<>$.:,;!"
+
+
+def read_letter(
+    text: str, letters: str = "ABCD", options: Mapping[str, str] | None = None
+) -> Answer:
+    r"""The option that an answer settles on, however it is written.
+
+    The last statement counts ("the answer is C", "I choose (C)"), then a letter on a line of its
+    own, then one that opens the answer, then the only letter mentioned. The article A and the
+    letters of a failure message are not options. Ambiguous when two letters fit equally well.
+
+    Args:
+        text: the completion; thoughts, `<answer>` tags and `\boxed{}` are looked through.
+        letters: the options there are.
+        options: text of each option by letter, where known: it tells "A lamp" the option from
+            "A lamp stands here", and is itself an answer.
+    """
+    reader = _Reader(final_answer(text), letters, options or {})
+    return reader.read()
+
+
+class _Reader:
+    """One text, read against one set of options."""
+
+    def __init__(self, text: str, letters: str, options: Mapping[str, str]) -> None:
+        self.text, self.letters = text, letters
+        self.by_text: dict[str, str] = {}
+        for letter, option in options.items():
+            key = _plain(option)
+            self.by_text[key] = "" if key in self.by_text else letter
+        self.plain_options = {letter: _plain(option) for letter, option in options.items()}
+
+    def read(self) -> Answer:
+        if not self.text.strip():
+            return Answer.unparsed("the answer is empty")
+        whole = _plain(self.text)
+        if len(whole) > 1 and self.by_text.get(whole):
+            return Answer(self.by_text[whole])
+        rules = (self.stated(), self.alone(), self.leading(), self.mentioned())
+        for found in rules:
+            answer = self.settle(found)
+            if answer.status is not Status.UNPARSED:
+                return answer
+        return Answer.unparsed("no letter is stated")
+
+    def settle(self, found: Iterator[str]) -> Answer:
+        distinct = list(dict.fromkeys(found))
+        if not distinct:
+            return Answer.unparsed()
+        if len(distinct) > 1:
+            return Answer(None, Status.AMBIGUOUS, f"fits {', '.join(distinct)}")
+        letter = distinct[0]
+        status = Status.OK if letter in self.letters else Status.OUT_OF_RANGE
+        return Answer(letter, status, "" if status is Status.OK else "no such option")
+
+    def stated(self) -> Iterator[str]:
+        """The letter, or joined letters, of the last statement."""
+        last: tuple[int, re.Match[str]] | None = None
+        for cue in _STATED:
+            for match in cue.finditer(self.text):
+                start, end = match.span(1)
+                if self.is_option(match[1], end, after_cue=True) and start >= (last or (0,))[0]:
+                    last = (start, match)
+        if last is None:
+            yield from self.stated_text()
+        else:
+            yield from self.joined(last[1])
+
+    def stated_text(self) -> Iterator[str]:
+        """The option whose text is stated, as in `The answer is: the lamp`."""
+        for match in re.finditer(rf"(?i:\banswer\b[*_]{{0,3}}{_BE})([^\n.]{{1,300}})", self.text):
+            if letter := self.by_text.get(_plain(match[1])):
+                yield letter
+
+    def alone(self) -> Iterator[str]:
+        for line in self.text.splitlines():
+            if len(line) < 48 and (match := _ALONE.match(line)):
+                yield match[1].upper()
+
+    def leading(self) -> Iterator[str]:
+        for number, line in enumerate(self.text.splitlines()):
+            match = _LEADING.match(line)
+            if match is None or not self.is_option(match[1], match.end(1), line=line):
+                continue
+            marked = line[match.end(1) : match.end(1) + 1] in tuple(").:]*")
+            if number == 0 or marked or not self.text[: self.text.find(line)].strip():
+                yield from self.joined(match, line)
+
+    def mentioned(self) -> Iterator[str]:
+        if _FAILURE.match(self.text):
+            return
+        for match in _BARE.finditer(self.text):
+            known = match[1] in self.letters and match[1].isupper()
+            if known and self.is_option(match[1], match.end(1)):
+                yield match[1]
+
+    def joined(self, match: re.Match[str], text: str | None = None) -> Iterator[str]:
+        """A letter, and a second one that the text joins to it: `A and C`."""
+        yield match[1].upper()
+        more = _MORE.match(text if text is not None else self.text, match.end(1))
+        if more and more[1] in self.letters:
+            yield more[1]
+
+    def is_option(
+        self, letter: str, end: int, line: str | None = None, after_cue: bool = False
+    ) -> bool:
+        """Whether a lone letter that ends at `end` is an option, and not one that is denied.
+
+        The article A and the pronoun I are none.
+        """
+        text = line if line is not None else self.text
+        if _DENIED_BEFORE.search(text, max(0, end - 24), end - 1) or _DENIED_AFTER.match(text, end):
+            return False
+        if letter.islower():
+            following = text[end : end + 1]
+            return (after_cue or line is not None) and following in ("", *").:]*`,;}\"'\n")
+        if letter not in "AI" or not _WORD_NEXT.match(text, end):
+            return True
+        if _AFTER_ARTICLE.match(text, end) and (after_cue or letter == "A"):
+            return True
+        option = self.plain_options.get(letter, "")
+        return bool(option) and _plain(text[end : end + 2 * len(option) + 8]).startswith(option)
+
+
+def _plain(text: str) -> str:
+    """Lower case, single blanks, no marks around it and no article."""
+    plain = " ".join(text.lower().split()).strip(_EDGES)
+    return re.sub(r"^(?:the|an?)\s+", "", plain)

@@ -1,0 +1,1 @@
+"""Numbers from records: results, errors, leaderboards."""

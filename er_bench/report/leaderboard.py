@@ -1,0 +1,211 @@
+"""Runs side by side, and beside reported scores: ranked, averaged, exported."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from er_bench.core.errors import ConfigError, UsageError
+from er_bench.report.results import Results, TaskResult
+
+REPORTED = Path(__file__).parent.parent / "models" / "reported"
+
+
+class Reported(BaseModel):
+    """`models/reported/<source>.yaml`: scores that somebody published."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    title: str
+    source: str
+    date: str
+    protocol: str = Field(description="How the numbers were made, as far as is known")
+    unit: Literal["percent"]
+    columns: list[str] = Field(description="Task names")
+    rows: dict[str, list[float | None]]
+
+
+def reported_sources() -> dict[str, Path]:
+    """Every source of reported scores, by name."""
+    return {path.stem: path for path in sorted(REPORTED.glob("*.yaml"))}
+
+
+def read_reported(name: str) -> Reported:
+    """One source. Raises UsageError that lists the sources, ConfigError for a damaged file."""
+    sources = reported_sources()
+    if name not in sources:
+        raise UsageError(f"no reported scores {name!r}; there are: {', '.join(sources)}")
+    try:
+        return Reported.model_validate(yaml.safe_load(sources[name].read_text(encoding="utf-8")))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise ConfigError(f"{sources[name]}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One score, a fraction; None where there is none."""
+
+    score: float | None
+    status: str
+    """complete, incomplete, unavailable or reported."""
+    stderr: float | None = None
+    ci95: tuple[float, float] | None = None
+    n_scored: int | None = None
+    n_total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line: a run, or a model of a reported source."""
+
+    name: str
+    kind: Literal["measured", "reported"]
+    source: str
+    """The run folder, or the publication."""
+    note: str
+    cells: Mapping[str, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """An entry with its average over the columns `over`; only measured entries have a rank."""
+
+    entry: Entry
+    average: float | None
+    over: Sequence[str]
+    rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Leaderboard:
+    """All entries, ordered within their kind."""
+
+    columns: Sequence[str]
+    entries: Sequence[Ranked]
+
+
+def measured(results: Results) -> Entry:
+    """A run as an entry; what is not comparable with reported scores has a column of its own."""
+    note = f"{results.model.backend}, dialect {results.model.dialect}"
+    cells = {_column(name, task): _cell(task) for name, task in results.tasks.items()}
+    return Entry(results.model.name, "measured", results.run.id, note, cells)
+
+
+def _column(name: str, task: TaskResult) -> str:
+    """The task's name where reported scores may stand beside it, else one of its own."""
+    if task.split == "official" and (name in task.comparable or task.status == "unavailable"):
+        return name
+    return f"{name} ({'own rows' if task.split == 'official' else task.split})"
+
+
+def _cell(task: TaskResult) -> Cell:
+    return Cell(task.score, task.status, task.stderr, task.ci95, task.n_scored, task.n_total)
+
+
+def reported_entries(source: Reported) -> list[Entry]:
+    """Every model of a source."""
+    return [
+        Entry(
+            name,
+            "reported",
+            source.name,
+            source.source,
+            {
+                column: Cell(score / 100, "reported")
+                for column, score in zip(source.columns, scores, strict=True)
+                if score is not None
+            },
+        )
+        for name, scores in source.rows.items()
+    ]
+
+
+def rank(entries: Sequence[Entry]) -> Leaderboard:
+    """Order entries by their average over the columns that all entries have.
+
+    Where measured and reported entries share no column (the mini split has no reported scores),
+    each kind is averaged over its own common columns. A cell without a score, or of an incomplete
+    run, is in no average: its column drops out for everybody. Reported entries are never ranked.
+    """
+    columns = list(dict.fromkeys(c for e in entries for c in e.cells))
+    shared = _common(columns, entries)
+    placed: list[Ranked] = []
+    for kind in ("measured", "reported"):
+        own = [e for e in entries if e.kind == kind]
+        over = shared or _common(columns, own)
+        averages = sorted((_average(e, over) or 0.0 for e in own), reverse=True)
+        for entry in sorted(own, key=lambda e: -(_average(e, over) or 0.0)):
+            average = _average(entry, over)
+            ranked = kind == "measured" and average is not None
+            place = averages.index(average or 0.0) + 1 if ranked else None
+            placed.append(Ranked(entry, average, over, place))
+    return Leaderboard(columns, placed)
+
+
+def _common(columns: Sequence[str], entries: Sequence[Entry]) -> list[str]:
+    return [c for c in columns if all(_counts(e.cells.get(c)) for e in entries)]
+
+
+def _counts(cell: Cell | None) -> bool:
+    return cell is not None and cell.score is not None and cell.status in ("complete", "reported")
+
+
+def _average(entry: Entry, columns: Sequence[str]) -> float | None:
+    scores = [entry.cells[c].score or 0.0 for c in columns]
+    return sum(scores) / len(scores) if scores else None
+
+
+def show(cell: Cell | None) -> str:
+    """A cell in percent, with its mark: `*` incomplete, `n/a` unavailable, `-` not there."""
+    if cell is None:
+        return "-"
+    if cell.score is None:
+        return "n/a" if cell.status == "unavailable" else f"none ({cell.n_scored}/{cell.n_total})"
+    text = f"{cell.score * 100:.1f}"
+    if cell.stderr is not None:
+        text += f" ±{cell.stderr * 100:.1f}"
+    return text + ("*" if cell.status == "incomplete" else "")
+
+
+def to_json(board: Leaderboard) -> dict[str, Any]:
+    """The leaderboard as data; scores are fractions."""
+    return {
+        "schema_version": "1.0",
+        "columns": list(board.columns),
+        "entries": [
+            {
+                "name": r.entry.name,
+                "kind": r.entry.kind,
+                "rank": r.rank,
+                "average": r.average,
+                "average_over": list(r.over),
+                "source": r.entry.source,
+                "note": r.entry.note,
+                "scores": {column: asdict(cell) for column, cell in r.entry.cells.items()},
+            }
+            for r in board.entries
+        ],
+    }
+
+
+def to_csv(board: Leaderboard) -> str:
+    """One line an entry and column: `kind, name, source, column, status, score, stderr`."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["kind", "name", "source", "column", "status", "score", "stderr"])
+    for r in board.entries:
+        for column, cell in r.entry.cells.items():
+            writer.writerow(
+                [r.entry.kind, r.entry.name, r.entry.source, column, cell.status,
+                 "" if cell.score is None else repr(cell.score),
+                 "" if cell.stderr is None else repr(cell.stderr)]
+            )  # fmt: skip
+    return out.getvalue()

@@ -1,0 +1,1 @@
+"""One evaluation: rows looked over, samples run, records kept."""

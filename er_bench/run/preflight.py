@@ -1,0 +1,140 @@
+"""One look over a task's rows before the first request: counts, fingerprint, media, faults."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from er_bench.core.card import Dataset
+from er_bench.core.dialect import AnyDialect
+from er_bench.core.errors import DataError
+from er_bench.core.sample import Sample, Text
+from er_bench.core.task import Task
+from er_bench.run.line_index import key_hash
+
+SHOWN = 5
+"""How many names a message lists before it counts the rest."""
+
+
+@dataclass(slots=True)
+class Inspection:
+    """What was found in a task's rows. `n_wanted` rows are to run, the first of `n_rows`."""
+
+    n_rows: int = 0
+    n_wanted: int = 0
+    categories: Counter[str] = field(default_factory=Counter)
+    fingerprint: str = ""
+    prompt_sha256: str = ""
+    missing: dict[str, str] = field(default_factory=dict)
+    """Wanted samples without their media: id to what is missing."""
+    faults: dict[str, str] = field(default_factory=dict)
+    """Wanted samples that cannot be used for another reason: id to why."""
+    chance: float | None = None
+    """Expected score of a uniform guess, where every wanted sample is multiple choice."""
+
+
+def inspect(task: Task, dialect: AnyDialect, limit: int | None, *, media: bool) -> Inspection:
+    """Read every row once. `media=False` (re-scoring) looks at no file but the rows.
+
+    Raises DataError for rows that cannot be read and for ids that occur twice.
+    """
+    found, seen, prompts = Inspection(), set[int](), hashlib.sha256()
+    digest_sum, guess_sum, all_letters = 0, 0.0, True
+    for sample in task.samples():
+        hashed = key_hash(sample.id)
+        if hashed in seen:
+            _refuse_doubled(task, sample)
+        seen.add(hashed)
+        digest_sum += int.from_bytes(_digest(task, sample))
+        found.n_rows += 1
+        found.categories[sample.category] += 1
+        if limit is not None and found.n_rows > limit:
+            continue
+        found.n_wanted += 1
+        letters = task.letters(sample)
+        all_letters &= bool(letters)
+        guess_sum += 1 / len(letters) if letters else 0.0
+        if media and _unusable(task, sample, found):
+            continue
+        if media:
+            prompts.update(task.prompt_sha256(sample, dialect).encode())
+    found.fingerprint = f"{digest_sum % 2**256:064x}"
+    found.prompt_sha256 = prompts.hexdigest() if media else ""
+    if found.n_wanted and all_letters:
+        found.chance = guess_sum / found.n_wanted
+    return found
+
+
+def _refuse_doubled(task: Task, second: Sample) -> None:
+    """Raise DataError when an earlier row has the id itself, not only its hash."""
+    first = next(s for s in task.samples() if s.id == second.id)
+    if first.where != second.where:
+        raise DataError(
+            f"two rows have the id {second.id!r}: {first.where} and {second.where}",
+            file=task.root,
+            field="id",
+        )
+
+
+def _digest(task: Task, sample: Sample) -> bytes:
+    text = [part.text for part in sample.parts if isinstance(part, Text)]
+    body = [sample.id, sample.category, text, task.truth_identity(sample)]
+    return hashlib.sha256(json.dumps(body, ensure_ascii=False).encode()).digest()
+
+
+def _unusable(task: Task, sample: Sample, found: Inspection) -> bool:
+    """Note what keeps a sample from running."""
+    names = list(_missing(task, sample))
+    if names:
+        found.missing[sample.id] = f"{sample.where}: missing {', '.join(names)}"
+        return True
+    try:
+        task.check(sample)
+    except DataError as error:
+        found.faults[sample.id] = f"{sample.where}: {error}"
+        return True
+    return False
+
+
+def _missing(task: Task, sample: Sample) -> Iterator[str]:
+    for medium in task.media(sample):
+        if isinstance(medium, Path):
+            if not medium.is_file():
+                yield _relative(medium, task.root)
+        elif medium.missing():
+            yield _relative(Path(medium.name), task.root)
+
+
+def _relative(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def mismatch(expected: Dataset, found: Inspection) -> list[str]:
+    """What differs between the rows found and the card, one line each; empty when nothing does."""
+    lines = []
+    if expected.rows is not None and expected.rows != found.n_rows:
+        lines.append(f"rows: expected {expected.rows}, found {found.n_rows}")
+    for name in sorted({*expected.categories, *found.categories} if expected.categories else ()):
+        want, have = expected.categories.get(name, 0), found.categories.get(name, 0)
+        if want != have:
+            lines.append(f"category {name!r}: expected {want}, found {have}")
+    if expected.fingerprint and expected.fingerprint != found.fingerprint:
+        lines.append(f"fingerprint: expected {expected.fingerprint}, found {found.fingerprint}")
+    return lines
+
+
+def refusal(task: str, found: Inspection) -> str:
+    """Why a task is not started: the rows that cannot be used, the first of them by name."""
+    lines = []
+    for problems, what in ((found.missing, "lack their media"), (found.faults, "cannot be used")):
+        if problems:
+            shown = list(problems.values())[:SHOWN]
+            rest = len(problems) - len(shown)
+            more = [f"... and {rest} more"] if rest else []
+            head = f"{task}: {len(problems)} of {found.n_wanted} rows {what}:"
+            lines.append("\n  ".join([head, *shown, *more]))
+    return "\n".join(lines)

@@ -1,0 +1,172 @@
+"""The simulators that er-bench brings a server file for, and where to find them on a machine.
+
+`ER_BENCH_SIM_<NAME>` says how to reach one:
+
+- a Python interpreter, e.g. that of a conda environment, which runs the server file;
+- `tcp://127.0.0.1:PORT`, or several with commas, for servers started by hand (`er-bench sim
+  serve`), with the token in `ER_BENCH_SIM_TOKEN`;
+- `replay:FOLDER`, for episodes recorded before.
+
+Unset, this Python is tried. `ER_BENCH_SIM_<NAME>_OPTIONS` holds `key=value,key=value` for the
+server file (`x_display=0` for a THOR that needs one). `ER_BENCH_SIM_PROCESSES` is how many may run
+at once (2 by default), `ER_BENCH_SIM_RECORD` a folder to record every episode into.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from er_bench.core.errors import UsageError
+from er_bench.sim.client import Connect, Deadlines, Launch, Spawn
+from er_bench.sim.environment import Environments
+from er_bench.sim.pool import Pool
+from er_bench.sim.recording import Recorded, Recording
+from er_bench.sim.server import TOKEN_VARIABLE
+
+_HERE = Path(__file__).parent
+SERVER = _HERE / "server.py"
+DEFAULT_PROCESSES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A simulator with a server file. `install` is what makes it run on a bare machine."""
+
+    name: str
+    file: Path
+    install: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that says where it is."""
+        return f"ER_BENCH_SIM_{self.name.upper()}"
+
+    def command(self, python: str, *more: str) -> list[str]:
+        """The command that serves it."""
+        options = [f"--option={key}={value}" for key, value in self.options.items()]
+        return [python, str(SERVER), f"--simulator={self.file}", *options, *more]
+
+
+_THOR_INSTALL = (
+    "create a Python 3.9 environment with `pip install ai2thor==2.1.0 'flask==1.1.2' "
+    "'werkzeug<2.1' 'numpy==1.23.5'` and an X server on the GPU, then set "
+    "ER_BENCH_SIM_THOR_2_1 to its interpreter"
+)
+SIMULATORS = {
+    known.name: known
+    for known in (
+        Known("thor_2_1", _HERE / "servers" / "thor.py", _THOR_INSTALL, {"variant": "2.1"}),
+        Known(
+            "thor_5",
+            _HERE / "servers" / "thor.py",
+            "pip install 'er-bench[thor]'",
+            {"variant": "5"},
+        ),
+        Known("home", _HERE.parent / "worlds" / "home" / "served.py", "pip install er-bench"),
+        Known(
+            "habitat_0_3",
+            _HERE / "servers" / "habitat_0_3.py",
+            "conda create -n habitat -c conda-forge -c aihabitat python=3.9 "
+            "habitat-sim=0.3.0 withbullet headless; install habitat-lab v0.3.0 and EmbodiedBench "
+            "in it; set ER_BENCH_SIM_HABITAT_0_3 to its interpreter",
+        ),
+    )
+}
+
+
+def simulator(
+    name: str,
+    options: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Known:
+    """A simulator by name: its own options, those of the caller, those of the environment.
+
+    Raises UsageError that lists the names.
+    """
+    if name not in SIMULATORS:
+        raise UsageError(f"there is no simulator {name!r}; there are: {', '.join(SIMULATORS)}")
+    known = SIMULATORS[name]
+    told = {}
+    for word in filter(None, environ.get(f"{known.variable}_OPTIONS", "").split(",")):
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise UsageError(f"{known.variable}_OPTIONS: {word!r} is not KEY=VALUE")
+        told[key.strip()] = value
+    options = {**known.options, **(options or {}), **told}
+    return Known(known.name, known.file, known.install, options)
+
+
+def launches(known: Known, environ: Mapping[str, str] = os.environ) -> list[Launch]:
+    """One launch for each process that may run. Raises UsageError for an address that is none."""
+    where = environ.get(known.variable, "") or sys.executable
+    if where.startswith("replay:"):
+        raise UsageError(f"{known.variable} is {where}: a recording, which no process plays")
+    if where.startswith("tcp:"):
+        token = environ.get(TOKEN_VARIABLE, "")
+        return [Connect(known.name, port, token) for port in _ports(known, where)]
+    count = environ.get("ER_BENCH_SIM_PROCESSES", str(DEFAULT_PROCESSES))
+    if not count.isdecimal() or int(count) < 1:
+        raise UsageError(f"ER_BENCH_SIM_PROCESSES is {count!r}; expected a number of processes")
+    return [Spawn(known.name, known.command(where)) for _ in range(int(count))]
+
+
+def _ports(known: Known, where: str) -> list[int]:
+    ports = []
+    for address in where.split(","):
+        host, _, port = address.strip().removeprefix("tcp://").rpartition(":")
+        if host not in ("127.0.0.1", "localhost") or not port.isdecimal():
+            raise UsageError(
+                f"{known.variable}: {address!r} is no address; expected tcp://127.0.0.1:PORT"
+            )
+        ports.append(int(port))
+    return ports
+
+
+def environments(
+    known: Known, deadlines: Deadlines | None = None, environ: Mapping[str, str] = os.environ
+) -> Environments:
+    """A source of this simulator, as the environment variables say."""
+    where = environ.get(known.variable, "")
+    if where.startswith("replay:"):
+        return Recorded(Path(where.removeprefix("replay:")))
+    pool: Environments = Pool(launches(known, environ), deadlines)
+    record = environ.get("ER_BENCH_SIM_RECORD")
+    return Recording(pool, Path(record)) if record else pool
+
+
+def why_unavailable(known: Known, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Why the simulator cannot run here, with what to do about it; None when it can."""
+    where = environ.get(known.variable, "") or sys.executable
+    if where.startswith("replay:"):
+        found = Path(where.removeprefix("replay:")).is_dir()
+        return None if found else f"{known.variable}: {where}: there is no such folder"
+    if where.startswith("tcp:"):
+        return _unreachable(known, _ports(known, where))
+    try:
+        probe = subprocess.run(
+            known.command(where, "--probe"), capture_output=True, text=True, timeout=120
+        )
+        said = probe.stdout.strip() or probe.stderr.strip()[-300:] or f"{where} says nothing"
+        why = said if probe.returncode else ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = str(error)
+    return f"simulator {known.name} is not installed: {why}; {known.install}" if why else None
+
+
+def _unreachable(known: Known, ports: list[int]) -> str | None:
+    for port in ports:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=2).close()
+        except OSError as error:
+            return (
+                f"simulator {known.name} does not answer on port {port} ({error}); start it: "
+                f"{TOKEN_VARIABLE}=.. er-bench sim serve {known.name} --port {port}"
+            )
+    return None

@@ -1,0 +1,1 @@
+"""Training records, what a pass over them holds, and the batches they make."""

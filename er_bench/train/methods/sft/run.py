@@ -1,0 +1,249 @@
+"""From a recipe to a trained model."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from er_bench.core.errors import ConfigError, MissingExtraError
+from er_bench.train.data.batches import Batches, plan_batches
+from er_bench.train.data.collate import Collator
+from er_bench.train.data.examples import Reader
+from er_bench.train.data.micro_batches import MicroBatches
+from er_bench.train.data.mixture import Mixture, read_mixture
+from er_bench.train.family import Codec, Family, family
+from er_bench.train.methods.sft.output import (
+    FINAL,
+    SCANS,
+    SKIPPED,
+    check_mixture,
+    check_output,
+    last_checkpoint,
+    n_skipped,
+    write_settings,
+)
+from er_bench.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from er_bench.train.methods.sft.trainer import SftTrainer
+
+RANK_TIMEOUT = timedelta(hours=6)
+"""How long ranks wait for one that scans millions of records or evaluates."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything of a run that is decided before a weight is loaded."""
+
+    recipe: Recipe
+    family: Family
+    folder: Path
+    """Folder of the checkpoint that training starts from."""
+    codec: Codec
+    reader: Reader
+    mixture: Mixture
+    batches: Batches
+
+    def data(self) -> MicroBatches:
+        """The micro batches, in order."""
+        recipe = self.recipe
+        blank = None
+        if self.mixture.has_images:
+            blank = self.reader.weighted(*self.codec.blank())
+        packed = recipe.batching == "packed"
+        flash = recipe.attention == "flash_attention_2"
+        collator = Collator(self.codec.pad_id, packed, packed and flash, blank)
+        skipped = recipe.output / SKIPPED if recipe.skip_bad else None
+        return MicroBatches(self.batches, self.mixture, self.reader, collator, skipped)
+
+
+def prepare(recipe: Recipe, console: Console) -> Run:
+    """Read the mixture and plan every step. Raises ConfigError, DataError."""
+    if recipe.eval_tasks:
+        from er_bench.train.evaluation import selected
+
+        selected(recipe)
+    known = family(recipe.family)
+    folder = known.folder(recipe.model, recipe.revision)
+    codec = known.codec(folder, system_message=recipe.system_message)
+    reader = Reader(
+        codec,
+        recipe.sequence_length,
+        recipe.max_tiles,
+        recipe.video_frames,
+        recipe.loss_reduction,
+        recipe.seed,
+    )
+    with console.status("looking at the records") as status:
+        looked = 0
+
+        def advance(n: int) -> None:
+            nonlocal looked
+            looked += n
+            status.update(f"looking at the records: {looked:,}")
+
+        mixture = read_mixture(
+            recipe.data,
+            reader,
+            workers=recipe.workers,
+            cache=recipe.output / SCANS,
+            skip_bad=recipe.skip_bad,
+            advance=advance,
+        )
+    batches = plan_batches(
+        mixture.sizes[:, 0],
+        batching=recipe.batching,
+        sequence_length=recipe.sequence_length,
+        global_batch_size=recipe.global_batch_size,
+        micro_batch_size=recipe.micro_batch_size,
+        epochs=recipe.epochs,
+        max_steps=recipe.max_steps,
+        seed=recipe.seed,
+    )
+    return Run(recipe, known, folder, codec, reader, mixture, batches)
+
+
+def train(recipe: Recipe, *, resume: bool, console: Console) -> Path:
+    """Train and write the final model; returns its folder.
+
+    With `resume` the newest checkpoint of `output` is gone on from, to the bit as if it had
+    never stopped. Raises ConfigError, DataError.
+    """
+    check_packages(recipe)
+    checkpoint = last_checkpoint(recipe.output)
+    check_output(recipe, checkpoint, resume=resume)
+    run = _prepare_on_each_node(recipe, console)
+    if checkpoint is not None:
+        check_mixture(recipe, run.mixture)
+    trainer = build_trainer(run, console)
+    if trainer.is_world_process_zero():
+        write_settings(recipe, run.mixture, fresh=checkpoint is None)
+        if resume and checkpoint is None:
+            console.print("nothing to resume; starting from the first step")
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    return _save_final(run, trainer, console)
+
+
+def _prepare_on_each_node(recipe: Recipe, console: Console) -> Run:
+    """Scan on one process of each node; the others read what it found."""
+    from accelerate import PartialState
+
+    state = PartialState(cpu=not _has_gpu(), timeout=RANK_TIMEOUT)
+    quiet = console if state.is_main_process else Console(quiet=True)
+    with state.local_main_process_first():
+        return prepare(recipe, quiet)
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def build_trainer(run: Run, console: Console) -> SftTrainer:
+    """The model, its frozen parts and the Trainer. Raises ConfigError."""
+    import torch
+    from accelerate import PartialState
+    from transformers.utils import logging
+
+    from er_bench.train.evaluation import Evaluation
+    from er_bench.train.methods.sft.progress import Progress
+    from er_bench.train.methods.sft.trainer import SftTrainer, training_arguments
+
+    recipe = run.recipe
+    # Readers are forked; a tokenizer's own threads would not survive that.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    ranks = PartialState()
+    if recipe.sharding == "fsdp2" and (ranks.num_processes == 1 or ranks.device.type == "cpu"):
+        # accelerate would fall back to plain data parallelism without a word.
+        raise ConfigError("sharding fsdp2 needs several GPUs; --set sharding=none")
+    # The arguments come first: under ZeRO-3 they decide how a model is built.
+    args = training_arguments(recipe, run.batches.steps, ranks.num_processes)
+    torch.manual_seed(recipe.seed)
+    model = run.family.load(run.folder, dtype=torch.float32, attention=recipe.attention)
+    freeze(model, run)
+    # FSDP2 wraps the layers for this itself.
+    if recipe.gradient_checkpointing and recipe.sharding != "fsdp2":
+        _checkpoint_activations(model)
+    trainer = SftTrainer(model, args, run.data(), run.codec)
+    trainer.add_callback(Progress(run.batches.step_tokens, console))
+    if recipe.eval_tasks:
+        trainer.evaluation = Evaluation(run, trainer, console)
+        trainer.add_callback(trainer.evaluation)
+    return trainer
+
+
+def _checkpoint_activations(model: PreTrainedModel) -> None:
+    # Renamed in transformers 5.23 or shortly before; the old name warns there.
+    enable = getattr(model, "activation_checkpointing_enable", None)
+    (enable or model.gradient_checkpointing_enable)({"use_reentrant": False})
+
+
+def trained_parts(run: Run) -> set[str]:
+    """The parts that learn. Without an image in the mixture, vision and projector cannot."""
+    recipe, images = run.recipe, run.mixture.has_images
+    parts = {
+        "vision": recipe.train_vision and images,
+        "projector": recipe.train_projector and images,
+        "language": recipe.train_language,
+    }
+    return {name for name, learns in parts.items() if learns}
+
+
+def freeze(model: PreTrainedModel, run: Run) -> None:
+    """Let exactly the recipe's parts learn. Raises ConfigError when none can."""
+    parts = trained_parts(run)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(run.family.part(name) in parts)
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ConfigError("no part of the model learns: the mixture has no images")
+    model.train()
+
+
+def check_packages(recipe: Recipe) -> None:
+    """Raise MissingExtraError or ConfigError when a package that the recipe needs is not there."""
+    for name in ("torch", "transformers", "accelerate"):
+        if importlib.util.find_spec(name) is None:
+            raise MissingExtraError("training", "train", f"no module named {name!r}")
+    flash = recipe.attention == "flash_attention_2"
+    needed = {
+        "deepspeed": (recipe.sharding.startswith("zero"), "sharding", "none"),
+        "flash_attn": (flash, "attention", "sdpa"),
+        "tensorboard": ("tensorboard" in recipe.report_to, "report_to", "[]"),
+        "wandb": ("wandb" in recipe.report_to, "report_to", "[]"),
+    }
+    for package, (wanted, setting, instead) in needed.items():
+        if wanted and importlib.util.find_spec(package) is None:
+            raise ConfigError(
+                f"the recipe's {setting} needs a package that is not installed: "
+                f"pip install {package.replace('_', '-')}, or --set {setting}={instead}"
+            )
+
+
+def _save_final(run: Run, trainer: SftTrainer, console: Console) -> Path:
+    import torch
+
+    state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    out = run.recipe.output / FINAL
+    if trainer.is_world_process_zero():
+        dtype = torch.bfloat16 if run.recipe.precision == "bf16" else torch.float32
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        # Tied weights share their memory, and must do so after the cast.
+        cast = {tensor.data_ptr(): tensor.to(dtype) for tensor in state.values()}
+        state = {name: cast[tensor.data_ptr()] for name, tensor in state.items()}
+        run.family.save(model, state, run.codec, out, max_tiles=run.recipe.max_tiles)
+        skipped = run.recipe.output / SKIPPED
+        if n := n_skipped(skipped):
+            console.print(f"left out while training: {n} samples, listed in {skipped}")
+        console.print(f"saved {out}")
+    trainer.accelerator.wait_for_everyone()
+    return out

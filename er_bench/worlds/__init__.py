@@ -1,0 +1,1 @@
+"""Worlds that er-bench ships, behind the same protocol as any simulator."""

@@ -1,0 +1,167 @@
+"""Samples per second of `er-bench run` against a chat server, beside a bare aiohttp client.
+
+400 JPEG images of 640x480 (noise, about 275 kB), 64 in flight, a local server that answers after
+200 ms, in one process tree on one machine: the ratio counts, the absolute rate does not.
+
+    python perf/client.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import multiprocessing
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import aiohttp
+import numpy as np
+import PIL.Image
+from aiohttp import web
+
+from er_bench.core.registry import Registry, open_model
+from er_bench.run import evaluate
+
+N, IN_FLIGHT, DELAY_S = 400, 64, 0.2
+
+CARD = """
+name: noise
+title: Noise
+summary: Answer A.
+groups: [benchmarks]
+in_all: false
+dataset: {id: null, licence: MIT}
+metric: {name: acc, description: share of A, aggregate: mean}
+cluster: the image
+sources: [this script]
+"""
+
+TASK = """
+from er_bench.core.answer import Answer
+from er_bench.data.rows import FileBlob
+from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.message import user
+from er_bench.core.sample import Image, Sample, Text
+from er_bench.core.score import Score
+from er_bench.core.task import Judgement, QuestionTask
+
+
+class Noise(QuestionTask):
+    def samples(self):
+        for path in sorted(self.root.glob("*.jpg")):
+            parts = (Image(FileBlob(path)), Text("Say A."))
+            yield Sample(path.stem, parts, "A", path.stem, "noise", path.name)
+
+    def prompt(self, sample, dialect):
+        return Prompt((user(*sample.parts),), Expect.LETTER)
+
+    def judge(self, sample, completion, dialect):
+        answer = Answer(completion.text)
+        right = float(completion.text == "A")
+        return Judgement(answer, answer, Score(right, right))
+
+
+TASK = Noise
+"""
+
+
+def serve(port: multiprocessing.Queue[int]) -> None:
+    """A chat-completions server that reads the request and answers A after a while."""
+
+    async def answer(request: web.Request) -> web.Response:
+        await request.read()
+        await asyncio.sleep(DELAY_S)
+        return web.json_response(
+            {"choices": [{"message": {"content": "A"}, "finish_reason": "stop"}], "usage": {}}
+        )
+
+    async def run() -> None:
+        app = web.Application(client_max_size=2**26)
+        app.router.add_post("/v1/chat/completions", answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port.put(site._server.sockets[0].getsockname()[1])
+        await asyncio.Event().wait()
+
+    asyncio.run(run())
+
+
+def make_images(folder: Path) -> None:
+    """Write N noise JPEGs."""
+    rng = np.random.default_rng(0)
+    for k in range(N):
+        noise = rng.integers(0, 256, (480, 640, 3), dtype=np.uint8)
+        PIL.Image.fromarray(noise).save(folder / f"{k:03}.jpg", quality=75)
+
+
+async def bare(url: str, folder: Path) -> float:
+    """Seconds that a bare client takes: read, base64, one POST, nothing kept."""
+    todo = iter(sorted(folder.glob("*.jpg")))
+    start = time.perf_counter()
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as session:
+
+        async def work() -> None:
+            for path in todo:
+                data = base64.b64encode(path.read_bytes()).decode()
+                image = {"url": f"data:image/jpeg;base64,{data}"}
+                content = [
+                    {"type": "image_url", "image_url": image},
+                    {"type": "text", "text": "Say A."},
+                ]
+                body = {"model": "x", "messages": [{"role": "user", "content": content}]}
+                headers = {"Content-Type": "application/json"}
+                data_out = json.dumps(body).encode()
+                async with session.post(url, data=data_out, headers=headers) as response:
+                    assert (await response.json())["choices"]
+
+        await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
+    return time.perf_counter() - start
+
+
+def harness(url: str, include: Path, data: Path, out: Path) -> float:
+    """Seconds that er-bench takes for the same, records written, results made."""
+    registry = Registry((include,))
+    model = open_model(registry, "openai/x", model_args={"base_url": url})
+    options = evaluate.Options(tasks=["noise"], data=data, concurrency=IN_FLIGHT)
+    start = time.perf_counter()
+    opened = evaluate.open_tasks(registry, model, options, lambda line: None, media=True)
+    made = evaluate.run(registry, model, options, out, resume=False, opened=opened)
+    seconds = time.perf_counter() - start
+    assert made.tasks["noise"].score == 1.0
+    return seconds
+
+
+def main() -> None:
+    """Three rounds of both, in turn."""
+    port: multiprocessing.Queue[int] = multiprocessing.Queue()
+    server = multiprocessing.Process(target=serve, args=(port,), daemon=True)
+    server.start()
+    base = f"http://127.0.0.1:{port.get(timeout=20)}/v1"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        images, task = folder / "images", folder / "include" / "noise"
+        images.mkdir()
+        task.mkdir(parents=True)
+        (task / "card.yaml").write_text(CARD)
+        (task / "task.py").write_text(TASK)
+        make_images(images)
+        ratios = []
+        for k in range(3):
+            alone = asyncio.run(bare(f"{base}/chat/completions", images))
+            ours = harness(base, task.parent, images, folder / f"out{k}")
+            ratios.append(alone / ours)
+            print(f"bare aiohttp {N / alone:.0f}/s, er-bench {N / ours:.0f}/s: {ratios[-1]:.2f}")
+    server.terminate()
+    best = max(ratios)
+    print(f"er-bench reaches {best:.2f} of the bare client (best of three rounds)")
+    sys.exit(0 if best >= 0.8 else 1)
+
+
+if __name__ == "__main__":
+    main()

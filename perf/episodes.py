@@ -1,0 +1,177 @@
+"""Run episodes one at a time and many at once against a model that takes its time to answer.
+
+    python perf/episodes.py [AT_ONCE] [LATENCY_MS]          16 at once, 200 ms by default
+    python perf/episodes.py --home [AT_ONCE] [LATENCY_MS]   the same on home_alfred
+
+Both runs go through the runner and the episode loop; the first form plays a world that costs
+nothing, in simulator processes on the wire, the second the built-in home with its pictures. Each
+plan is one action. One run plays AT_ONCE episodes one after another, the other four times as many,
+AT_ONCE in flight. Prints plans a second of both and requires that the second is at least 0.75 times
+AT_ONCE as fast, and that the records of the episodes that both have played are equal but for times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from er_bench.core.answer import Plan
+from er_bench.core.card import TaskCard
+from er_bench.core.completion import Completion
+from er_bench.core.message import user
+from er_bench.core.model import Model
+from er_bench.core.outcome import Outcome
+from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.registry import Registry
+from er_bench.core.sample import Blob, Image, Sample
+from er_bench.core.task import Task
+from er_bench.run import runner
+from er_bench.sim import server
+from er_bench.sim.client import Spawn
+from er_bench.sim.environment import Environments, Episode, Started
+from er_bench.sim.pool import Pool
+from er_bench.tasks.base.episodes import EpisodeTask, Turn
+
+WORLD = Path(__file__).parent.parent / "tests" / "sim" / "counting_world.py"
+CARD = TaskCard.model_validate(
+    {
+        "name": "counting",
+        "title": "Counting",
+        "summary": "Add ones until the number is reached.",
+        "groups": [],
+        "dataset": {"id": None, "licence": "MIT"},
+        "metric": {"name": "success", "description": "share", "aggregate": "mean"},
+        "cluster": "the episode",
+        "sources": ["this file"],
+    }
+)
+GOAL = 20
+TIMES = {"seconds", "latency_s", "sim_seconds", "elapsed_s", "episode_elapsed_seconds"}
+
+
+class Counting(EpisodeTask):
+    """Episodes of a small world behind the wire; twenty additions each."""
+
+    def __init__(self, n_episodes: int, processes: int) -> None:
+        super().__init__(CARD, Path())
+        self._n_episodes, self._processes = n_episodes, processes
+
+    def samples(self) -> Iterator[Sample]:
+        """So many episodes."""
+        for k in range(self._n_episodes):
+            yield Sample(f"count/{k}", (), None, f"{k}", "base", "perf/episodes.py")
+
+    def episode(self, sample: Sample) -> Episode:
+        """One goal for all."""
+        return Episode(id=f"count-{GOAL}", scene=sample.cluster, resolution=500)
+
+    def plan_prompt(
+        self, sample: Sample, start: Started, history: Sequence[Turn], image: Blob
+    ) -> Prompt:
+        """The picture and the history."""
+        told = "\n".join(turn.feedback for turn in history)
+        return Prompt((user(Image(image), f"{start.instruction}\n{told}"),), Expect.PLAN)
+
+    def ideal(self, sample: Sample) -> Plan:
+        """Add one until the number is reached."""
+        return Plan((0,) * GOAL)
+
+    def open_environments(self) -> Environments:
+        """As many processes as episodes may be in flight."""
+        command = [sys.executable, server.__file__, f"--simulator={WORLD}"]
+        return Pool([Spawn("counting", command) for _ in range(self._processes)])
+
+
+class Slow(Model):
+    """Answers every prompt with the next action of the right plan, after a while."""
+
+    def __init__(self, latency_s: float) -> None:
+        self.name, self._latency_s = "slow", latency_s
+
+    async def ask(self, prompt: Prompt) -> Completion:
+        """Refuse: the plan belongs to a sample."""
+        raise NotImplementedError
+
+    def bind(
+        self, task: Task, sample: Sample, repeat: int
+    ) -> Callable[[Prompt], Awaitable[Completion]]:
+        """Look at the picture, wait, write the next action."""
+        plan = task.ideal(sample)
+        assert isinstance(plan, Plan)
+        steps = iter(plan.steps)
+
+        async def answer(prompt: Prompt) -> Completion:
+            for part in prompt.parts():
+                if isinstance(part, Image):
+                    part.blob.read()
+            await asyncio.sleep(self._latency_s)
+            action = {"action_id": next(steps), "action_name": ""}
+            return Completion(json.dumps({"executable_plan": [action]}))
+
+        return answer
+
+    def identity(self) -> dict[str, Any]:
+        """Its name."""
+        return {"name": self.name}
+
+
+def task(home: bool, n_episodes: int, at_once: int) -> Task:
+    """The world to play in."""
+    if not home:
+        return Counting(n_episodes, at_once)
+    registry = Registry()
+    return registry.open_task("home_alfred", registry.mini_root("home_alfred"))
+
+
+def run(home: bool, n_episodes: int, at_once: int, latency_s: float) -> tuple[float, list[Outcome]]:
+    """Seconds and outcomes of one run, simulator start-up included."""
+    outcomes: list[Outcome] = []
+    job = runner.Job(task(home, n_episodes, at_once), lambda sample, repeat: True, n_episodes)
+    began = time.monotonic()
+    asyncio.run(runner.run([job], Slow(latency_s), outcomes.append, concurrency=at_once))
+    return time.monotonic() - began, outcomes
+
+
+def comparable(outcomes: Sequence[Outcome]) -> list[str]:
+    """The records in one order, without times."""
+    return sorted(json.dumps(without_times(o.to_json()), sort_keys=True) for o in outcomes)
+
+
+def without_times(value: Any) -> Any:
+    """A record without what differs from run to run."""
+    if isinstance(value, dict):
+        return {k: without_times(v) for k, v in value.items() if k not in TIMES}
+    return [without_times(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
+def n_plans(outcomes: Sequence[Outcome]) -> float:
+    """Planner calls in all."""
+    return sum(o.score.parts["planner_steps"] for o in outcomes if o.score)
+
+
+def main() -> int:
+    """Both runs, the comparison, the verdict."""
+    home = "--home" in sys.argv
+    told = [int(word) for word in sys.argv[1:] if word.isdecimal()]
+    at_once, latency_ms = (told + [16, 200][len(told) :])[:2]
+    one_s, one = run(home, at_once, 1, latency_ms / 1000)
+    many_s, many = run(home, 4 * at_once, at_once, latency_ms / 1000)
+    played = {o.id for o in one}
+    equal = comparable(one) == comparable([o for o in many if o.id in played])
+    slow, fast = n_plans(one) / one_s, n_plans(many) / many_s
+    won = sum(o.score.official or 0.0 for o in many if o.score)
+    print(f"one at a time: {len(one):3} episodes {one_s:6.1f} s {slow:6.2f} plans/s")
+    print(f"{at_once:2} at once:    {len(many):3} episodes {many_s:6.1f} s {fast:6.2f} plans/s")
+    print(f"ratio {fast / slow:.1f}, records {'equal' if equal else 'DIFFER'}")
+    print(f"a plan takes {latency_ms} ms; success {won:.0f} of {len(many)}")
+    # Drawing holds the home back, by how much depends on the machine.
+    return 0 if equal and (home or fast / slow >= 0.75 * at_once) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""How fast stored answers are judged: `perf/scoring.py [--rows N] [--profile] [TASK ..]`.
+
+Every static task judges N answers (100,000 unless told otherwise) to the samples of its mini
+split: the truth as the benchmark's own prompt asks for it, in a sentence, after a page of
+reasoning, and unreadable. One core; no model, no store. Prints rows a second and peak memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import resource
+import time
+from collections.abc import Iterator
+from itertools import cycle, islice
+
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import BENCHMARK
+from er_bench.core.registry import Registry
+from er_bench.core.sample import Sample
+from er_bench.core.task import QuestionTask
+
+REASONING = (
+    "First I look at the whole scene. The red object stands to the left of the blue one, and "
+    "option B says otherwise. It is about 3.5 meters away, or 4 steps. "
+) * 8
+
+
+def answers(task: QuestionTask) -> Iterator[tuple[Sample, Completion]]:
+    """Samples of the mini split with answers of every kind, without end."""
+    pairs = []
+    for sample in task.samples():
+        truth = task.write(task.ideal(sample), sample, BENCHMARK)
+        for text in (
+            truth,
+            f"The answer is {truth}.",
+            f"<think>{REASONING}</think>\n\n**Answer:** {truth}",
+            f"{REASONING}\nSo the answer is {truth}, as explained.",
+            "I cannot tell from the picture.",
+        ):
+            pairs.append((sample, Completion(text)))
+    return cycle(pairs)
+
+
+def judge_all(task: QuestionTask, rows: int) -> None:
+    """Judge answers one after the other."""
+    for sample, completion in islice(answers(task), rows):
+        task.judge(sample, completion, BENCHMARK)
+
+
+def static_tasks(registry: Registry) -> list[str]:
+    """The tasks that judge single answers and have a mini split."""
+    found = []
+    for name in registry.select("all"):
+        if (registry.task_folders[name] / "mini").is_dir():
+            if isinstance(registry.open_task(name, registry.mini_root(name)), QuestionTask):
+                found.append(name)
+    return found
+
+
+def main() -> None:
+    """Time each task."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tasks", nargs="*", help="names of tasks; all static ones by default")
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--profile", action="store_true", help="print the ten costliest functions")
+    args = parser.parse_args()
+    registry = Registry()
+    for name in args.tasks or static_tasks(registry):
+        task = registry.open_task(name, registry.mini_root(name))
+        assert isinstance(task, QuestionTask)
+        profile = cProfile.Profile() if args.profile else None
+        start = time.perf_counter()
+        if profile:
+            profile.runcall(judge_all, task, args.rows)
+        else:
+            judge_all(task, args.rows)
+        seconds = time.perf_counter() - start
+        peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(
+            f"{name:14} {args.rows} rows in {seconds:6.1f} s  {args.rows / seconds:9.0f} rows/s  "
+            f"peak {peak_mib:.0f} MiB",
+            flush=True,
+        )
+        if profile:
+            pstats.Stats(profile).sort_stats("tottime").print_stats(10)
+
+
+if __name__ == "__main__":
+    main()

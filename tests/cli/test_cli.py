@@ -1,0 +1,85 @@
+"""Start-up, listing and help, as a newcomer meets them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import er_bench as package
+from er_bench.cli.options import key_values
+from er_bench.core.errors import UsageError
+from er_bench.report.results import json_schema
+from tests.conftest import Command
+
+HEAVY = ("torch", "transformers", "datasets", "av", "mujoco", "scipy", "pyarrow")
+ROOT = Path(package.__file__).parent.parent
+
+
+@pytest.mark.parametrize(
+    "args", [["--help"], ["tasks"], ["models"], ["describe", "toy"], ["run", "--help"]]
+)
+def test_nothing_heavy_is_imported_before_it_is_needed(args: list[str], toy_path: Path) -> None:
+    if args[0] in ("tasks", "models", "describe"):
+        args = [*args, "--include-path", str(toy_path)]
+    code = (
+        "import sys\nfrom er_bench.cli.main import main\n"
+        f"sys.argv = ['er-bench', *{args!r}]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        f"loaded = [m for m in {HEAVY!r} if m in sys.modules]\n"
+        "assert not loaded, loaded\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_command_has_help(er_bench: Command) -> None:
+    told = er_bench("--help").stdout
+    for name in ("run", "score", "tasks", "models", "describe", "leaderboard", "doctor"):
+        assert name in told
+        shown = er_bench(name, "--help")
+        assert shown.returncode == 0 and "Usage" in shown.stdout
+
+
+def test_tasks_says_what_each_asks_and_whether_it_runs_here(
+    er_bench: Command, toy_path: Path
+) -> None:
+    told = er_bench("tasks", "--include-path", toy_path).stdout
+    assert "Choose the letter that the question names." in told
+
+
+def test_unknown_names_are_answered_with_the_known(er_bench: Command) -> None:
+    for args, known in (
+        (("run", "--model", "gpt-5o", "--tasks", "all"), "gpt-4o"),
+        (("run", "--model", "reference/oracle", "--tasks", "erq"), "erqa"),
+        (("run", "--model", "reference/orakel", "--tasks", "erqa"), "oracle"),
+        (("run", "--model", "nosuch/x", "--tasks", "erqa"), "nosuch"),
+        (("describe", "nothing"), "internvl_1000"),
+        (("run", "--model", "reference/oracle", "--tasks", "erqa", "--dialect", "x"), "benchmark"),
+        (("run", "--model", "reference/oracle", "--tasks", "erqa", "--split", "big"), "mini"),
+    ):
+        done = er_bench(*args)
+        assert done.returncode == 2 and known in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_doctor_runs(er_bench: Command) -> None:
+    done = er_bench("doctor")
+    assert done.returncode == 0 and "extra [hf]" in done.stdout
+
+
+def test_key_values() -> None:
+    assert key_values("a=1,b=x,c=[1,2],d=true,e=http://h:1/v1", "--x") == {
+        "a": 1, "b": "x", "c": [1, 2], "d": True, "e": "http://h:1/v1",
+    }  # fmt: skip
+    assert key_values('a="x,y",b={k: 1, l: 2}', "--x") == {"a": "x,y", "b": {"k": 1, "l": 2}}
+    assert key_values(None, "--x") == {}
+    with pytest.raises(UsageError, match="--x takes"):
+        key_values("novalue", "--x")
+
+
+def test_the_committed_schema_is_that_of_the_code() -> None:
+    committed = (ROOT / "docs" / "results.schema.json").read_text()
+    assert committed == json_schema(), "write it again: python -m er_bench.report.results"

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from er_bench.core.errors import UsageError
+from er_bench.core.registry import Registry, open_model
+from er_bench.report import leaderboard as lb
+from er_bench.run import evaluate
+from tests.conftest import Command
+
+TWELVE = (
+    "erqa egoplan2 where2place pointarena paco_lavis pixmo_points "
+    "vsibench refspatial mmsibench vlabench eb_alfred eb_habitat"
+).split()
+
+
+def cell(score: float | None, status: str = "complete") -> lb.Cell:
+    return lb.Cell(score, status, n_scored=3, n_total=4)
+
+
+def entry(name: str, kind: Any = "measured", **scores: float | lb.Cell) -> lb.Entry:
+    status = "complete" if kind == "measured" else "reported"
+    cells = {c: s if isinstance(s, lb.Cell) else cell(s, status) for c, s in scores.items()}
+    return lb.Entry(name, kind, "s", "", cells)
+
+
+@pytest.mark.parametrize(
+    ("model", "printed"),
+    [
+        ("Vlaser-8B", 51.3),
+        ("Vlaser-2B", 45.3),
+        ("RoboBrain2.0-7B", 37.0),
+        ("GPT-4o-20241120", 34.2),
+    ],
+)
+def test_reported_averages_come_out_as_printed(model: str, printed: float) -> None:
+    """Vlaser, arXiv 2510.11027v2, Table 1, column Avg."""
+    board = lb.rank(lb.reported_entries(lb.read_reported("vlaser-table1")))
+    (found,) = [r for r in board.entries if r.entry.name == model]
+    assert list(found.over) == TWELVE
+    assert round((found.average or 0) * 100, 1) == printed
+    assert found.rank is None
+
+
+@pytest.mark.parametrize("name", lb.reported_sources())
+def test_every_reported_source_is_whole(name: str) -> None:
+    source = lb.read_reported(name)
+    assert source.rows
+    for scores in source.rows.values():
+        assert len(scores) == len(source.columns)
+        assert all(s is None or 0 <= s <= 100 for s in scores)
+
+
+def test_averages_are_over_the_columns_that_both_have() -> None:
+    board = lb.rank([entry("run", a=0.2, b=0.4), entry("paper", "reported", b=0.6, c=0.9)])
+    assert [(r.entry.name, r.average, r.over) for r in board.entries] == [
+        ("run", 0.4, ["b"]),
+        ("paper", 0.6, ["b"]),
+    ]
+
+
+def test_an_incomplete_column_is_in_no_average() -> None:
+    whole, part = entry("w", a=0.2, b=0.4), entry("p", a=0.9, b=cell(0.5, "incomplete"))
+    board = lb.rank([whole, part])
+    assert [(r.entry.name, r.average, r.rank) for r in board.entries] == [
+        ("p", 0.9, 1),
+        ("w", 0.2, 2),
+    ]
+    assert lb.rank([entry("x", a=cell(None, "unavailable"))]).entries[0].average is None
+
+
+def test_equal_averages_share_a_rank() -> None:
+    board = lb.rank([entry("x", a=0.5), entry("y", a=0.5), entry("z", a=0.4)])
+    assert [r.rank for r in board.entries] == [1, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("task", "column"),
+    [("pointarena", "pointarena (custom)"), ("paco_lavis", "paco_lavis (own rows)")],
+)
+def test_only_the_published_rows_share_a_column_with_reported_scores(
+    task: str, column: str, tmp_path: Path
+) -> None:
+    registry = Registry()
+    model = open_model(registry, "reference/oracle")
+    options = evaluate.Options(tasks=[task], data=registry.mini_root(task), accept_data=True)
+    opened = evaluate.open_tasks(registry, model, options, lambda line: None, media=True)
+    made = evaluate.run(registry, model, options, tmp_path / "r", resume=False, opened=opened)
+    assert list(lb.measured(made).cells) == [column]
+    whole = made.model_copy(deep=True)
+    whole.tasks[task].split, whole.tasks[task].comparable = "official", [task]
+    assert list(lb.measured(whole).cells) == [task]
+
+
+def test_marks() -> None:
+    assert lb.show(None) == "-"
+    assert lb.show(cell(None, "unavailable")) == "n/a"
+    assert lb.show(cell(None, "incomplete")) == "none (3/4)"
+    assert lb.show(lb.Cell(0.5, "incomplete", 0.02)) == "50.0 ±2.0*"
+
+
+def test_an_unknown_source_lists_the_known() -> None:
+    with pytest.raises(UsageError, match="vlaser-table1"):
+        lb.read_reported("nope")
+
+
+def test_the_command(er_bench: Command, toy_path: Path, tmp_path: Path) -> None:
+    for kind in ("oracle", "blind"):
+        er_bench("run", "--model", f"reference/{kind}", "--tasks", "toy", "--include-path",
+                 toy_path, "--out", kind)  # fmt: skip
+    done = er_bench("leaderboard", "oracle", "blind", "--reported", "vlaser-table1",
+                    "--json", "b.json", "--csv", "b.csv")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.index("reference/oracle") < done.stdout.index("reference/blind")
+    for name in (
+        "GPT-4o-20241120 [reported]",
+        "RoboBrain2.0-7B [reported]",
+        "Vlaser-8B [reported]",
+    ):
+        assert name in done.stdout
+    written = json.loads((tmp_path / "b.json").read_text())
+    oracle = written["entries"][0]
+    assert (oracle["name"], oracle["rank"], oracle["average"]) == ("reference/oracle", 1, 1.0)
+    assert {e["rank"] for e in written["entries"] if e["kind"] == "reported"} == {None}
+    rows = list(csv.DictReader((tmp_path / "b.csv").read_text().splitlines()))
+    assert len(rows) == 2 + 17 * 12
+    nothing = er_bench("leaderboard")
+    assert nothing.returncode == 2 and "--reported" in nothing.stderr

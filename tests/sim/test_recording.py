@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from er_bench.core.errors import DataError, EnvError, UnavailableError, UsageError
+from er_bench.sim.environment import Environments, Episode, InProcessEnvironments, Started, Stepped
+from er_bench.sim.recording import LINES, Recorded, Recording, episode_folder
+from er_bench.sim.simulators import (
+    SIMULATORS,
+    Known,
+    environments,
+    launches,
+    simulator,
+    why_unavailable,
+)
+from tests.sim.counting_world import CountingWorld
+
+HERE = Path(__file__).parent
+EPISODE = Episode(id="count-2", scene="numbers", resolution=16)
+COUNTING = Known("counting", HERE / "counting_world.py", "nothing to install")
+
+
+def play(source: Environments, *actions: int) -> tuple[Started, list[Stepped]]:
+    async def run() -> tuple[Started, list[Stepped]]:
+        try:
+            async with source.acquire(EPISODE) as environment:
+                start = await environment.reset(EPISODE)
+                return start, [await environment.step(a) for a in actions]
+        finally:
+            await source.close()
+
+    return asyncio.run(run())
+
+
+def record(root: Path) -> tuple[Started, list[Stepped]]:
+    inner = InProcessEnvironments(lambda: CountingWorld({}), "counting")
+    return play(Recording(inner, root), 0, 2, 0)
+
+
+def test_a_recorded_episode_plays_again_with_its_pictures(tmp_path: Path) -> None:
+    lived = record(tmp_path)
+    again = play(Recorded(tmp_path), 0, 2, 0)
+    assert again == lived
+    assert again[0].head_png and again[0].head_png.startswith(b"\x89PNG")
+    folder = episode_folder(tmp_path, "count-2")
+    assert len(list(folder.glob("*.png"))) == 4
+    assert json.loads((folder / LINES).read_text().splitlines()[0])["episode_id"] == "count-2"
+
+
+def test_another_action_than_the_recorded_one_is_an_env_error(tmp_path: Path) -> None:
+    record(tmp_path)
+    with pytest.raises(EnvError, match="took action 0"):
+        play(Recorded(tmp_path), 1)
+    with pytest.raises(EnvError, match="took action None"):
+        play(Recorded(tmp_path), 0, 2, 0, 0)
+
+
+def test_what_is_not_recorded_or_damaged_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError):
+        Recorded(tmp_path / "nowhere")
+    with pytest.raises(EnvError, match="not recorded"):
+        play(Recorded(tmp_path))
+    record(tmp_path)
+    folder = episode_folder(tmp_path, "count-2")
+    next(iter(sorted(folder.glob("*.png")))).write_bytes(b"else")
+    with pytest.raises(DataError, match=r"not the one recorded.*row 0"):
+        play(Recorded(tmp_path))
+
+
+def test_a_frame_outside_the_folder_is_refused(tmp_path: Path) -> None:
+    record(tmp_path)
+    lines = episode_folder(tmp_path, "count-2") / LINES
+    lines.write_text(lines.read_text().replace("000_head_rgb.png", "../secret.png"))
+    with pytest.raises(DataError, match="leaves the episode's folder"):
+        play(Recorded(tmp_path))
+
+
+def test_an_episode_that_breaks_off_is_not_recorded(tmp_path: Path) -> None:
+    inner = InProcessEnvironments(lambda: CountingWorld({}), "counting")
+    with pytest.raises(EnvError):
+        play(Recording(inner, tmp_path), 0, 99)
+    with pytest.raises(EnvError, match="not recorded"):
+        play(Recorded(tmp_path), 0)
+
+
+def test_ids_that_look_alike_have_folders_of_their_own(tmp_path: Path) -> None:
+    ids = ["a/b", "a_b", "a b", "../a", "é" * 300]
+    folders = [episode_folder(tmp_path, i) for i in ids]
+    assert len(set(folders)) == len(ids)
+    assert all(f.parent == tmp_path for f in folders)
+
+
+def test_the_variables_say_where_a_simulator_is(tmp_path: Path) -> None:
+    record(tmp_path)
+    played = environments(COUNTING, environ={COUNTING.variable: f"replay:{tmp_path}"})
+    assert len(play(played, 0)[1]) == 1
+    assert len(launches(COUNTING, {"ER_BENCH_SIM_PROCESSES": "3"})) == 3
+    told = {COUNTING.variable: "tcp://127.0.0.1:7001,tcp://localhost:7002"}
+    assert [launch.port for launch in launches(COUNTING, told)] == [7001, 7002]  # type: ignore[attr-defined]
+    again = tmp_path / "again"
+    recorded = environments(COUNTING, environ={"ER_BENCH_SIM_RECORD": str(again)})
+    assert play(recorded, 0, 0) == play(Recorded(again), 0, 0)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"ER_BENCH_SIM_COUNTING": "tcp://example.org:7001"},
+        {"ER_BENCH_SIM_COUNTING": "replay:somewhere"},
+        {"ER_BENCH_SIM_COUNTING": "tcp://127.0.0.1"},
+        {"ER_BENCH_SIM_PROCESSES": "0"},
+        {"ER_BENCH_SIM_PROCESSES": "many"},
+    ],
+)
+def test_a_wrong_address_is_refused(environ: dict[str, str]) -> None:
+    with pytest.raises(UsageError):
+        launches(COUNTING, environ)
+
+
+def test_why_a_simulator_cannot_run() -> None:
+    assert why_unavailable(COUNTING, {}) is None
+    absent = Known("counting", COUNTING.file, "pip install it", {"missing": "no numbers here"})
+    assert why_unavailable(absent, {}) == (
+        "simulator counting is not installed: no numbers here; pip install it"
+    )
+    nowhere = why_unavailable(COUNTING, {COUNTING.variable: "/nowhere/python"})
+    assert nowhere and "/nowhere/python" in nowhere
+    silent = why_unavailable(COUNTING, {COUNTING.variable: "tcp://127.0.0.1:1"})
+    assert silent and "er-bench sim serve counting --port 1" in silent
+
+
+def test_every_known_simulator_has_its_file() -> None:
+    assert all(known.file.is_file() for known in SIMULATORS.values())
+
+
+def test_options_come_from_the_simulator_the_caller_and_the_environment() -> None:
+    told = {"ER_BENCH_SIM_THOR_2_1_OPTIONS": "x_display=0,executable=/opt/thor"}
+    known = simulator("thor_2_1", {"x_display": "1", "other": "2"}, told)
+    assert known.options == {
+        "variant": "2.1", "x_display": "0", "other": "2", "executable": "/opt/thor",
+    }  # fmt: skip
+    with pytest.raises(UsageError, match="KEY=VALUE"):
+        simulator("thor_2_1", None, {"ER_BENCH_SIM_THOR_2_1_OPTIONS": "fast"})
+    with pytest.raises(UsageError, match="thor_2_1"):
+        simulator("unity")

@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from er_bench.core.card import TaskCard
+from er_bench.core.completion import Completion
+from er_bench.core.dialect import BENCHMARK, AnyDialect
+from er_bench.core.errors import EnvError, ModelError
+from er_bench.core.message import user
+from er_bench.core.outcome import Outcome
+from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.sample import Blob, Image, Sample
+from er_bench.core.task import Scored
+from er_bench.reading.action_plan import PlanReader, read_robust, read_strict
+from er_bench.sim.environment import Environments, Episode, InProcessEnvironments, Started
+from er_bench.tasks.base.episodes import EpisodeLimits, EpisodeTask, Turn
+
+CARD = TaskCard.model_validate(
+    {
+        "name": "lights", "title": "Lights", "summary": "Light all lamps.", "groups": [],
+        "dataset": {"id": None, "licence": "MIT"}, "cluster": "the room", "sources": ["here"],
+        "metric": {"name": "success", "description": "share", "aggregate": "mean"},
+    }
+)  # fmt: skip
+SAMPLE = Sample("room/1", (), None, "room", "base", "here")
+N_LAMPS = 3
+ACTIONS = [f"light lamp {k}" for k in range(N_LAMPS)] + ["wait", "climb the wall"]
+WAIT, CLIMB = 3, 4
+
+
+class Lights:
+    """Lamps that are lit one by one; waiting is possible, climbing is not."""
+
+    made: list[Lights] = []  # noqa: RUF012
+
+    def __init__(self, fails_at: int | None = None) -> None:
+        self.lit: set[int] = set()
+        self.steps, self.fails_at, self.closed = 0, fails_at, False
+        Lights.made.append(self)
+
+    def hello(self) -> dict[str, Any]:
+        return {"env": "lights", "env_version": "1"}
+
+    def list_episodes(self, split: str) -> list[str]:
+        return [split]
+
+    def reset(
+        self, episode_id: str, seed: int, resolution: int, episode: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        self.lit, self.steps = set(), 0
+        return {"instruction": "Light all lamps.", "actions": ACTIONS, "obs": self.view()}
+
+    def view(self) -> dict[str, bytes]:
+        return {"head_rgb": b"picture after %d" % self.steps}
+
+    def step(self, action_id: int) -> dict[str, Any]:
+        self.steps += 1
+        if self.steps == self.fails_at:
+            raise RuntimeError("the lamp broke")
+        if action_id < N_LAMPS:
+            self.lit.add(action_id)
+        return {
+            "valid": action_id != CLIMB,
+            "feedback": "Too steep." if action_id == CLIMB else "Done.",
+            "reward": 1.0,
+            "done": False,
+            "success": len(self.lit) == N_LAMPS,
+            "progress": len(self.lit) / N_LAMPS,
+            "obs": self.view(),
+        }
+
+    def state(self) -> dict[str, Any]:
+        return {"lit": sorted(self.lit)}
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class LightsTask(EpisodeTask):
+    robust = False
+    fails_at: int | None = None
+
+    def __init__(self) -> None:
+        super().__init__(CARD, Path())
+        self.prompts: list[tuple[int, str]] = []
+
+    def samples(self) -> Iterator[Sample]:
+        yield SAMPLE
+
+    def episode(self, sample: Sample) -> Episode:
+        return Episode(id=sample.id, scene=sample.cluster)
+
+    def plan_prompt(
+        self, sample: Sample, start: Started, history: Sequence[Turn], image: Blob
+    ) -> Prompt:
+        told = " ".join(f"{t.action_id}:{t.feedback}" for t in history)
+        return Prompt((user(Image(image), f"{start.instruction} {told}"),), Expect.PLAN)
+
+    def open_environments(self) -> Environments:
+        return InProcessEnvironments(lambda: Lights(self.fails_at), "lights")
+
+    def reader(self) -> PlanReader:
+        return read_robust if self.robust else read_strict
+
+
+class Script:
+    """A model that says what it was told to, and remembers what it was shown."""
+
+    dialect: AnyDialect = BENCHMARK
+
+    def __init__(
+        self, says: Iterable[str | Exception], constrained: bool = False, looks: bool = True
+    ) -> None:
+        self._says, self._constrained, self._looks = iter(says), constrained, looks
+        self.seen: list[tuple[bytes, str]] = []
+
+    async def __call__(self, prompt: Prompt) -> Completion:
+        images = [part.blob for part in prompt.parts() if isinstance(part, Image)]
+        assert len(images) == 1  # the newest only
+        self.seen.append((images[0].read() if self._looks else b"", prompt.text()))
+        said = next(self._says)
+        if isinstance(said, Exception):
+            raise said
+        return Completion(said, constrained=self._constrained)
+
+
+def plan(*ids: object) -> str:
+    return json.dumps({"executable_plan": [{"action_id": i} for i in ids]})
+
+
+def play(
+    *says: str | Exception, task: LightsTask | None = None, looks: bool = True
+) -> tuple[Outcome, Script]:
+    async def run() -> tuple[Outcome, Script]:
+        opened, model = task or LightsTask(), Script(says, looks=looks)
+        try:
+            return await opened.solve(SAMPLE, model), model
+        finally:
+            await opened.close()
+
+    return asyncio.run(run())
+
+
+def events(outcome: Outcome) -> list[tuple[str, object]]:
+    return [(s["event"], s.get("action_id", s.get("ending"))) for s in outcome.steps]
+
+
+def parts(outcome: Outcome) -> dict[str, float]:
+    assert outcome.score
+    return dict(outcome.score.parts)
+
+
+def test_a_plan_is_carried_out_until_the_goal_is_reached() -> None:
+    outcome, model = play(plan(0, 1, 2, WAIT))
+    assert events(outcome) == [
+        ("reset", None), ("step", 0), ("step", 1), ("step", 2), ("end", "success"),
+    ]  # fmt: skip
+    assert outcome.score and outcome.score.official == outcome.score.robust == 1.0
+    assert len(model.seen) == 1
+    assert parts(outcome)["planner_steps"] == 1 and parts(outcome)["num_steps"] == 3
+
+
+def test_after_the_first_failed_action_the_model_plans_again_with_the_newest_picture() -> None:
+    outcome, model = play(plan(0, CLIMB, 1, 2), plan(1, 2))
+    assert [image for image, _ in model.seen] == [b"picture after 0", b"picture after 2"]
+    assert model.seen[1][1] == "Light all lamps. 0:Done. 4:Too steep."
+    assert parts(outcome)["num_invalid_actions"] == 1
+    assert [s["call"] for s in outcome.steps if s["event"] == "step"] == [0, 0, 1, 1]
+
+
+def test_an_episode_has_thirty_steps_and_the_plan_is_cut_to_them() -> None:
+    outcome, model = play(plan(*[WAIT] * 20), plan(*[WAIT] * 20))
+    assert events(outcome)[-1] == ("end", "env_steps")
+    assert parts(outcome)["num_steps"] == 30 and len(model.seen) == 2
+    assert parts(outcome)["task_success"] == 0
+
+
+def test_ten_failures_in_all_end_it_and_need_not_be_in_a_row() -> None:
+    outcome, _ = play(*[plan(WAIT, CLIMB)] * 10)
+    assert events(outcome)[-1] == ("end", "invalid_actions")
+    assert parts(outcome)["num_invalid_actions"] == 10 and parts(outcome)["num_steps"] == 20
+
+
+def test_an_unreadable_plan_counts_as_one_failure() -> None:
+    outcome, _ = play(plan(0), "no plan", plan(99), plan(1), *[plan(CLIMB)] * 7, "??")
+    assert events(outcome)[-1] == ("end", "invalid_plan")
+    assert parts(outcome)["num_invalid_actions"] == 10
+    assert parts(outcome)["planner_output_error"] == 2
+    assert parts(outcome)["task_progress"] == 0.0  # as released
+    assert parts(outcome)["task_progress_reached"] == pytest.approx(2 / 3)
+
+
+def test_the_prompt_after_an_unreadable_plan_is_the_same() -> None:
+    _, model = play("?", plan(0, 1, 2))
+    assert model.seen[0] == model.seen[1]
+
+
+def test_an_empty_plan_ends_it_at_once() -> None:
+    outcome, _ = play(plan(0), plan())
+    assert events(outcome)[-1] == ("end", "empty_plan")
+    assert parts(outcome)["empty_plan"] == 1 and parts(outcome)["task_progress"] == 0.0
+
+
+def test_nothing_but_garbage_ends_after_ten_calls_unparsed() -> None:
+    outcome, model = play(*["?"] * 99)
+    assert len(model.seen) == 10
+    assert outcome.official_answer and outcome.official_answer.status == "unparsed"
+    assert outcome.score and outcome.score.official == 0.0
+
+
+def test_no_script_can_ask_more_often_than_the_limits_allow() -> None:
+    limits = EpisodeLimits()
+    _, model = play(*([plan(WAIT)] * 21 + ["?"] * 9 + [plan(WAIT)] * 99))
+    assert len(model.seen) == limits.planner_calls - 1
+
+
+def test_the_robust_reading_is_counted_and_drives_only_when_told() -> None:
+    fenced = "```json\n" + plan(0, 1, 2) + "\n```"
+    outcome, _ = play(fenced, plan(0, 1, 2))
+    assert parts(outcome)["robust_plan_parsed"] == 1
+    assert parts(outcome)["planner_output_error"] == 1
+    task = LightsTask()
+    task.robust = True
+    outcome, _ = play(fenced, task=task)
+    assert parts(outcome)["planner_steps"] == 1 and parts(outcome)["task_success"] == 1
+
+
+def test_held_decoding_is_recorded() -> None:
+    async def run() -> Outcome:
+        task = LightsTask()
+        try:
+            return await task.solve(SAMPLE, Script([plan(0), plan(1, 2)], constrained=True))
+        finally:
+            await task.close()
+
+    assert parts(asyncio.run(run()))["constrained_calls"] == 2
+
+
+def test_a_stored_episode_scores_the_same_without_a_simulator() -> None:
+    says = [plan(0, CLIMB), "?", plan(1, 2)]
+    outcome, _ = play(*says)
+    made = len(Lights.made)
+    stored = json.loads(json.dumps(outcome.to_json()))["steps"]
+    again, _ = play(*says, task=LightsTask().replaying(tuple(stored)), looks=False)
+    assert again.to_json() == outcome.to_json()
+    assert len(Lights.made) == made
+
+
+def test_a_stored_episode_refuses_another_action() -> None:
+    outcome, _ = play(plan(0, 1, 2))
+    with pytest.raises(EnvError, match="took action 1 at entry 2"):
+        play(plan(0, 2, 1), task=LightsTask().replaying(outcome.steps), looks=False)
+
+
+def test_a_model_that_fails_in_mid_episode_leaves_a_simulator_that_can_be_used() -> None:
+    task, before = LightsTask(), len(Lights.made)
+
+    async def run() -> Outcome:
+        with pytest.raises(ModelError):
+            await task.solve(SAMPLE, Script([plan(0), ModelError("no answer")]))
+        try:
+            return await task.solve(SAMPLE, Script([plan(0, 1, 2)]))
+        finally:
+            await task.close()
+
+    assert parts(asyncio.run(run()))["num_steps"] == 3
+    assert all(made.closed for made in Lights.made[before:])
+
+
+def test_a_simulator_that_fails_is_an_env_error_and_is_not_used_again() -> None:
+    task = LightsTask()
+    task.fails_at = 2
+    with pytest.raises(EnvError, match="the lamp broke"):
+        play(plan(0, 1), task=task)
+    assert Lights.made[-1].closed
+
+
+def test_a_simulator_that_lacks_its_files_is_an_env_error_that_says_so() -> None:
+    class Bare(LightsTask):
+        def open_environments(self) -> Environments:
+            def make() -> Lights:
+                raise FileNotFoundError("lamps.bin; fetch it first")
+
+            return InProcessEnvironments(make, "lights")
+
+    with pytest.raises(EnvError, match="fetch it first"):
+        play(plan(0), task=Bare())
+
+
+def test_a_step_without_a_judgement_is_an_env_error() -> None:
+    class Silent(Lights):
+        def step(self, action_id: int) -> dict[str, Any]:
+            return {**super().step(action_id), "success": None}
+
+    class Unjudged(LightsTask):
+        def open_environments(self) -> Environments:
+            return InProcessEnvironments(Silent, "lights")
+
+    with pytest.raises(EnvError, match="neither a judgement"):
+        play(plan(0), task=Unjudged())
+
+
+def test_what_is_printed_beside_the_score() -> None:
+    first, _ = play(plan(0, 1, 2))
+    second, _ = play("?", plan(CLIMB), plan())
+    scored = [Scored("room", "base", o.score) for o in (first, second) if o.score]
+    made = LightsTask().aggregate(scored)
+    assert made.score == 0.5 and made.by_category == {"base": 0.5}
+    assert made.means["planner_steps"] == 2.0
+    assert made.means["num_invalid_actions"] == 1.0
+    assert made.means["invalid_action_rate"] == pytest.approx(2 / 5)
+    assert made.means["output_error_rate"] == pytest.approx(1 / 4)
+    assert made.means["empty_plan"] == 0.5
