@@ -1,13 +1,57 @@
-"""er-bench: an embodied-reasoning benchmark suite for vision-language models."""
+"""er-bench: an embodied-reasoning benchmark suite for vision-language models.
+
+    import er_bench
+    run = er_bench.evaluate("vlaser-tiny", ["erqa"], split="mini")
+    run.results.tasks["erqa"].score
+
+Names are looked up when they are asked for, so that importing this package is quick.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from er_bench.api import (
+        Evaluation,
+        Run,
+        evaluate,
+        evaluate_async,
+        load_run,
+        prepare,
+        score,
+        score_responses,
+    )
+    from er_bench.core.errors import ErBenchError
+    from er_bench.core.record import Record
+    from er_bench.report.results import Results
+
+__all__ = [
+    "ErBenchError",
+    "Evaluation",
+    "Record",
+    "Results",
+    "Run",
+    "evaluate",
+    "evaluate_async",
+    "load_run",
+    "prepare",
+    "score",
+    "score_responses",
+]
+
+_HOMES = {
+    "ErBenchError": "er_bench.core.errors",
+    "Record": "er_bench.core.record",
+    "Results": "er_bench.report.results",
+}
 
 
-def __getattr__(name: str) -> str:
-    """Look the version up when it is asked for: reading package metadata is slow at start-up."""
-    if name != "__version__":
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name == "__version__":
+        from er_bench.run.machine_facts import own_version
+
+        return own_version()
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("er-bench")
-    except PackageNotFoundError:  # a source tree that was never installed
-        return "0+unknown"
+    return getattr(import_module(_HOMES.get(name, "er_bench.api")), name)

@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from statistics import median
-from typing import Any
+
+from pydantic import JsonValue
 
 from er_bench.core.answer import Boxes, Points, Value
 from er_bench.core.completion import Completion
 from er_bench.core.errors import UsageError
 from er_bench.core.geometry import Unit
-from er_bench.core.model import Model, ModelSettings
+from er_bench.core.model import Asked, Model, ModelSettings, Subject
 from er_bench.core.prompt import Expect, Prompt
-from er_bench.core.sample import Sample
-from er_bench.core.task import Task
+from er_bench.core.reference import AnyReference
+from er_bench.core.task import AnySample
 
 KINDS = ("oracle", "chance", "blind", "random-object", "random-action")
 
@@ -46,7 +46,7 @@ class Reference(Model):
         self.name, self.dialect, self._settings = settings.name, settings.dialect, settings
         self._truths: dict[tuple[str, str], Value] = {}
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, JsonValue]:
         """Kind, seed and dialect."""
         return self._settings.identity("reference", seed=self.seed)
 
@@ -54,38 +54,41 @@ class Reference(Model):
         """Refuse: a reference model answers about samples only."""
         raise UsageError("a reference model answers only inside a run")
 
-    def unable(self, task: Task) -> str | None:
-        """Why: a random object needs a list of objects."""
-        if self.kind == "random-object" and not any(task.objects(s) for s in task.samples()):
+    def unable(self, reference: AnyReference | None) -> str | None:
+        """Why: the task brings no companion, or its samples list no objects."""
+        if reference is None:
+            return "it brings no reference.py for reference models to know its answers by"
+        if self.kind == "random-object" and not any(map(reference.objects, reference.samples())):
             return "its samples list no objects for reference/random-object to choose from"
         return None
 
-    def bind(
-        self, task: Task, sample: Sample, repeat: int
-    ) -> Callable[[Prompt], Awaitable[Completion]]:
+    def about(self, subject: Subject) -> Asked:
         """Answer prompts about one sample, the truth at hand."""
-        rng = random.Random(f"{self.seed}/{task.label}/{sample.id}/{repeat}")
+        reference, sample = subject.reference, subject.sample
+        assert reference is not None
+        name = f"{self.seed}/{reference.label}/{sample.id}/{subject.repeat}"
+        rng = random.Random(name)
 
         async def answer(prompt: Prompt) -> Completion:
-            value = self._value(task, sample, prompt, rng)
-            text = "" if value is None else task.write(value, sample, self.dialect)
-            size = task.size_wh(sample)
+            value = self._value(reference, sample, prompt, rng)
+            text = "" if value is None else reference.write(value, sample)
+            size = reference.size_wh(sample)
             return Completion(text, "stop", image_sizes=(size,) if size else ())
 
         return answer
 
     def _value(
-        self, task: Task, sample: Sample, prompt: Prompt, rng: random.Random
+        self, reference: AnyReference, sample: AnySample, prompt: Prompt, rng: random.Random
     ) -> Value | None:
         if self.kind == "oracle":
-            return task.ideal(sample)
+            return reference.ideal(sample)
         if self.kind == "random-object":
-            objects = task.objects(sample)
+            objects = reference.objects(sample)
             return rng.choice(objects) if objects else None
         guess = _blind if self.kind == "blind" else _chance
-        return guess(self, task, sample, prompt.expects, rng)
+        return guess(self, reference, sample, prompt.expects, rng)
 
-    def usual(self, task: Task, sample: Sample) -> Value:
+    def usual(self, task: AnyReference, sample: AnySample) -> Value:
         """The most frequent letter of the task, or the median number of the sample's category."""
         letters = bool(task.letters(sample))
         key = (task.label, "letter" if letters else sample.category)
@@ -104,7 +107,7 @@ class Reference(Model):
 
 
 def _chance(
-    model: Reference, task: Task, sample: Sample, expects: Expect, rng: random.Random
+    model: Reference, task: AnyReference, sample: AnySample, expects: Expect, rng: random.Random
 ) -> Value | None:
     match expects:
         case Expect.LETTER:
@@ -123,7 +126,7 @@ def _chance(
 
 
 def _blind(
-    model: Reference, task: Task, sample: Sample, expects: Expect, rng: random.Random
+    model: Reference, task: AnyReference, sample: AnySample, expects: Expect, rng: random.Random
 ) -> Value | None:
     match expects:
         case Expect.LETTER | Expect.NUMBER:

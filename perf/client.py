@@ -12,6 +12,7 @@ import asyncio
 import base64
 import json
 import multiprocessing
+import statistics
 import sys
 import tempfile
 import time
@@ -22,10 +23,9 @@ import numpy as np
 import PIL.Image
 from aiohttp import web
 
-from er_bench.core.registry import Registry, open_model
-from er_bench.run import evaluate
+import er_bench
 
-N, IN_FLIGHT, DELAY_S = 400, 64, 0.2
+N, IN_FLIGHT, DELAY_S, ROUNDS = 400, 64, 0.2, 5
 
 CARD = """
 name: noise
@@ -45,8 +45,9 @@ from er_bench.data.rows import FileBlob
 from er_bench.core.prompt import Expect, Prompt
 from er_bench.core.message import user
 from er_bench.core.sample import Image, Sample, Text
-from er_bench.core.score import Score
-from er_bench.core.task import Judgement, QuestionTask
+from er_bench.core.record import Shown
+from er_bench.core.score import Score, Verdict
+from er_bench.core.task import QuestionTask, Reading
 
 
 class Noise(QuestionTask):
@@ -55,13 +56,20 @@ class Noise(QuestionTask):
             parts = (Image(FileBlob(path)), Text("Say A."))
             yield Sample(path.stem, parts, "A", path.stem, "noise", path.name)
 
-    def prompt(self, sample, dialect):
+    def prompt(self, sample):
         return Prompt((user(*sample.parts),), Expect.LETTER)
 
-    def judge(self, sample, completion, dialect):
-        answer = Answer(completion.text)
-        right = float(completion.text == "A")
-        return Judgement(answer, answer, Score(right, right))
+    def shown(self, sample):
+        return Shown("Say A.")
+
+    @property
+    def readings(self):
+        whole = Reading("the whole answer", "equal to A", "this script", self.whole)
+        return {"official": whole, "robust": whole}
+
+    def whole(self, sample, rollout):
+        text = rollout.completion.text
+        return Verdict.of(Answer(text), Score(float(text == "A")))
 
 
 TASK = Noise
@@ -126,19 +134,18 @@ async def bare(url: str, folder: Path) -> float:
 
 def harness(url: str, include: Path, data: Path, out: Path) -> float:
     """Seconds that er-bench takes for the same, records written, results made."""
-    registry = Registry((include,))
-    model = open_model(registry, "openai/x", model_args={"base_url": url})
-    options = evaluate.Options(tasks=["noise"], data=data, concurrency=IN_FLIGHT)
     start = time.perf_counter()
-    opened = evaluate.open_tasks(registry, model, options, lambda line: None, media=True)
-    made = evaluate.run(registry, model, options, out, resume=False, opened=opened)
+    made = er_bench.evaluate(
+        "openai/x", "noise", out=out, data=data, include=[include], concurrency=IN_FLIGHT,
+        model_args={"base_url": url},
+    )  # fmt: skip
     seconds = time.perf_counter() - start
-    assert made.tasks["noise"].score == 1.0
+    assert made.results.tasks["noise"].score == 1.0
     return seconds
 
 
 def main() -> None:
-    """Three rounds of both, in turn."""
+    """Rounds of both, in turn."""
     port: multiprocessing.Queue[int] = multiprocessing.Queue()
     server = multiprocessing.Process(target=serve, args=(port,), daemon=True)
     server.start()
@@ -152,15 +159,15 @@ def main() -> None:
         (task / "task.py").write_text(TASK)
         make_images(images)
         ratios = []
-        for k in range(3):
+        for k in range(ROUNDS):
             alone = asyncio.run(bare(f"{base}/chat/completions", images))
             ours = harness(base, task.parent, images, folder / f"out{k}")
             ratios.append(alone / ours)
             print(f"bare aiohttp {N / alone:.0f}/s, er-bench {N / ours:.0f}/s: {ratios[-1]:.2f}")
     server.terminate()
-    best = max(ratios)
-    print(f"er-bench reaches {best:.2f} of the bare client (best of three rounds)")
-    sys.exit(0 if best >= 0.8 else 1)
+    median = statistics.median(ratios)
+    print(f"er-bench reaches {median:.2f} of the bare client (median of {ROUNDS} rounds)")
+    sys.exit(0 if median >= 0.8 else 1)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,12 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from er_bench.core.record import Record
+from er_bench.data.run_folder import read_records
 from er_bench.report.results import read_results
 
 TASK = "erqa"
@@ -63,14 +66,17 @@ def command(url: str, out: Path, *more: str) -> list[str]:
     ]  # fmt: skip
 
 
-def records(folder: Path) -> list[dict[str, object]]:
+def records(folder: Path) -> list[Record]:
     """The records, ordered, without their times."""
-    rows = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
-    for row in rows:
-        del row["seconds"]
-        for completion in row["completions"]:
-            del completion["latency_s"]
-    return sorted(rows, key=lambda r: (r["task"], r["id"], r["repeat"]))
+    found = []
+    for record in sorted(read_records(folder), key=lambda record: record.key):
+        turns = tuple(
+            replace(turn, completion=replace(turn.completion, latency_s=0.0))
+            for turn in record.rollout.turns
+        )
+        rollout = replace(record.rollout, turns=turns)
+        found.append(record.model_copy(update={"rollout": rollout, "seconds": 0.0}))
+    return found
 
 
 def main() -> None:

@@ -62,14 +62,12 @@ def measure(n: int, folder: Path) -> tuple[float, int]:
 
 def profile(folder: Path) -> None:
     """Where the time goes, by cumulative time."""
-    from er_bench.core.registry import Registry
-    from er_bench.run import rescore
+    import er_bench
 
     answers = write_rows(folder / "p", 20_000)
     profiler = cProfile.Profile()
     profiler.enable()
-    rescore.responses(Registry(), TASK, answers, folder / "op", data=folder / "p", split="official",
-                      dialect_name=None, accept_data=True)  # fmt: skip
+    er_bench.score_responses(TASK, answers, folder / "op", data=folder / "p", accept_data=True)
     profiler.disable()
     pstats.Stats(profiler).sort_stats("tottime").print_stats(18)
 

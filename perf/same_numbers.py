@@ -90,12 +90,12 @@ def sample_scores(folder: Path) -> dict[tuple[str, str, int], tuple[Any, ...]]:
     found = {}
     for line in (folder / "records.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        key = row["task"], row["id"], row["repeat"]
-        if "judgement" in row:
-            read = row["judgement"] or {}
+        key = row["task"], row["id"], row.get("repeat", 0)
+        if "completions" not in row:
+            read = row.get("judgement", {})
             verdicts = [read.get(name) for name in ("official", "robust")]
             scores = [v and v["score"] for v in verdicts]
-            answers = [v and v["answer"]["status"] for v in verdicts]
+            answers = [v and v["answer"].get("status", "ok") for v in verdicts]
         else:
             score, answer = row["score"] or {}, row["answer"]
             scores = [score.get(name) for name in ("official", "robust")]

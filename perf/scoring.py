@@ -16,10 +16,9 @@ from collections.abc import Iterator
 from itertools import cycle, islice
 
 from er_bench.core.completion import Completion
-from er_bench.core.dialect import BENCHMARK
 from er_bench.core.registry import Registry
-from er_bench.core.sample import Sample
-from er_bench.core.task import QuestionTask
+from er_bench.core.rollout import Rollout
+from er_bench.core.task import AnySample, AnyTask, QuestionTask
 
 REASONING = (
     "First I look at the whole scene. The red object stands to the left of the blue one, and "
@@ -27,11 +26,13 @@ REASONING = (
 ) * 8
 
 
-def answers(task: QuestionTask) -> Iterator[tuple[Sample, Completion]]:
+def answers(registry: Registry, task: AnyTask) -> Iterator[tuple[AnySample, Rollout]]:
     """Samples of the mini split with answers of every kind, without end."""
+    reference = registry.reference(task)
+    assert reference is not None
     pairs = []
     for sample in task.samples():
-        truth = task.write(task.ideal(sample), sample, BENCHMARK)
+        truth = reference.write(reference.ideal(sample), sample)
         for text in (
             truth,
             f"The answer is {truth}.",
@@ -39,14 +40,14 @@ def answers(task: QuestionTask) -> Iterator[tuple[Sample, Completion]]:
             f"{REASONING}\nSo the answer is {truth}, as explained.",
             "I cannot tell from the picture.",
         ):
-            pairs.append((sample, Completion(text)))
+            pairs.append((sample, Rollout.answered(Completion(text))))
     return cycle(pairs)
 
 
-def judge_all(task: QuestionTask, rows: int) -> None:
+def judge_all(registry: Registry, task: AnyTask, rows: int) -> None:
     """Judge answers one after the other."""
-    for sample, completion in islice(answers(task), rows):
-        task.judge(sample, completion, BENCHMARK)
+    for sample, rollout in islice(answers(registry, task), rows):
+        task.judge(sample, rollout)
 
 
 def static_tasks(registry: Registry) -> list[str]:
@@ -54,7 +55,7 @@ def static_tasks(registry: Registry) -> list[str]:
     found = []
     for name in registry.select("all"):
         if (registry.task_folders[name] / "mini").is_dir():
-            if isinstance(registry.open_task(name, registry.mini_root(name)), QuestionTask):
+            if isinstance(registry.open_mini(name), QuestionTask):
                 found.append(name)
     return found
 
@@ -68,14 +69,13 @@ def main() -> None:
     args = parser.parse_args()
     registry = Registry()
     for name in args.tasks or static_tasks(registry):
-        task = registry.open_task(name, registry.mini_root(name))
-        assert isinstance(task, QuestionTask)
+        task = registry.open_mini(name)
         profile = cProfile.Profile() if args.profile else None
         start = time.perf_counter()
         if profile:
-            profile.runcall(judge_all, task, args.rows)
+            profile.runcall(judge_all, registry, task, args.rows)
         else:
-            judge_all(task, args.rows)
+            judge_all(registry, task, args.rows)
         seconds = time.perf_counter() - start
         peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(

@@ -19,7 +19,8 @@ from er_bench.core.answer import Points
 from er_bench.core.dialect import Benchmark, Dialect
 from er_bench.core.geometry import Point, in_mask, points_to_px
 from er_bench.core.model import Model
-from er_bench.core.registry import Registry, open_model
+from er_bench.core.registry import Registry
+from er_bench.run.open_model import open_model
 from er_bench.scenes import Scene, Thing, mask
 from er_bench.scenes.held_out import Item, named_points, questions
 
@@ -92,7 +93,7 @@ def matching(name: str, items: Sequence[Item], said: Sequence[str]) -> list[str]
 
 async def measure(name: str, scenes: int) -> list[str]:
     """Every row."""
-    model = open_model(Registry(), name, dialect_name=None)
+    model = open_model(Registry(), name)
     dialect = model.dialect
     assert not isinstance(dialect, Benchmark)
     items = named_points(scenes, dialect)

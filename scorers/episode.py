@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean
 
-from er_bench.reading.action_plan import PlanReading, PlanStatus
-
 
 class Ending(StrEnum):
     """What ended an episode."""
@@ -32,8 +30,19 @@ class StepResult:
     reward: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PlannerCounts:
+    """How the planner's calls went."""
+
+    calls: int
+    unread: int
+    """Plans that could not be read, or whose first action does not exist."""
+    output_errors: int
+    """Texts that were no plan at all."""
+
+
 def episode_parts(
-    steps: Sequence[StepResult], plans: Sequence[PlanReading], ending: Ending
+    steps: Sequence[StepResult], planner: PlannerCounts, ending: Ending
 ) -> dict[str, float]:
     """An episode's numbers under EmbodiedBench's names (`eb_alfred_evaluator.py` evaluate()).
 
@@ -42,21 +51,20 @@ def episode_parts(
     """
     last = steps[-1] if steps else StepResult(True, False, 0.0)
     zeroed = ending in (Ending.EMPTY_PLAN, Ending.INVALID_PLAN)
-    unreadable = sum(plan.status is PlanStatus.INVALID for plan in plans)
-    invalid = unreadable + sum(not step.valid for step in steps)
+    invalid = planner.unread + sum(not step.valid for step in steps)
     parts = {
         "task_success": float(last.success and not zeroed),
         "task_progress": 0.0 if zeroed else last.progress,
         "task_progress_reached": last.progress,
         "num_steps": float(len(steps)),
-        "planner_steps": float(len(plans)),
-        "planner_output_error": float(sum(plan.output_error for plan in plans)),
+        "planner_steps": float(planner.calls),
+        "planner_output_error": float(planner.output_errors),
         "num_invalid_actions": float(invalid),
-        "num_unread_plans": float(unreadable),
+        "num_unread_plans": float(planner.unread),
         "num_invalid_action_ratio": invalid / len(steps) if steps else 0.0,
         "empty_plan": float(ending is Ending.EMPTY_PLAN),
     }
     rewards = [step.reward for step in steps if step.reward is not None]
-    if len(rewards) == len(steps) and rewards + [-1.0] * unreadable:
-        parts["reward"] = fmean(rewards + [-1.0] * unreadable)
+    if len(rewards) == len(steps) and rewards + [-1.0] * planner.unread:
+        parts["reward"] = fmean(rewards + [-1.0] * planner.unread)
     return parts

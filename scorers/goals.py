@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
-Thing = Mapping[str, Any]
+from er_bench.core.json_types import JsonObject
+
+Thing = JsonObject
 """An object as AI2-THOR's metadata describes it (`objectId`, `pickupable`, ...)."""
 
 
 def alfred_conditions(
-    task_type: str, pddl_params: Mapping[str, Any], world: Mapping[str, Any]
+    task_type: str, pddl_params: JsonObject, world: JsonObject
 ) -> tuple[int, int]:
     """(met, total) goal conditions, as `goal_conditions_met` of the released `env/tasks.py` counts.
 
@@ -33,7 +34,7 @@ def alfred_conditions(
     return met, total
 
 
-def _named(world: Mapping[str, Any], name: object, prop: str) -> list[Thing]:
+def _named(world: JsonObject, name: object, prop: str) -> list[Thing]:
     return [o for o in world["objects"] if str(name or "") in o["objectId"] and o[prop]]
 
 
@@ -44,18 +45,18 @@ def _inside(receptacle: Thing, thing: Thing) -> bool:
 Counted = tuple[int, int]
 
 
-def _simple(things: list[Thing], params: Mapping[str, Any], world: Mapping[str, Any]) -> Counted:
+def _simple(things: list[Thing], params: JsonObject, world: JsonObject) -> Counted:
     receptacles = _named(world, params["parent_target"], "receptacle")
     return int(any(_inside(r, p) for p in things for r in receptacles)), 1
 
 
-def _two(things: list[Thing], params: Mapping[str, Any], world: Mapping[str, Any]) -> Counted:
+def _two(things: list[Thing], params: JsonObject, world: JsonObject) -> Counted:
     receptacles = _named(world, params["parent_target"], "receptacle")
     held = max((sum(_inside(r, p) for p in things) for r in receptacles), default=0)
     return min(held, 2), 2
 
 
-def _light(things: list[Thing], params: Mapping[str, Any], world: Mapping[str, Any]) -> Counted:
+def _light(things: list[Thing], params: JsonObject, world: JsonObject) -> Counted:
     lamps = _named(world, params["toggle_target"], "toggleable")
     inventory = world["inventory"]
     in_hand = bool(inventory) and inventory[0]["objectId"] in [p["objectId"] for p in things]
@@ -63,7 +64,7 @@ def _light(things: list[Thing], params: Mapping[str, Any], world: Mapping[str, A
 
 
 def _changed(change: str) -> Callable[..., Counted]:
-    def rule(things: list[Thing], params: Mapping[str, Any], world: Mapping[str, Any]) -> Counted:
+    def rule(things: list[Thing], params: JsonObject, world: JsonObject) -> Counted:
         receptacles = _named(world, params["parent_target"], "receptacle")
         placed = [p["objectId"] for p in things for r in receptacles if _inside(r, p)]
         changed = [p["objectId"] for p in things if p["objectId"] in world[change]]
@@ -72,7 +73,7 @@ def _changed(change: str) -> Callable[..., Counted]:
     return rule
 
 
-def _movable(things: list[Thing], params: Mapping[str, Any], world: Mapping[str, Any]) -> Counted:
+def _movable(things: list[Thing], params: JsonObject, world: JsonObject) -> Counted:
     receptacles = _named(world, params["parent_target"], "receptacle")
     movables = _named(world, params["mrecep_target"], "pickupable")
     stacked = any(
@@ -109,9 +110,7 @@ def predicate(text: str) -> tuple[str, tuple[str, ...]]:
     return name, tuple(filter(None, (a.strip() for a in rest[:-1].split(","))))
 
 
-def goal_holds(
-    goal: Mapping[str, Any] | str, entities: Mapping[str, Sequence[str]], holds: Holds
-) -> bool:
+def goal_holds(goal: JsonObject | str, entities: Mapping[str, Sequence[str]], holds: Holds) -> bool:
     """Whether a PDDL goal of EB-Habitat holds.
 
     A goal is a predicate, or `{expr_type: AND|NAND|OR|NOR, sub_exprs, quantifier?: EXISTS|FORALL,
@@ -123,7 +122,7 @@ def goal_holds(
 
 
 def _holds(
-    goal: Mapping[str, Any] | str,
+    goal: JsonObject | str,
     bound: Mapping[str, str],
     entities: Mapping[str, Sequence[str]],
     holds: Holds,
@@ -146,7 +145,7 @@ def _holds(
 
 
 def _joined(
-    goal: Mapping[str, Any],
+    goal: JsonObject,
     bound: Mapping[str, str],
     entities: Mapping[str, Sequence[str]],
     holds: Holds,
@@ -169,7 +168,7 @@ def _of_type(entities: Mapping[str, Sequence[str]], kind: str) -> Sequence[str]:
     return entities[kind]
 
 
-def predicates_of(goal: Mapping[str, Any] | str) -> list[tuple[str, tuple[str, ...]]]:
+def predicates_of(goal: JsonObject | str) -> list[tuple[str, tuple[str, ...]]]:
     """Every predicate of a goal, in order, variables as they are written."""
     if isinstance(goal, str):
         return [predicate(goal)]

@@ -8,11 +8,13 @@ Source: OpenMOSS/VLABench, commit 47b04bf, `VLABench/evaluation/utils.py` and
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
-Step = Mapping[str, Any]
+from er_bench.core.json_types import JsonObject
+
+Step = JsonObject
+"""A skill call."""
 _TARGETS = ("target_entity_name", "target_container_name")
 
 SUBTASKS: tuple[tuple[str, ...], ...] = (
@@ -91,25 +93,25 @@ def _score(truth: list[Step], plan: list[Step], star: bool) -> PlanScore:
     )
 
 
-def _recall(truth: list[Any], found: list[Any]) -> float:
+def _recall(truth: list[Hashable], found: list[Hashable]) -> float:
     if not truth:
         return 0.0
     return sum((Counter(truth) & Counter(found)).values()) / len(truth)
 
 
-def _parameters(steps: list[Step]) -> list[tuple[str, Any]]:
+def _parameters(steps: list[Step]) -> list[Hashable]:
     given = [(role, step["params"].get(role)) for step in steps for role in _TARGETS]
     return [(role, tag) for role, tag in given if tag is not None]
 
 
-def _call(step: Step) -> tuple[Any, ...]:
+def _call(step: Step) -> Hashable:
     return step["name"], *(step["params"].get(role) for role in _TARGETS)
 
 
-def _subtasks(steps: list[Step]) -> list[tuple[Any, ...]]:
+def _subtasks(steps: list[Step]) -> list[Hashable]:
     """Each subtask as its skills, its last entity and its last container; other steps skipped."""
     names = tuple(step["name"] for step in steps)
-    found: list[tuple[Any, ...]] = []
+    found: list[Hashable] = []
     at = 0
     while at < len(steps):
         skills = next((s for s in SUBTASKS if names[at : at + len(s)] == s), None)
@@ -125,12 +127,7 @@ def _subtasks(steps: list[Step]) -> list[tuple[Any, ...]]:
     return found
 
 
-def _last_tag(steps: list[Step], role: str) -> Any:
-    tags = [step["params"].get(role) for step in steps]
-    return next((tag for tag in reversed(tags) if tag is not None), None)
-
-
-def _exact(truth: list[tuple[Any, ...]], plan: list[tuple[Any, ...]], star: bool) -> float:
+def _exact(truth: list[Hashable], plan: list[Hashable], star: bool) -> float:
     """Subtasks matched layer by layer in the dependency graph, over those of the truth.
 
     In a star every subtask is in one layer. In a chain each is a layer of its own, and its

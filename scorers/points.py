@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import dist, isfinite
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from er_bench.core.geometry import Box, Mask, Point, in_mask
 
-Values = NDArray[Any]
+Values = NDArray[np.generic]
 """A mask as numbers, `(H, W)`: bool for a hard mask, 0..1 for a soft one."""
 
 

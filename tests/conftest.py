@@ -8,10 +8,13 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from er_bench.core.record import Record
+from er_bench.data.run_folder import read_records
 from tests.chat import chat_server as chat_server
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -33,12 +36,13 @@ sources: [these tests]
 TOY_TASK = '''
 """A two-column multiple-choice task, read like a real one."""
 from er_bench.core.answer import Answer
-from er_bench.data.rows import FileBlob, find_files, inside, read_rows
-from er_bench.core.prompt import Expect, Prompt
 from er_bench.core.message import user
+from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.record import Shown, Truth
 from er_bench.core.sample import Image, Sample, Text
-from er_bench.core.score import Score
-from er_bench.core.task import Judgement, QuestionTask
+from er_bench.core.score import Score, Verdict
+from er_bench.core.task import QuestionTask, Reading
+from er_bench.data.rows import FileBlob, find_files, inside, read_rows
 
 
 class Toy(QuestionTask):
@@ -52,30 +56,48 @@ class Toy(QuestionTask):
                 yield Sample(row.text("id"), tuple(parts), row.text("answer"), row.text("scene"),
                              row.text("kind"), row.where)
 
-    def prompt(self, sample, dialect):
+    def prompt(self, sample):
         return Prompt((user(*sample.parts),), Expect.LETTER)
 
-    def judge(self, sample, completion, dialect):
-        text = completion.text.strip()
-        strict = Answer(text) if text in "ABCD" and text else Answer.unparsed()
-        robust = Answer(text[:1].upper()) if text else Answer.unparsed()
-        if self.protocol == "lower":
-            strict = robust
-        right = [float(a.value == sample.target) for a in (strict, robust)]
-        return Judgement(strict, robust, Score(right[0], right[1]))
+    def shown(self, sample):
+        return Shown(sample.text, dict.fromkeys("ABCD", ""), Truth(sample.target))
 
-    def ideal(self, sample):
-        return sample.target
+    @property
+    def readings(self):
+        robust = Reading("the first letter", "right or wrong", "these tests", self.robust)
+        strict = Reading("the letter alone", "right or wrong", "these tests", self.strict)
+        return {"official": robust if self.protocol == "lower" else strict, "robust": robust}
 
-    def write(self, value, sample, dialect):
-        return value
+    def strict(self, sample, rollout):
+        text = rollout.completion.text.strip()
+        return rated(Answer(text) if text in "ABCD" and text else Answer.unparsed(), sample)
 
-    def letters(self, sample):
-        return "ABCD"
+    def robust(self, sample, rollout):
+        text = rollout.completion.text.strip()
+        return rated(Answer(text[:1].upper()) if text else Answer.unparsed(), sample)
+
+
+def rated(answer, sample):
+    return Verdict.of(answer, Score(float(answer.value == sample.target)))
 
 
 TASK = Toy
 '''
+
+TOY_REFERENCE = """
+from er_bench.core.reference import Reference
+
+
+class ToyReference(Reference):
+    def ideal(self, sample):
+        return sample.target
+
+    def write(self, value, sample):
+        return value
+
+
+REFERENCE = ToyReference
+"""
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +108,7 @@ def toy_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "mini").mkdir(parents=True)
     (folder / "card.yaml").write_text(TOY_CARD)
     (folder / "task.py").write_text(textwrap.dedent(TOY_TASK))
+    (folder / "reference.py").write_text(textwrap.dedent(TOY_REFERENCE))
     write_toy_rows(folder / "mini", 24)
     return root
 
@@ -130,11 +153,28 @@ def records() -> Callable[[Path], list[dict[str, object]]]:
     """The records of a run folder, ordered, without what differs from run to run."""
 
     def read(folder: Path) -> list[dict[str, object]]:
-        rows = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
-        for row in rows:
-            del row["seconds"]
-            for completion in row["completions"]:
-                del completion["latency_s"]
-        return sorted(rows, key=lambda r: (r["task"], r["id"], r["repeat"]))
+        found = sorted(read_records(folder), key=lambda record: record.key)
+        return [untimed(record).model_dump(mode="json") for record in found]
 
     return read
+
+
+def untimed(record: Record) -> Record:
+    """A record without its times."""
+    turns = tuple(
+        replace(
+            turn,
+            completion=replace(turn.completion, latency_s=0.0),
+            steps=tuple(replace(step, sim_seconds=0.0) for step in turn.steps),
+        )
+        for turn in record.rollout.turns
+    )
+    rollout = replace(record.rollout, turns=turns, elapsed_s=None)
+    judgement = {
+        name: replace(
+            verdict,
+            parts={k: v for k, v in verdict.parts.items() if k != "episode_elapsed_seconds"},
+        )
+        for name, verdict in record.judgement.items()
+    }
+    return record.model_copy(update={"rollout": rollout, "judgement": judgement, "seconds": 0.0})

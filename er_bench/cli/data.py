@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -30,17 +28,6 @@ def build(
     """Build a task's rows from public annotations, by the rule in the task's README."""
     if rows is not None and rows < 1:
         raise UsageError(f"--rows must be 1 or more, not {rows}")
-    print(builder(task).build(source, out, rows, seed))
-
-
-def builder(task: str) -> ModuleType:
-    """A task's `build` module. Raises UsageError that lists the tasks that have one."""
     from er_bench.core.registry import Registry
 
-    registry = Registry()
-    able = [
-        name for name, folder in registry.task_folders.items() if (folder / "build.py").is_file()
-    ]
-    if task not in able:
-        raise UsageError(f"task {task!r} builds no data; these do: {', '.join(sorted(able))}")
-    return importlib.import_module(f"er_bench.tasks.{task}.build")
+    print(Registry().data_builder(task).build(source, out, rows, seed))

@@ -22,9 +22,9 @@ def leaderboard(
     """
     from er_bench.cli.tables import print_leaderboard
     from er_bench.core.errors import UsageError
+    from er_bench.data.files import write_json, write_text
     from er_bench.report import leaderboard as board
     from er_bench.report.results import read_results
-    from er_bench.run.store import write_json
 
     entries = [board.measured(read_results(run)) for run in runs or []]
     names = {"none": [], "all": list(board.reported_sources())}.get(reported, reported.split(","))
@@ -38,5 +38,5 @@ def leaderboard(
         write_json(json_file, board.to_json(made))
         print(f"written: {json_file}")
     if csv_file is not None:
-        csv_file.write_text(board.to_csv(made), encoding="utf-8")
+        write_text(csv_file, board.to_csv(made))
         print(f"written: {csv_file}")

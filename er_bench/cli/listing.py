@@ -1,12 +1,15 @@
-"""`er-bench tasks`, `models`, `describe`."""
+"""`er-bench tasks`, `models`, `dialects`, `describe`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from er_bench.cli import options as o
+
+if TYPE_CHECKING:
+    from er_bench.core.dialect import AnyDialect
 
 
 def tasks(include_path: o.Include = None) -> None:
@@ -50,6 +53,28 @@ def models(include_path: o.Include = None) -> None:
     printed(table)
 
 
+def dialects(include_path: o.Include = None) -> None:
+    """List how models write points and boxes, each with an answer as it writes one."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from er_bench.cli.tables import printed
+    from er_bench.core.dialect import Benchmark
+    from er_bench.core.registry import Registry
+
+    registry = Registry(tuple(include_path or ()))
+    table = Table(title="Dialects", caption="One in full: er-bench describe NAME")
+    for name in ("dialect", "unit", "order", "an answer"):
+        table.add_column(name, overflow="fold")
+    for name in registry.dialect_names():
+        found = registry.dialect(name)
+        if isinstance(found, Benchmark):
+            table.add_row(name, "", "", "the benchmark's own prompt and reader")
+        else:
+            table.add_row(name, str(found.unit), ", ".join(found.order), Text(found.example))
+    printed(table)
+
+
 def describe(
     name: Annotated[str, typer.Argument(help="A task, a model card or a dialect.")],
     include_path: o.Include = None,
@@ -57,8 +82,7 @@ def describe(
     """Print all that is known of a task, a model or a dialect, with its sources."""
     import yaml
 
-    from er_bench.core.errors import UsageError
-    from er_bench.core.registry import Registry, dialect_names
+    from er_bench.core.registry import Registry, unknown
 
     registry = Registry(tuple(include_path or ()))
     if name in registry.task_folders:
@@ -68,20 +92,16 @@ def describe(
         print(readme.read_text(encoding="utf-8") if readme.exists() else "")
     elif name in registry.model_files:
         print(yaml.safe_dump(registry.model_card(name).model_dump(), sort_keys=False, width=98))
-    elif name in dialect_names():
-        _describe_dialect(name)
+    elif name in registry.dialect_names():
+        _describe_dialect(registry.dialect(name))
     else:
-        raise UsageError(
-            f"there is no task, model or dialect {name!r}; see er-bench tasks, er-bench models; "
-            f"dialects: {', '.join(dialect_names())}"
-        )
+        names = [*registry.task_folders, *registry.model_files, *registry.dialect_names()]
+        raise unknown("task, model or dialect", name, names)
 
 
-def _describe_dialect(name: str) -> None:
+def _describe_dialect(found: AnyDialect) -> None:
     from er_bench.core.dialect import Benchmark
-    from er_bench.core.registry import dialect
 
-    found = dialect(name)
     print(f"dialect {found.name}")
     if isinstance(found, Benchmark):
         print("the benchmark's own prompt and reader; the model brings no convention of its own")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from er_bench.cli import convert, data, doctor, leaderboard, listing, run, score, sft, sim
+from er_bench.cli import convert, data, doctor, export, leaderboard, listing, run, score, sft, sim
 from er_bench.core.errors import ErBenchError
 
 app = typer.Typer(
@@ -25,8 +25,10 @@ app.command("run")(run.run)
 app.command("score")(score.score)
 app.command("tasks")(listing.tasks)
 app.command("models")(listing.models)
+app.command("dialects")(listing.dialects)
 app.command("describe")(listing.describe)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.command("export")(export.export)
 app.command("convert")(convert.convert)
 app.command("sft")(sft.sft)
 app.add_typer(data.app, name="data")

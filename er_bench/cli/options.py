@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 import yaml
 
 from er_bench.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from er_bench.run.asking import Limits
+    from er_bench.run.frames import FrameSize
 
 Include = Annotated[
     list[Path] | None,
@@ -24,16 +30,29 @@ Data = Annotated[
         "sub-folder a task."
     ),
 ]
+Readings = Annotated[
+    str | None,
+    typer.Option(
+        "--reading",
+        help="Readings to make beside official and robust: names with commas; all by default.",
+    ),
+]
 Split = Annotated[str, typer.Option(help="official (published rows) or mini (bundled, offline).")]
+LIMIT_ARGS = {
+    "timeout_s": "request_timeout_s",
+    "max_retries": "max_retries",
+    "backoff_base_s": "backoff_base_s",
+}
+"""Settings of the run that may stand among --model-args, by their names there."""
 SPLITS = ("official", "mini")
 
 
-def key_values(text: str | None, flag: str) -> dict[str, Any]:
+def key_values(text: str | None, flag: str) -> dict[str, JsonValue]:
     """`k=v,k=v` as a dict; each value is read as YAML, so `4`, `true` and `[1]` mean what they say.
 
     A comma inside brackets or quotes does not separate. Raises UsageError.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, JsonValue] = {}
     for item in _split(text or ""):
         name, equals, value = item.partition("=")
         if not equals or not name.strip():
@@ -60,6 +79,28 @@ def _split(text: str) -> list[str]:
             items.append(text[start:at])
             start = at + 1
     return [item for item in [*items, text[start:]] if item.strip()]
+
+
+def check_frames(size: str) -> FrameSize:
+    """How pictures of episodes are kept. Raises UsageError."""
+    sizes: tuple[FrameSize, ...] = ("none", "small", "full")
+    if size not in sizes:
+        raise UsageError(f"--frames takes {', '.join(sizes)}, not {size!r}")
+    return next(known for known in sizes if known == size)
+
+
+def limits(args: dict[str, JsonValue]) -> Limits:
+    """The run's own settings, taken out of --model-args. Raises UsageError."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from er_bench.run.asking import Limits
+
+    told = {field: args.pop(name) for name, field in LIMIT_ARGS.items() if name in args}
+    try:
+        return TypeAdapter(Limits).validate_python(told)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"--model-args {first['loc'][0]}: {first['msg']}") from error
 
 
 def check_split(split: str) -> str:

@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from er_bench.core.answer import Status
-from er_bench.core.outcome import Outcome, OutcomeStatus
+from er_bench.core.record import Record, RecordStatus
+from er_bench.core.task import OFFICIAL
 
 LINE_EVERY_S = 15.0
 
 
 class RunProgress:
-    """Counts outcomes and shows done, errors, unparsed, tokens/s and the time left."""
+    """Counts records and shows done, errors, unparsed, tokens/s and the time left."""
 
     def __init__(self, total: int, console: Console | None = None) -> None:
         self.total, self.done, self.errors, self.unparsed, self.tokens = total, 0, 0, 0, 0
@@ -50,13 +51,13 @@ class RunProgress:
         elif self.done:
             self._line()
 
-    def add(self, outcome: Outcome) -> None:
-        """Count one outcome."""
+    def add(self, record: Record) -> None:
+        """Count one record."""
         self.done += 1
-        self.errors += outcome.status is not OutcomeStatus.SCORED
-        answer = outcome.official_answer
-        self.unparsed += answer is not None and answer.status is Status.UNPARSED
-        self.tokens += sum(c.tokens_out or 0 for c in outcome.completions)
+        self.errors += record.status is not RecordStatus.SCORED
+        official = record.judgement.get(OFFICIAL)
+        self.unparsed += official is not None and official.answer.status is Status.UNPARSED
+        self.tokens += sum(c.tokens_out or 0 for c in record.completions())
         now = time.monotonic()
         if self._bar is not None:
             self._bar.update(self._row, completed=self.done, counts=self._counts(now))

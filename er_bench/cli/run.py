@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +11,7 @@ import typer
 from er_bench.cli import options as o
 
 if TYPE_CHECKING:
-    from er_bench.core.model import Model
-    from er_bench.core.registry import Registry
-    from er_bench.run.evaluate import Opened, Options
-
-LIMIT_ARGS = ("timeout_s", "max_retries", "backoff_base_s")
+    from er_bench.api import Evaluation
 
 
 def _read_config(context: typer.Context, config: Path | None) -> None:
@@ -73,6 +68,9 @@ def run(
         int | None, typer.Option("--batch-size", "--batch_size", min=1, help="Same as "
                                  "--model-args batch_size=N.")
     ] = None,
+    frames: Annotated[
+        str, typer.Option(help="Pictures of episodes kept in the run folder: none, small or full.")
+    ] = "small",
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Run the rows that have their media.")
@@ -115,87 +113,68 @@ def _run(
     *, model: str | None, tasks: str | None, split: str, data: Path | None, limit: int | None,
     out: Path | None, backend: str | None, model_args: str | None, gen_args: str | None,
     dialect: str | None, concurrency: int | None, repeats: int, seed: int,
-    batch_size: int | None, resume: bool, allow_missing: bool, accept_data: bool, dry_run: bool,
-    include_path: list[Path] | None, log_samples: bool,
+    batch_size: int | None, frames: str, resume: bool, allow_missing: bool, accept_data: bool,
+    dry_run: bool, include_path: list[Path] | None, log_samples: bool,
 ) -> int:  # fmt: skip
+    from er_bench import api
     from er_bench.core.errors import UsageError
-    from er_bench.core.registry import Registry, open_model
-    from er_bench.run import evaluate
-    from er_bench.run.runner import Limits
 
     del log_samples  # every sample is always logged
     if not model or not tasks:
         raise UsageError("say which --model and which --tasks; see er-bench models, er-bench tasks")
-    registry = Registry(tuple(include_path or ()))
     args = o.key_values(model_args, "--model-args")
     if batch_size is not None:
         args["batch_size"] = batch_size
-    limit_args = {name: args.pop(name) for name in LIMIT_ARGS if name in args}
-    opened_model = open_model(
-        registry,
+    limits = o.limits(args)
+    made = api.prepare(
         model,
-        backend=backend,
-        model_args=args,
-        gen_args=o.key_values(gen_args, "--gen-args"),
-        dialect_name=dialect,
-        seed=seed,
-    )
-    timeout_s = limit_args.pop("timeout_s", opened_model.request_timeout_s)
-    options = evaluate.Options(
-        tasks=registry.select(tasks),
+        tasks,
         split=o.check_split(split),
         data=data,
         limit=limit,
+        backend=backend,
+        model_args=args,
+        gen_args=o.key_values(gen_args, "--gen-args"),
+        dialect=dialect,
         repeats=repeats,
         seed=seed,
+        concurrency=concurrency,
+        limits=limits,
+        frames=o.check_frames(frames),
         allow_missing=allow_missing,
         accept_data=accept_data,
-        concurrency=concurrency,
-        limits=Limits(request_timeout_s=timeout_s, **limit_args),
+        include=include_path or (),
         command=sys.argv,
+        say=_say,
     )
-    opened = evaluate.open_tasks(registry, opened_model, options, _say, media=True)
     if dry_run:
-        return _plan(opened, opened_model, options)
-    if out is None:
-        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        out = Path("runs") / f"{model.replace('/', '-')}-{stamp}"
-    return _execute(registry, opened_model, options, out, resume, opened)
+        return _plan(made)
+    return _execute(made, out or api.default_folder(model), resume)
 
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _plan(opened: list[Opened], model: Model, options: Options) -> int:
+def _plan(made: Evaluation) -> int:
     from er_bench.cli.tables import plan_table, printed
 
-    printed(plan_table(opened, model, options))
+    printed(plan_table(made))
     return 0
 
 
-def _execute(
-    registry: Registry,
-    model: Model,
-    options: Options,
-    out: Path,
-    resume: bool,
-    opened: list[Opened],
-) -> int:
+def _execute(made: Evaluation, out: Path, resume: bool) -> int:
+    import asyncio
+
     from er_bench.cli.progress import RunProgress
     from er_bench.cli.tables import print_results
-    from er_bench.run import evaluate
 
-    total = sum(o.found.n_wanted for o in opened) * options.repeats
     try:
-        with RunProgress(total) as progress:
-            made = evaluate.run(
-                registry, model, options, out, resume=resume, opened=opened,
-                on_outcome=progress.add,
-            )  # fmt: skip
+        with RunProgress(made.n_samples) as progress:
+            run = asyncio.run(made.run(out, resume=resume, on_record=progress.add))
     except KeyboardInterrupt:
         _say(f"\nstopped; what is done is kept. Continue: add --resume --out {out}")
         return 130
-    print_results(made)
+    print_results(run.results)
     print(f"results: {out / 'results.json'}")
-    return 0 if made.summary.complete else 3
+    return 0 if run.results.summary.complete else 3

@@ -27,31 +27,34 @@ def score(
     accept_data: Annotated[
         bool, typer.Option("--accept-data", help="Use rows that differ from the task's card.")
     ] = False,
+    reading: o.Readings = None,
     include_path: o.Include = None,
 ) -> None:
     """Score answers without a model: a run's (--run), or ones made elsewhere (--responses).
 
     Opens no images or videos; masks only.
     """
+    from er_bench import api
     from er_bench.cli.tables import print_results
     from er_bench.core.errors import UsageError
-    from er_bench.core.registry import Registry
-    from er_bench.run import rescore
 
-    registry = Registry(tuple(include_path or ()))
+    readings = None if reading in (None, "all") else str(reading).split(",")
+    include = include_path or ()
+    changed: list[str] = []
     if run is not None and task is None and responses is None:
-        target = out or run.with_name(f"{run.resolve().name}-rescored")
-        made, changed = rescore.run_again(registry, run, target, data=data)
+        made, changed = api.score_and_compare(
+            run, out=out, data=data, readings=readings, include=include
+        )
     elif task is not None and responses is not None and run is None and out is not None:
-        made = rescore.responses(
-            registry, task, responses, out,
-            data=data, split=o.check_split(split), dialect_name=dialect, accept_data=accept_data,
+        made = api.score_responses(
+            task, responses, out, data=data, split=o.check_split(split),
+            dialect=dialect or "benchmark", readings=readings, accept_data=accept_data,
+            include=include,
         )  # fmt: skip
-        target, changed = out, []
     else:
         raise UsageError("give --run RUN, or --task T --responses FILE --out DIR")
-    print_results(made)
+    print_results(made.results)
     if run is not None:
         print("\n".join(changed) if changed else "every score is the same as in the run")
-    print(f"results: {target / 'results.json'}")
-    sys.exit(0 if made.summary.complete else 3)
+    print(f"results: {made.folder / 'results.json'}")
+    sys.exit(0 if made.results.summary.complete else 3)

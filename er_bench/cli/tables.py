@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from er_bench.core.model import Model
+    from er_bench.api import Evaluation
     from er_bench.report.leaderboard import Leaderboard
     from er_bench.report.results import Results, TaskResult
-    from er_bench.run.evaluate import Opened, Options
 
 
 def printed(table: Table) -> None:
@@ -32,12 +30,13 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{value * 100:.1f}"
 
 
-def plan_table(opened: Sequence[Opened], model: Model, options: Options) -> Table:
+def plan_table(made: Evaluation) -> Table:
     """What a run would do."""
-    table = Table(title=f"{model.name}, dialect {model.dialect.name}, repeats {options.repeats}")
+    model, repeats = made.model, made.options.repeats
+    table = Table(title=f"{model.name}, dialect {model.dialect.name}, repeats {repeats}")
     for name in ("task", "split", "protocol", "rows", "to run", "missing", "faulty", "why not"):
         table.add_column(name, overflow="fold")
-    for o in opened:
+    for o in made.opened:
         f = o.found
         table.add_row(
             o.task.label, o.split, o.task.protocol, str(f.n_rows), str(f.n_wanted),
@@ -61,8 +60,8 @@ def print_results(results: Results) -> None:
     error = "" if results.summary.stderr is None else f" ±{percent(results.summary.stderr)}"
     print(f"mean of {n_tasks} {noun}: {percent(results.summary.average)}{error}{marks}")
     for name, task in results.tasks.items():
-        if task.means:
-            print(f"{name}:", ", ".join(f"{what} {m:.3g}" for what, m in task.means.items()))
+        if metrics := task.readings["official"].metrics:
+            print(f"{name}:", ", ".join(f"{what} {m:.3g}" for what, m in metrics.items()))
         if task.n_left_out:
             left, of = task.n_left_out, task.n_scored
             print(f"{name}: the mean leaves out {left} of {of} scored, as the released code does")

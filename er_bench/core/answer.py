@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+
+from pydantic import JsonValue
 
 from er_bench.core.geometry import Box, Point, Unit
 
@@ -41,7 +42,7 @@ class Boxes:
 class Plan:
     """A plan: steps as the benchmark writes them (action ids, or skill calls as JSON values)."""
 
-    steps: tuple[Any, ...]
+    steps: tuple[JsonValue, ...]
 
 
 Value = str | float | Points | Boxes | Plan
@@ -54,25 +55,9 @@ class Answer:
     value: Value | None
     status: Status = Status.OK
     note: str = ""
+    """Why, unless the status is OK."""
 
     @classmethod
-    def unparsed(cls, note: str = "") -> Answer:
+    def unparsed(cls, note: str = "nothing of the expected form is there") -> Answer:
         """An answer that could not be read."""
         return cls(None, Status.UNPARSED, note)
-
-    def to_json(self) -> dict[str, Any]:
-        """The answer as it is kept in `records.jsonl`."""
-        out: dict[str, Any] = {"status": str(self.status), "value": value_to_json(self.value)}
-        return out | ({"note": self.note} if self.note else {})
-
-
-def value_to_json(value: Value | None) -> Any:
-    """A value in JSON: geometry carries its unit."""
-    match value:
-        case Points(xy, unit):
-            return {"points_xy": [list(p) for p in xy], "unit": str(unit)}
-        case Boxes(xyxy, unit):
-            return {"boxes_xyxy": [list(b) for b in xyxy], "unit": str(unit)}
-        case Plan(steps):
-            return {"plan": list(steps)}
-    return value

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from er_bench.core.errors import ConfigError
 from er_bench.core.prompt import Decoding
@@ -29,12 +29,22 @@ class Dataset(_Card):
     mirrors: list[str] = Field([], description="Hub ids of known copies")
     rows: int | None = Field(None, description="Number of rows; null where not known")
     categories: dict[str, int] = Field({}, description="Rows per category, as the task names them")
+    by_protocol: dict[str, dict[str, int]] = Field(
+        {}, description="Rows per category under a protocol that takes only some of the rows"
+    )
     fingerprint: str | None = Field(
         None,
         description="Sum modulo 2^256 of each row's SHA-256 over id, category, texts and truth; "
         "null where the rows were never seen",
     )
     licence: str = Field(description="Licence of the data, or what is known of it")
+
+    def under(self, protocol: str) -> Dataset:
+        """What the rows must look like under a protocol."""
+        if protocol not in self.by_protocol:
+            return self
+        counts = self.by_protocol[protocol]
+        return self.model_copy(update={"rows": sum(counts.values()), "categories": counts})
 
 
 class Metric(_Card):
@@ -96,9 +106,9 @@ class ModelCard(_Card):
     checkpoint: str
     revision: str | None = None
     dialect: str
-    decoding: dict[str, Any] = Field({}, description="Decoding defaults")
-    args: dict[str, Any] = Field({}, description="Backend settings")
-    backend_args: dict[str, dict[str, Any]] = Field(
+    decoding: Decoding = Field(Decoding(), description="Decoding defaults")
+    args: dict[str, JsonValue] = Field({}, description="Backend settings")
+    backend_args: dict[str, dict[str, JsonValue]] = Field(
         {}, description="Settings that only one backend knows, by backend; over `args`"
     )
     licence: str = "unknown"
@@ -111,7 +121,7 @@ class ModelCard(_Card):
 
     def default_decoding(self) -> Decoding:
         """The card's decoding settings."""
-        return Decoding(**self.decoding)
+        return self.decoding
 
 
 Kind = Literal["task", "model"]

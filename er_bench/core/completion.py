@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from er_bench.core.geometry import Size
 
@@ -23,21 +21,3 @@ class Completion:
     """`(width, height)` of each image as sent, after any resize; the frame of PIXEL_SENT."""
     constrained: bool = False
     """Whether decoding was held to the prompt's JSON schema."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The completion as it is kept in `records.jsonl`."""
-        return {
-            "text": self.text,
-            "finish_reason": self.finish_reason,
-            "tokens_in": self.tokens_in,
-            "tokens_out": self.tokens_out,
-            "latency_s": round(self.latency_s, 4),
-            "image_sizes": [list(s) for s in self.image_sizes],
-            "constrained": self.constrained,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Completion:
-        """The completion that `to_json` wrote."""
-        sizes = tuple((int(w), int(h)) for w, h in data.get("image_sizes", ()))
-        return cls(**{**data, "image_sizes": sizes})

@@ -5,8 +5,9 @@ The dialect is a property of the model, declared on its card. It is never guesse
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from er_bench.core.answer import Answer, Boxes, Points
 from er_bench.core.geometry import Unit
@@ -23,6 +24,10 @@ class Dialect(Protocol):
     @property
     def name(self) -> str:
         """The name that model cards use."""
+
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """Its own name, then those of the dialects that it was made from, nearest first."""
 
     @property
     def unit(self) -> Unit:
@@ -82,6 +87,22 @@ class Benchmark:
 
     name: str = "benchmark"
 
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """Itself alone."""
+        return (self.name,)
+
 
 BENCHMARK = Benchmark()
 AnyDialect = Dialect | Benchmark
+
+V = TypeVar("V")
+
+
+def of_lineage(table: Mapping[str, V], dialect: AnyDialect) -> V | None:
+    """The entry of the dialect or of its nearest ancestor that has one.
+
+    So a dialect made of another's with one change is asked and read by whatever a benchmark's
+    released code has for that other one.
+    """
+    return next((table[name] for name in dialect.lineage if name in table), None)

@@ -5,26 +5,27 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import JsonValue
 
 from er_bench.core.completion import Completion
 from er_bench.core.dialect import BENCHMARK, AnyDialect
 from er_bench.core.prompt import Decoding, Prompt
-from er_bench.core.sample import Sample
+from er_bench.core.reference import AnyReference
+from er_bench.core.task import AnySample
 
-if TYPE_CHECKING:
-    from er_bench.core.task import Task
+Asked = Callable[[Prompt], Awaitable[Completion]]
+"""Answers one prompt. Raises ModelError or DataError."""
 
 
-class Ask(Protocol):
-    """What a task is given to reach the model: retries, limits and recording are behind it."""
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a request is about: for models that have no weights and know the truth instead."""
 
-    @property
-    def dialect(self) -> AnyDialect:
-        """How the model writes points and boxes."""
-
-    async def __call__(self, prompt: Prompt) -> Completion:
-        """Ask once. Raises ModelError when the request failed for good."""
+    reference: AnyReference | None
+    """The task's companion; None where a task brings none."""
+    sample: AnySample
+    repeat: int = 0
 
 
 class Model(ABC):
@@ -46,23 +47,20 @@ class Model(ABC):
         """Answer one prompt."""
 
     @abstractmethod
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, JsonValue]:
         """What must stay the same for a run to be resumed: checkpoint, revision, decoding, ..."""
 
-    def bind(
-        self, task: Task, sample: Sample, repeat: int
-    ) -> Callable[[Prompt], Awaitable[Completion]]:
+    def about(self, subject: Subject) -> Asked:
         """How this model answers prompts about one sample.
 
-        A real model answers by the prompt alone; reference models look at the truth, and stored
-        answers are found by the sample's id.
+        A real model answers by the prompt alone; reference models look at the truth.
         """
-        del task, sample, repeat
+        del subject
         return self.ask
 
-    def unable(self, task: Task) -> str | None:
-        """Why this model cannot answer a task at all; None if it can."""
-        del task
+    def unable(self, reference: AnyReference | None) -> str | None:
+        """Why this model cannot answer a task at all, by its companion; None if it can."""
+        del reference
         return None
 
     async def close(self) -> None:
@@ -84,7 +82,7 @@ class ModelSettings:
     """The card's defaults, used where neither the task nor the command line decides."""
     forced_decoding: Decoding
     """`--gen-args`: wins over the task and the card."""
-    args: dict[str, Any]
+    args: dict[str, JsonValue]
     """Backend settings: the card's `args`, then `--model-args`."""
     seed: int = 0
     """Seed of a model that draws its answers itself (the reference models)."""
@@ -93,7 +91,7 @@ class ModelSettings:
         """The limits in force for a prompt: command line, then task, then card."""
         return self.forced_decoding.over(prompt.decoding).over(self.card_decoding)
 
-    def identity(self, backend: str, **more: Any) -> dict[str, Any]:
+    def identity(self, backend: str, **more: JsonValue) -> dict[str, JsonValue]:
         """What every backend's `Model.identity` holds, and what this one adds."""
         return {
             "name": self.name,

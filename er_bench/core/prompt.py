@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+
+from pydantic import JsonValue
 
 from er_bench.core.message import Message
 from er_bench.core.sample import Image, Part, Text, Video
@@ -36,16 +37,12 @@ class Decoding:
 
     def over(self, other: Decoding) -> Decoding:
         """These settings, and `other`'s where these leave one open."""
-        return Decoding(
-            *(
-                a if a is not None else b
-                for a, b in zip(self.to_dict().values(), other.to_dict().values(), strict=True)
-            )
-        )
+        told = {name: value for name, value in asdict(self).items() if value is not None}
+        return replace(other, **told)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, JsonValue]:
         """Every setting by name, open ones as None."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ class Prompt:
     expects: Expect
     decoding: Decoding = field(default_factory=Decoding)
     max_tiles: int | None = None
-    json_schema: Mapping[str, Any] | None = None
+    json_schema: Mapping[str, JsonValue] | None = None
 
     def parts(self) -> Iterator[Part]:
         """Every part of every message, in order."""
@@ -78,7 +75,7 @@ class Prompt:
         return hashlib.sha256(json.dumps(body, ensure_ascii=False).encode()).hexdigest()
 
 
-def _part_identity(part: Part) -> list[Any]:
+def _part_identity(part: Part) -> list[JsonValue]:
     match part:
         case Text(text):
             return ["text", text]

@@ -1,32 +1,77 @@
-"""Names to tasks, models and dialects: built in, from entry points, from --include-path.
+"""Names to what they stand for: built in, from entry points, from `--include-path`.
 
-A task is a folder with `card.yaml` and `task.py`, which has one class called `TASK`. A model is a
-card. Listing reads cards only; a task's code is imported when the task is opened.
+Tasks and models are files: a task is a folder with `card.yaml` and `task.py` (whose `TASK` is the
+class) and, for reference models, `reference.py` (whose `REFERENCE` is its companion); a model is a
+card. Listing reads cards only; code is imported when it is needed.
 
-Entry points: `er_bench.tasks` and `er_bench.models` name packages whose folder is searched like
-`tasks/` and `models/cards/`.
+Backends, dialects, families, simulators and exporters are objects under a name. A package brings
+them by the entry points `er_bench.backends` and so on, and tasks and cards by `er_bench.tasks` and
+`er_bench.models`, which name packages whose folders are searched. A folder of `--include-path`
+brings tasks and cards, and objects in a `plugin.py` with `BACKENDS = {name: object}` and so on.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from enum import StrEnum
 from functools import cached_property
+from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import cast
 
 from er_bench.core.card import ModelCard, TaskCard, model_card, task_card
-from er_bench.core.dialect import BENCHMARK, AnyDialect
+from er_bench.core.dialect import BENCHMARK, AnyDialect, Dialect
 from er_bench.core.errors import ConfigError, UsageError
-from er_bench.core.model import Model, ModelSettings
-from er_bench.core.prompt import Decoding
-from er_bench.core.task import Task
+from er_bench.core.reference import AnyReference
+from er_bench.core.task import AnyTask
 
 _PACKAGE = Path(__file__).parent.parent
+PLUGIN = "plugin.py"
+
+
+class Kind(StrEnum):
+    """The kinds of named objects."""
+
+    BACKEND = "backend"
+    DIALECT = "dialect"
+    FAMILY = "family"
+    SIMULATOR = "simulator"
+    EXPORTER = "exporter"
+
+    @property
+    def plural(self) -> str:
+        """As entry-point groups and plug-ins spell it."""
+        return "families" if self is Kind.FAMILY else f"{self}s"
+
+
+_BUILT_IN = {
+    Kind.BACKEND: "er_bench.models:BACKENDS",
+    Kind.DIALECT: "er_bench.models.dialects:DIALECTS",
+    Kind.FAMILY: "er_bench.models:FAMILIES",
+    Kind.SIMULATOR: "er_bench.sim.simulators:SIMULATORS",
+    Kind.EXPORTER: "er_bench.report.exporters:EXPORTERS",
+}
+"""Where er-bench's own tables are: objects by name, or `module:attribute` in place of an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """Everything that opens a task, as names and paths: it can be sent to another process."""
+
+    name: str
+    root: Path
+    protocol: str | None = None
+    """One of the card's; None is its first."""
+    dialect: str = BENCHMARK.name
+    with_media: bool = True
 
 
 @dataclass(frozen=True)
@@ -34,6 +79,8 @@ class Registry:
     """Every name that er-bench knows. `include` holds the folders given with --include-path."""
 
     include: Sequence[Path] = field(default=())
+
+    # Tasks and models: folders and cards.
 
     @cached_property
     def task_folders(self) -> dict[str, Path]:
@@ -50,44 +97,50 @@ class Registry:
 
     @cached_property
     def model_files(self) -> dict[str, Path]:
-        """The card of each model, by name."""
+        """The card of each model, by name; a later one of the same name wins."""
         roots = [_PACKAGE / "models" / "cards", *_entry_point_folders("er_bench.models")]
-        files = {path.stem: path for root in roots for path in sorted(root.glob("*.yaml"))}
-        for root in self.include:
-            files |= {path.stem: path for path in sorted(root.glob("*.yaml"))}
-        return files
+        return {
+            path.stem: path
+            for root in [*roots, *self.include]
+            for path in sorted(root.glob("*.yaml"))
+            if path.name != "card.yaml"
+        }
 
     def task_card(self, name: str) -> TaskCard:
-        """A task's card. Raises UsageError that lists the names there are."""
+        """A task's card. Raises UsageError that names the nearest there are."""
         if name not in self.task_folders:
-            raise UsageError(
-                f"there is no task {name!r}; there are: {', '.join(sorted(self.task_folders))}"
-            )
+            raise unknown("task", name, self.task_folders)
         card = task_card(self.task_folders[name] / "card.yaml")
         if card.name != name:
             raise ConfigError(f"the card in folder {name!r} calls itself {card.name!r}")
         return card
 
     def model_card(self, name: str) -> ModelCard:
-        """A model's card. Raises UsageError that lists the names there are."""
+        """A model's card. Raises UsageError that names the nearest there are."""
         if name not in self.model_files:
-            raise UsageError(
-                f"there is no model card {name!r}; there are: "
-                f"{', '.join(sorted(self.model_files))}; or write backend/ID"
-            )
+            raise unknown("model card", name, self.model_files, "; or write backend/ID")
         return model_card(self.model_files[name])
 
-    def open_task(self, name: str, root: Path, protocol: str | None = None) -> Task:
-        """A task on a folder of data. `protocol` is one of the card's; None is its first."""
-        card = self.task_card(name)
-        protocol = protocol or next(iter(card.protocols))
+    def open_task(self, spec: TaskSpec) -> AnyTask:
+        """A task on a folder of data. Raises UsageError for an unknown name or protocol."""
+        card = self.task_card(spec.name)
+        protocol = spec.protocol or next(iter(card.protocols))
         if protocol not in card.protocols:
-            raise UsageError(
-                f"task {name!r} has no protocol {protocol!r}; it has: {', '.join(card.protocols)}"
-            )
-        module = _task_module(name, self.task_folders[name] / "task.py")
-        task_type: type[Task] = module.TASK
-        return task_type(card, root, protocol)
+            raise unknown(f"protocol of task {spec.name}", protocol, card.protocols)
+        task_type: type[AnyTask] = self._task_module(spec.name, "task").TASK
+        dialect = self.dialect(spec.dialect)
+        return task_type(card, spec.root, protocol, dialect, with_media=spec.with_media)
+
+    def open_mini(self, name: str, dialect: str = BENCHMARK.name) -> AnyTask:
+        """A task on its bundled rows."""
+        return self.open_task(TaskSpec(name, self.mini_root(name), dialect=dialect))
+
+    def reference(self, task: AnyTask) -> AnyReference | None:
+        """A task's companion, or None where its folder brings none."""
+        if not (self.task_folders[task.name] / "reference.py").is_file():
+            return None
+        companion: type[AnyReference] = self._task_module(task.name, "reference").REFERENCE
+        return companion(task)
 
     def mini_root(self, name: str) -> Path:
         """The folder of a task's bundled rows. Raises UsageError when it has none."""
@@ -96,6 +149,19 @@ class Registry:
         if not root.is_dir():
             raise UsageError(f"task {name!r} has no mini split")
         return root
+
+    def data_builder(self, name: str) -> ModuleType:
+        """A task's `build` module. Raises UsageError that lists the tasks that have one."""
+        able = [n for n, folder in self.task_folders.items() if (folder / "build.py").is_file()]
+        if name not in able:
+            raise UsageError(f"task {name!r} builds no data; these do: {', '.join(sorted(able))}")
+        return self._task_module(name, "build")
+
+    def _task_module(self, name: str, part: str) -> ModuleType:
+        folder = self.task_folders[name]
+        if folder.is_relative_to(_PACKAGE):
+            return importlib.import_module(f"er_bench.tasks.{name}.{part}")
+        return importlib.import_module(f"{_included_package(folder)}.{part}")
 
     def select(self, text: str) -> list[str]:
         """The task names in a comma-separated list of names, groups and `all`, in that order.
@@ -115,13 +181,74 @@ class Registry:
             elif name in cards:
                 chosen.append(word)
             else:
-                raise UsageError(
-                    f"there is no task or group {word!r}; tasks: {', '.join(sorted(cards))}; "
-                    f"groups: {', '.join(sorted(groups))}"
-                )
+                raise unknown("task or group", word, [*cards, *groups])
         if not chosen:
             raise UsageError("no task was named")
         return list(dict.fromkeys(chosen))
+
+    # Named objects.
+
+    def names(self, kind: Kind) -> list[str]:
+        """The names of a kind."""
+        return sorted(self._table(kind))
+
+    def find(self, kind: Kind, name: str) -> object:
+        """The object of a name. Raises UsageError that names the nearest there are."""
+        table = self._table(kind)
+        if name not in table:
+            raise unknown(str(kind), name, table)
+        found = table[name]
+        return _at(found) if isinstance(found, str) else found
+
+    def dialect(self, name: str) -> AnyDialect:
+        """A dialect, `benchmark` among them. Raises UsageError that names the nearest there are."""
+        if name == BENCHMARK.name:
+            return BENCHMARK
+        if name not in self.dialect_names():
+            raise unknown("dialect", name, self.dialect_names())
+        return cast(Dialect, self.find(Kind.DIALECT, name))
+
+    def dialect_names(self) -> list[str]:
+        """Every dialect's name."""
+        return sorted([BENCHMARK.name, *self.names(Kind.DIALECT)])
+
+    def _table(self, kind: Kind) -> Mapping[str, object]:
+        if kind not in self._tables:
+            self._tables[kind] = self._collected(kind)
+        return self._tables[kind]
+
+    @cached_property
+    def _tables(self) -> dict[Kind, Mapping[str, object]]:
+        return {}
+
+    def _collected(self, kind: Kind) -> Mapping[str, object]:
+        table: dict[str, object] = dict(cast(Mapping[str, object], _at(_BUILT_IN[kind])))
+        brought: list[tuple[str, object]] = [
+            (point.name, point.value) for point in entry_points(group=f"er_bench.{kind.plural}")
+        ]
+        for folder in self.include:
+            if (folder / PLUGIN).is_file():
+                plugin = importlib.import_module(f"{_included_package(folder)}.plugin")
+                brought += getattr(plugin, kind.plural.upper(), {}).items()
+        for name, found in brought:
+            if name in table:
+                raise ConfigError(f"two {kind.plural} are called {name!r}")
+            table[name] = found
+        return table
+
+
+def unknown(kind: str, name: str, known: Iterable[str], more: str = "") -> UsageError:
+    """The error about a name that is not there, with the nearest that are."""
+    names = sorted(known)
+    near = get_close_matches(name, names, 3)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return UsageError(f"there is no {kind} {name!r}; {hint}there are: {', '.join(names)}{more}")
+
+
+def _at(place: str) -> object:
+    """What stands at `module:attribute`."""
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def _entry_point_folders(group: str) -> list[Path]:
@@ -134,96 +261,12 @@ def _entry_point_folders(group: str) -> list[Path]:
     return folders
 
 
-def _task_module(name: str, file: Path):  # type: ignore[no-untyped-def]
-    if file.is_relative_to(_PACKAGE):
-        return importlib.import_module(f"er_bench.tasks.{name}.task")
-    module_name = f"er_bench_included_{name}"
-    if module_name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(module_name, file)
-        if spec is None or spec.loader is None:
-            raise ConfigError(f"cannot import {file}")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[module_name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[module_name]
-
-
-def dialect(name: str) -> AnyDialect:
-    """A dialect by name. Raises UsageError that lists the names there are."""
-    from er_bench.models.dialects import DIALECTS
-
-    if name == BENCHMARK.name:
-        return BENCHMARK
-    if name not in DIALECTS:
-        known = ", ".join(dialect_names())
-        raise UsageError(f"there is no dialect {name!r}; there are: {known}")
-    return DIALECTS[name]
-
-
-def open_model(
-    registry: Registry,
-    name: str,
-    *,
-    backend: str | None = None,
-    model_args: dict[str, Any] | None = None,
-    gen_args: dict[str, Any] | None = None,
-    dialect_name: str | None = None,
-    seed: int = 0,
-) -> Model:
-    """A model by card name or `backend/ID`. Loads nothing heavy until it is first asked.
-
-    Raises UsageError that lists what there is.
-    """
-    settings, backend = _settings(
-        registry, name, backend, model_args or {}, gen_args or {}, dialect_name
-    )
-    module = f"er_bench.models.{backend.replace('-', '_')}"
-    if importlib.util.find_spec(module) is None:
-        raise UsageError(f"there is no backend {backend!r}")
-    model: Model = importlib.import_module(module).build(replace(settings, seed=seed))
-    return model
-
-
-def _settings(
-    registry: Registry,
-    name: str,
-    backend: str | None,
-    model_args: dict[str, Any],
-    gen_args: dict[str, Any],
-    dialect_name: str | None,
-) -> tuple[ModelSettings, str]:
-    try:
-        forced = Decoding(**gen_args)
-    except TypeError:
-        known = ", ".join(Decoding().to_dict())
-        raise UsageError(f"--gen-args knows {known}; not {', '.join(gen_args)}") from None
-    prefix, _, checkpoint = name.partition("/")
-    if checkpoint and name not in registry.model_files:
-        chosen = dialect(dialect_name or BENCHMARK.name)
-        settings = ModelSettings(name, checkpoint, None, chosen, Decoding(), forced, model_args)
-        return settings, backend or prefix
-    card = registry.model_card(name)
-    backend = backend or card.backend
-    args = {**card.args, **card.backend_args.get(backend, {}), **model_args}
-    settings = ModelSettings(
-        name=card.name,
-        checkpoint=args.pop("checkpoint", _beside(registry.model_files[name], card.checkpoint)),
-        revision=card.revision,
-        dialect=dialect(dialect_name or card.dialect),
-        card_decoding=card.default_decoding(),
-        forced_decoding=forced,
-        args=args,
-    )
-    return settings, backend
-
-
-def _beside(card: Path, checkpoint: str) -> str:
-    """A checkpoint that starts with a dot is a folder, seen from the card's own."""
-    return str((card.parent / checkpoint).resolve()) if checkpoint.startswith(".") else checkpoint
-
-
-def dialect_names() -> list[str]:
-    """Every dialect's name."""
-    from er_bench.models.dialects import DIALECTS
-
-    return sorted([BENCHMARK.name, *DIALECTS])
+def _included_package(folder: Path) -> str:
+    """A folder from outside as a package, so that its files may import one another."""
+    digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
+    name = f"er_bench_included_{folder.name.replace('-', '_')}_{digest}"
+    if name not in sys.modules:
+        spec = ModuleSpec(name, None, is_package=True)
+        spec.submodule_search_locations = [str(folder)]
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+    return name

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Generic, Literal, Protocol, TypeVar
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRef:
+    """Where the bytes of a picture or a video are, so that a report finds them again."""
+
+    file: str
+    """A path; relative ones start at the task's data folder, or at the run folder."""
+    base: Literal["data", "run"] = "data"
+    row: int | None = None
+    """Zero-based row of `file`, where the bytes came with a row."""
+    field: str = ""
+    """Column of that row."""
+    item: int | None = None
+    """Position in a column that holds a list."""
+    member: str = ""
+    """Name inside `file`, where that is an archive."""
 
 
 class Blob(Protocol):
@@ -14,6 +34,10 @@ class Blob(Protocol):
     @property
     def name(self) -> str:
         """What to call it in a message: a path, or a row and field."""
+
+    @property
+    def ref(self) -> MediaRef | None:
+        """Where it can be found again; None for bytes that exist in this process only."""
 
     def read(self) -> bytes:
         """The bytes, as stored. Raises DataError when they cannot be read."""
@@ -56,22 +80,40 @@ class Video:
     fps: float | None = None
     """The frame rate that the frame numbers count in; None is the file's own."""
 
+    @property
+    def ref(self) -> MediaRef:
+        """The file."""
+        return MediaRef(str(self.path))
+
 
 Part = Text | Image | Video
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Generic[T_co]):
     """One item of a benchmark.
 
-    `target` is the task's own typed truth; only the task and its scorer look inside.
-    `where` names file and row for messages.
+    `target` is the task's own typed truth, with whatever else the task needs of the row; only the
+    task and its companion look inside. `where` names file and row for messages.
     """
 
     id: str
     parts: tuple[Part, ...]
-    target: Any
+    target: T_co
     cluster: str
     category: str
     where: str
-    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The text parts, joined by line breaks."""
+        return "\n".join(part.text for part in self.parts if isinstance(part, Text))
+
+    def images(self) -> Iterator[Image]:
+        """The still images, in order."""
+        return (part for part in self.parts if isinstance(part, Image))
+
+    @property
+    def image(self) -> Blob:
+        """The one image of a sample that has exactly one kind of picture: the first."""
+        return next(self.images()).blob

@@ -10,6 +10,7 @@ from typing import TypeVar
 from unicodedata import normalize
 
 from er_bench.core.errors import DataError
+from er_bench.core.sample import MediaRef
 
 T = TypeVar("T")
 
@@ -25,6 +26,11 @@ class ZipBlob:
     def name(self) -> str:
         """Archive and member, as a path."""
         return f"{self.archive}/{self.member}"
+
+    @property
+    def ref(self) -> MediaRef:
+        """Archive and member."""
+        return MediaRef(str(self.archive), member=self.member)
 
     def read(self) -> bytes:
         """The member's bytes. Raises DataError."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from er_bench.core.errors import DataError, MissingExtraError
 from er_bench.core.geometry import Mask, Size
 from er_bench.core.sample import Blob, Video
+from er_bench.data.byte_cache import ByteCache
 
 FRAME_CACHE_BYTES = 512 * 2**20
 
@@ -78,10 +77,7 @@ class FrameCache:
     """Decoded frames of the videos used last, so that questions on one clip decode it once."""
 
     def __init__(self, limit_bytes: int = FRAME_CACHE_BYTES) -> None:
-        self._limit, self._held = limit_bytes, 0
-        self._frames: OrderedDict[object, list[PIL.Image.Image]] = OrderedDict()
-        self._locks: dict[object, threading.Lock] = {}
-        self._guard = threading.Lock()
+        self._frames: ByteCache[list[PIL.Image.Image]] = ByteCache(limit_bytes, _bytes)
 
     def frames(self, video: Video, n: int, sampling: str) -> list[PIL.Image.Image]:
         """`n` frames of a video, RGB. The part's own count and rule win where it sets them.
@@ -90,25 +86,7 @@ class FrameCache:
         """
         n, sampling = video.n_frames or n, video.sampling or sampling
         key = (video, n, sampling)
-        with self._guard:
-            lock = self._locks.setdefault(key, threading.Lock())
-        with lock:
-            if (found := self._frames.get(key)) is not None:
-                with self._guard:
-                    self._frames.move_to_end(key)
-                return found
-            frames = decode_frames(video, n, sampling)
-            self._keep(key, frames)
-            return frames
-
-    def _keep(self, key: object, frames: list[PIL.Image.Image]) -> None:
-        with self._guard:
-            self._frames[key] = frames
-            self._held += _bytes(frames)
-            while self._held > self._limit and len(self._frames) > 1:
-                old_key, old = self._frames.popitem(last=False)
-                self._locks.pop(old_key, None)
-                self._held -= _bytes(old)
+        return self._frames.get(key, lambda: decode_frames(video, n, sampling))
 
 
 def _bytes(frames: Sequence[PIL.Image.Image]) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from er_bench.core.errors import DataError
-from er_bench.core.sample import Blob
+from er_bench.core.sample import Blob, MediaRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,11 @@ class FileBlob:
         """The path."""
         return str(self.path)
 
+    @property
+    def ref(self) -> MediaRef:
+        """The file."""
+        return MediaRef(str(self.path))
+
     def read(self) -> bytes:
         """The file's bytes. Raises DataError."""
         try:
@@ -108,6 +113,7 @@ class BytesBlob:
 
     name: str
     content: bytes | None = dataclass_field(repr=False)
+    ref: MediaRef | None = None
 
     def read(self) -> bytes:
         """The bytes. Raises DataError when the row was read without its media."""
@@ -139,15 +145,22 @@ def image_blobs(row: Row, field: str, sample_id: str, root: Path) -> list[Blob]:
     blobs: list[Blob] = []
     for number, item in enumerate(row.items(field), 1):
         name = f"{row.file}/{sample_id} image {number}"
+        ref = MediaRef(str(row.file), row=row.index, field=field, item=number - 1)
         if isinstance(item, Mapping) and "bytes" not in item:
-            blobs.append(BytesBlob(name, None))
+            blobs.append(BytesBlob(name, None, ref))
         elif isinstance(content := item["bytes"] if isinstance(item, Mapping) else item, bytes):
-            blobs.append(BytesBlob(name, content))
+            blobs.append(BytesBlob(name, content, ref))
         elif isinstance(item, str):
             blobs.append(FileBlob(inside(root, item, row, field)))
         else:
             raise row.error(f"expected an encoded image, found {_show(item)}", field)
     return blobs
+
+
+def one_image(row: Row, field: str, sample_id: str, root: Path) -> Blob:
+    """The one image in a field: encoded bytes, `{bytes, path}`, or a path. Raises DataError."""
+    alone = Row({field: [row.get(field)]}, row.file, row.index)
+    return image_blobs(alone, field, sample_id, root)[0]
 
 
 def find_files(root: Path, *patterns: str) -> list[Path]:

@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+
+from pydantic import JsonValue
 
 PLAN_KEY, ID_KEY, NAME_KEY = "executable_plan", "action_id", "action_name"
 
@@ -44,7 +45,7 @@ PlanReader = Callable[[str, Sequence[str]], PlanReading]
 """Reads a completion, given the names of the actions by id."""
 
 
-def json_to_action(text: str, n_actions: int) -> tuple[list[Any] | int, int]:
+def json_to_action(text: str, n_actions: int) -> tuple[list[JsonValue] | int, int]:
     """The released reader's two results: ids (or INVALID, EMPTY) and 1 for an output error.
 
     The ids are whatever compared as numbers in [0, n): true and 2.0 pass. A later id out of range
@@ -70,10 +71,14 @@ def read_strict(text: str, actions: Sequence[str]) -> PlanReading:
     if isinstance(ids, int):
         status = PlanStatus.EMPTY if ids == EMPTY else PlanStatus.INVALID
         return PlanReading(status, output_error=bool(error))
-    whole = next((k for k, i in enumerate(ids) if type(i) is not int), len(ids))
+    whole: list[int] = []
+    for action_id in ids:
+        if not isinstance(action_id, int) or isinstance(action_id, bool):
+            break
+        whole.append(action_id)
     if not whole:
         return PlanReading(PlanStatus.INVALID, output_error=True)
-    return PlanReading(PlanStatus.OK, tuple(ids[:whole]))
+    return PlanReading(PlanStatus.OK, tuple(whole))
 
 
 def read_repaired(text: str, actions: Sequence[str]) -> PlanReading:
@@ -114,7 +119,7 @@ def read_robust(text: str, actions: Sequence[str]) -> PlanReading:
     return PlanReading(PlanStatus.OK, tuple(ids)) if ids else PlanReading(PlanStatus.INVALID)
 
 
-def _plan_items(text: str) -> list[Any] | None:
+def _plan_items(text: str) -> list[JsonValue] | None:
     """The plan of the first JSON or Python object in the text that has one."""
     decoder = json.JSONDecoder(strict=False)
     for match in list(re.finditer(r"\{", text))[:50]:
@@ -137,12 +142,12 @@ def _literal(text: str) -> object:
         return None
 
 
-def _loose_ids(text: str) -> list[Any] | None:
+def _loose_ids(text: str) -> list[JsonValue] | None:
     """Ids after the last `executable_plan`, where the text around them is broken."""
     _, key, tail = text.rpartition(PLAN_KEY)
     if not key:
         return None
-    ids: list[Any] = [int(number) for number in _ID.findall(tail)]
+    ids: list[JsonValue] = [int(number) for number in _ID.findall(tail)]
     return ids or None
 
 

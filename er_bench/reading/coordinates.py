@@ -37,6 +37,14 @@ def _numbers(groups: Iterable[Sequence[str]]) -> list[Numbers]:
     return [tuple(number(token) for token in group) for group in groups]
 
 
+POINT_BLOCK_REQUEST = (
+    "You are InternVL. Your task is to locate several points in the given image according to the "
+    'task descriptions. Your answer should be formatted as "<point>[[x1, y1], [x2, y2],...]'
+    '</point>". The point coordinates are normalized to integers between 0 and 1000. Return the '
+    "answer in the point format directly."
+)
+"""What asks for a point block: Vlaser `Vlaser_VLM/README.md` and its point scripts, 40d7821."""
+
 _BLOCK_OPEN = re.compile(r"<point>\s*+\[\s*+(?=\[)")
 _BLOCK_CLOSE = re.compile(r"\](?=\s*+\]</point>)")
 _INTEGER_PAIR = re.compile(r"\[\s*+(\d++)\s*+,\s*+(\d++)\s*+\]")

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import NoReturn
+
+from pydantic import JsonValue
 
 from er_bench.core.answer import Answer, Plan
 from er_bench.reading.coordinates import without_thoughts
 
-Step = Mapping[str, Any]
+Step = dict[str, JsonValue]
 
 
 def read_fenced_plan(text: str) -> Answer:
@@ -67,11 +69,11 @@ def read_plan(text: str) -> Answer:
     return Answer(Plan(plan)) if plan is not None else Answer.unparsed("there is no list of steps")
 
 
-def _refuse(constant: str) -> Any:
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _steps(value: Any) -> tuple[Step, ...] | None:
+def _steps(value: JsonValue) -> tuple[Step, ...] | None:
     if isinstance(value, dict):
         wrapped = [value[key] for key in _WRAPPERS if isinstance(value.get(key), list)]
         value = wrapped[0] if wrapped else [value]
@@ -80,15 +82,16 @@ def _steps(value: Any) -> tuple[Step, ...] | None:
     return tuple(whole) if len(whole) == len(steps) and (steps or value == []) else None
 
 
-def _step(item: Any) -> Step | None:
-    if not isinstance(item, dict) or not isinstance(item.get("name"), str):
+def _step(item: JsonValue) -> Step | None:
+    said = item.get("name") if isinstance(item, dict) else None
+    if not isinstance(item, dict) or not isinstance(said, str):
         return None
     params = item.get("params")
-    name = re.sub(r"[\s-]+", "_", item["name"].strip().lower())
+    name = re.sub(r"[\s-]+", "_", said.strip().lower())
     return {"name": name, "params": _tags(params if isinstance(params, dict) else {})}
 
 
-def _tags(params: Mapping[str, Any]) -> dict[str, Any]:
+def _tags(params: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     return {role: _tag(tag) for role, tag in params.items() if isinstance(tag, (str, int, float))}
 
 

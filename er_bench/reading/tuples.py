@@ -19,6 +19,7 @@ from er_bench.reading.coordinates import (
     attribute_pairs,
     loose_pairs,
     loose_quads,
+    tuples,
 )
 
 MOST_BOX_PIXELS = 2**26
@@ -84,6 +85,13 @@ def roborefer(found: Iterable[Numbers], size_wh: Size, *, absolute: bool) -> Dra
                 return None
             boxes.append((box[0], box[1], box[2], box[3]))
     return Drawn(tuple(points), tuple(boxes))
+
+
+def scaled_pairs(text: str, size_wh: Size) -> Drawn:
+    """Every pair as fractions, whatever its numbers look like; a runaway number is left out."""
+    pairs = [numbers for numbers in tuples(text) if len(numbers) == 2 and _finite(numbers)]
+    w, h = size_wh
+    return Drawn(tuple((int(x * w), int(y * h)) for x, y in pairs))
 
 
 def tolerant(text: str, size_wh: Size) -> Drawn:

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from er_bench.core.answer import Status
 from er_bench.core.errors import StoreError
-from er_bench.core.task import Aggregate, Scored, Task
+from er_bench.core.manifest import Manifest, ModelInfo
+from er_bench.core.record import Record, RecordStatus
+from er_bench.core.score import Aggregate, Scored
+from er_bench.core.task import OFFICIAL, ROBUST, AnyTask
+from er_bench.data.files import write_json
 from er_bench.report import statistics
-from er_bench.report.tally import Tally
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "2.0"
+FILE = "results.json"
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class RunInfo(_Part):
+class RunEntry(_Part):
     """Who, when, with what."""
 
     id: str = Field(description="Name of the run folder")
@@ -33,19 +39,6 @@ class RunInfo(_Part):
     command: list[str] = Field(description="The command line")
     packages: dict[str, str] = Field(description="Versions of the packages that were in use")
     hardware: dict[str, str] = Field(description="Platform, processor, accelerator")
-
-
-class ModelInfo(_Part):
-    """The model, as it was asked."""
-
-    name: str
-    card_sha256: str | None = Field(description="SHA-256 of the model card; null without one")
-    checkpoint: str
-    revision: str | None
-    backend: str
-    dialect: str = Field(description="How the model writes points and boxes")
-    decoding: dict[str, Any] = Field(description="Settings from card and command line")
-    settings: dict[str, Any] = Field({}, description="Other settings that may change answers")
 
 
 class DatasetInfo(_Part):
@@ -69,6 +62,21 @@ class Tokens(_Part):
 
     in_: int | None = Field(alias="in")
     out: int | None
+
+
+class ReadingResult(_Part):
+    """The numbers of one reading: its reader, its rule and its aggregate."""
+
+    score: float | None = Field(description="Headline; null: not measured")
+    stderr: float | None = Field(description="Clustered standard error of the headline")
+    ci95: tuple[float, float] | None = Field(description="95% interval of the headline")
+    n_unparsed: int = Field(description="Scored samples whose answer could not be read: score 0")
+    n_left_out: int = Field(description="Scored samples that the reading's mean leaves out")
+    categories: dict[str, float] = Field(description="The headline in each category")
+    metrics: dict[str, float] = Field(description="Other numbers by name, each in its own unit")
+    reader: str = Field(description="How answers are read")
+    rule: str = Field(description="How they are scored")
+    source: str = Field(description="Where both were read")
 
 
 class TaskResult(_Part):
@@ -95,10 +103,8 @@ class TaskResult(_Part):
     n_env_error: int
     n_truncated: int = Field(description="Samples with a completion cut at the token limit")
     n_clusters: int
-    by_category: dict[str, float]
-    robust_by_category: dict[str, float]
-    means: dict[str, float] = Field(
-        default={}, description="Means to be read beside the score, each in its own unit"
+    readings: dict[str, ReadingResult] = Field(
+        description="Every published way of making the number, from the same records"
     )
     comparable: list[str] = Field([], description="Reported columns this may stand beside")
     chance: float | None = Field(description="Expected score of a uniform guess, where defined")
@@ -121,117 +127,230 @@ class Results(_Part):
     """The whole file."""
 
     schema_version: str = SCHEMA_VERSION
-    run: RunInfo
+    run: RunEntry
     model: ModelInfo
     tasks: dict[str, TaskResult]
     summary: Summary
 
     def write(self, folder: Path) -> Path:
         """Write `results.json` whole or not at all."""
-        from er_bench.run.store import write_json
-
-        path = folder / "results.json"
-        write_json(path, self.model_dump(mode="json", by_alias=True))
-        return path
+        write_json(folder / FILE, self.model_dump(mode="json", by_alias=True))
+        return folder / FILE
 
 
 def read_results(folder: Path) -> Results:
     """The results of a run folder, or of a results file. Raises StoreError."""
-    path = folder / "results.json" if folder.is_dir() else folder
+    path = folder / FILE if folder.is_dir() else folder
     try:
-        return Results.model_validate_json(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and content.get("schema_version") == "1.0":
+            raise StoreError(
+                f"{path} was made by an earlier er-bench; bring it up to date with: "
+                f"er-bench score --run {path.parent}"
+            )
+        return Results.model_validate(content)
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read as results: {error}") from error
 
 
-def json_schema() -> str:
+def json_schema() -> dict[str, object]:
     """The JSON schema of `results.json`, as committed in `docs/results.schema.json`."""
-    return json.dumps(Results.model_json_schema(by_alias=True), indent=2) + "\n"
+    return Results.model_json_schema(by_alias=True)
+
+
+@dataclass(slots=True)
+class Counted:
+    """What is kept of one task's records: counts, and the scores of each reading."""
+
+    statuses: Counter[RecordStatus] = field(default_factory=Counter)
+    scored: dict[str, list[tuple[tuple[str, str, int], Scored]]] = field(default_factory=dict)
+    """By reading: sample order (cluster, id, repeat) and what an aggregate sees."""
+    n_unparsed: Counter[str] = field(default_factory=Counter)
+    n_format_failures: int = 0
+    n_truncated: int = 0
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    seconds: list[float] = field(default_factory=list)
+    first_errors: dict[RecordStatus, str] = field(default_factory=dict)
+
+    def add(self, record: Record) -> None:
+        """Count one record."""
+        self.statuses[record.status] += 1
+        self.seconds.append(record.seconds)
+        self.n_truncated += record.truncated
+        for c in record.completions():
+            if c.tokens_in is not None:
+                self.tokens_in = (self.tokens_in or 0) + c.tokens_in
+            if c.tokens_out is not None:
+                self.tokens_out = (self.tokens_out or 0) + c.tokens_out
+        if record.status is not RecordStatus.SCORED:
+            self.first_errors.setdefault(record.status, record.error)
+            return
+        place = (record.cluster, record.id, record.repeat)
+        for name, v in record.judgement.items():
+            seen = Scored(record.cluster, record.category, v.score, v.parts)
+            self.scored.setdefault(name, []).append((place, seen))
+            self.n_unparsed[name] += v.answer.status is Status.UNPARSED
+        both = [record.judgement.get(name) for name in (OFFICIAL, ROBUST)]
+        scores = [v.score for v in both if v is not None]
+        self.n_format_failures += len(scores) == 2 and scores[0] != scores[1]
+
+    def of(self, reading: str) -> list[Scored]:
+        """The samples of one reading in an order that does not depend on how the run went."""
+        return [seen for _, seen in sorted(self.scored.get(reading, []), key=lambda one: one[0])]
+
+
+def count(records: Iterable[Record]) -> dict[str, Counted]:
+    """Records counted per task."""
+    found: dict[str, Counted] = {}
+    for record in records:
+        found.setdefault(record.task, Counted()).add(record)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
     """What is known of a task besides its records."""
 
-    task: Task
+    task: AnyTask
     split: str
-    n_total: int
-    chance: float | None
-    dataset: DatasetInfo
-    prompt_sha256: str
+    fingerprint: str
+    why_not: str | None = None
 
 
-def task_result(context: TaskContext, counted: Tally) -> TaskResult:
+def make_results(
+    folder: Path, manifest: Manifest, contexts: Sequence[TaskContext], records: Iterable[Record]
+) -> Results:
+    """The results of a run from its manifest and records, written into its folder."""
+    counted = count(records)
+    tasks = {
+        c.task.label: task_result(c, manifest, counted.get(c.task.label, Counted()))
+        for c in contexts
+    }
+    made = Results(
+        run=RunEntry(id=folder.resolve().name, **manifest.info.model_dump()),
+        model=manifest.model,
+        tasks=tasks,
+        summary=summary(tasks),
+    )
+    made.write(folder)
+    return made
+
+
+def task_result(context: TaskContext, manifest: Manifest, counted: Counted) -> TaskResult:
     """One task's numbers. A task with nothing scored has no score, never a zero."""
-    task, scored = context.task, counted.scored
-    n = {status: counted.statuses[status] for status in ("data_error", "model_error", "env_error")}
-    n_left_out = sum(s.score.official is None for s in scored)
-    official, robust = task.aggregate(scored), task.aggregate(scored, "robust")
-    estimate = _estimate(task, scored, official)
-    complete = len(scored) == context.n_total
+    task, label = context.task, context.task.label
+    told, identity = manifest.tasks[label], manifest.identity.tasks.get(label)
+    n = counted.statuses
+    complete = n[RecordStatus.SCORED] == told.n_total
+    names = [name for name in task.readings if name in counted.scored or name in (OFFICIAL, ROBUST)]
+    estimates = {name: _estimate(task, name, counted.of(name)) for name in names}
+    readings = {name: _reading_result(task, name, counted, estimates[name]) for name in names}
+    official = readings[OFFICIAL]
+    why = context.why_not or (None if complete else _why(counted, told.n_total))
     return TaskResult(
-        status="complete" if complete else "incomplete",
-        why=None if complete else _why(counted, context.n_total),
+        status="unavailable" if context.why_not else "complete" if complete else "incomplete",
+        why=why,
         split=context.split,
         protocol=task.protocol,
         metric=task.card.metric.name,
-        score=_number(official.score),
-        robust_score=_number(robust.score),
+        score=official.score,
+        robust_score=readings[ROBUST].score,
+        stderr=official.stderr,
+        ci95=official.ci95,
+        n_total=told.n_total,
+        n_scored=n[RecordStatus.SCORED],
+        n_unparsed=official.n_unparsed,
+        n_format_failures=counted.n_format_failures,
+        n_left_out=official.n_left_out,
+        n_data_error=n[RecordStatus.DATA_ERROR],
+        n_model_error=n[RecordStatus.MODEL_ERROR],
+        n_env_error=n[RecordStatus.ENV_ERROR],
+        n_truncated=counted.n_truncated,
+        n_clusters=estimates[OFFICIAL].n_clusters,
+        readings=readings,
+        comparable=task.card.comparable if context.split == "official" else [],
+        chance=told.chance,
+        dataset=DatasetInfo(
+            id=task.card.dataset.id,
+            revision=told.revision,
+            fingerprint=context.fingerprint,
+            accepted=told.accepted,
+            remarks=[] if context.why_not else task.remarks(),
+        ),
+        prompt_sha256=identity.prompt_sha256 if identity else "",
+        tokens=Tokens.model_validate({"in": counted.tokens_in, "out": counted.tokens_out}),
+        seconds=round(math.fsum(counted.seconds), 3),
+    )
+
+
+def _reading_result(
+    task: AnyTask, name: str, counted: Counted, estimate: statistics.Estimate
+) -> ReadingResult:
+    reading, scored = task.readings[name], counted.of(name)
+    made = reading.aggregate(scored)
+    return ReadingResult(
+        score=_number(made.score),
         stderr=estimate.stderr,
         ci95=estimate.ci95,
-        n_total=context.n_total,
-        n_scored=len(scored),
-        n_unparsed=counted.n_unparsed,
-        n_format_failures=sum(s.score.official != s.score.robust for s in scored),
-        n_left_out=n_left_out,
-        n_data_error=n["data_error"],
-        n_model_error=n["model_error"],
-        n_env_error=n["env_error"],
-        n_truncated=counted.n_truncated,
-        n_clusters=estimate.n_clusters,
-        by_category=_numbers(official.by_category),
-        robust_by_category=_numbers(robust.by_category),
-        means=_numbers(official.means),
-        comparable=task.card.comparable if context.split == "official" else [],
-        chance=context.chance,
-        dataset=context.dataset,
-        prompt_sha256=context.prompt_sha256,
-        tokens=Tokens.model_validate(counted.tokens),
-        seconds=round(counted.seconds, 3),
+        n_unparsed=counted.n_unparsed[name],
+        n_left_out=sum(s.score is None for s in scored),
+        categories=_numbers(made.categories),
+        metrics=_numbers(made.metrics),
+        reader=reading.reader,
+        rule=reading.rule,
+        source=reading.source,
     )
 
 
-def _estimate(task: Task, scored: Sequence[Scored], official: Aggregate) -> statistics.Estimate:
+def changed_numbers(
+    before: Mapping[str, Counted], after: Results, tasks: Sequence[AnyTask]
+) -> list[str]:
+    """A line for every number of a task that is another one after its records were judged anew."""
+    lines = []
+    for task in tasks:
+        old, new = before.get(task.label, Counted()), after.tasks[task.label]
+        n_scored = old.statuses[RecordStatus.SCORED]
+        if n_scored != new.n_scored:
+            lines.append(f"{task.label}: n_scored was {n_scored}, is {new.n_scored}")
+        for name in [n for n in new.readings if n in old.scored]:
+            made, now = task.readings[name].aggregate(old.of(name)), new.readings[name]
+            what = "" if name == OFFICIAL else f"{name} "
+            then = [("score", _number(made.score)), ("n_unparsed", old.n_unparsed[name])]
+            for number, was in then:
+                if was != (is_now := getattr(now, number)):
+                    lines.append(f"{task.label}: {what}{number} was {was}, is {is_now}")
+            if _numbers(made.categories) != now.categories:
+                lines.append(f"{task.label}: {what}categories were others")
+    return lines
+
+
+def _estimate(task: AnyTask, name: str, scored: Sequence[Scored]) -> statistics.Estimate:
     if task.card.metric.aggregate == "mean":
-        kept = [(s.score.official, s.cluster) for s in scored if s.score.official is not None]
+        kept = [(s.score, s.cluster) for s in scored if s.score is not None]
         return statistics.mean_estimate([v for v, _ in kept], [c for _, c in kept])
-    return statistics.bootstrap_estimate(
-        scored, [s.cluster for s in scored], lambda drawn: task.aggregate(drawn).score
-    )
+    aggregate = task.readings[name].aggregate
+
+    def headline(drawn: Sequence[Scored]) -> float:
+        made: Aggregate = aggregate(drawn)
+        return made.score
+
+    return statistics.bootstrap_estimate(scored, [s.cluster for s in scored], headline)
 
 
 def _number(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _numbers(by_category: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in by_category.items() if not math.isnan(value)}
+def _numbers(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in values.items() if not math.isnan(value)}
 
 
-def _why(counted: Tally, n_total: int) -> str:
-    parts = [f"{len(counted.scored)} of {n_total} samples scored"]
+def _why(counted: Counted, n_total: int) -> str:
+    parts = [f"{counted.statuses[RecordStatus.SCORED]} of {n_total} samples scored"]
     for status, error in counted.first_errors.items():
         parts.append(f"{counted.statuses[status]} {status}, the first: {error}")
     return "; ".join(parts)
-
-
-def unavailable(task: Task, split: str, why: str) -> TaskResult:
-    """The result of a task that cannot run here: no number at all."""
-    dataset = DatasetInfo(
-        id=task.card.dataset.id, revision=None, fingerprint="", accepted=[], remarks=[]
-    )
-    context = TaskContext(task, split, 0, None, dataset, "")
-    return task_result(context, Tally()).model_copy(update={"status": "unavailable", "why": why})
 
 
 def summary(tasks: Mapping[str, TaskResult]) -> Summary:
@@ -248,7 +367,3 @@ def summary(tasks: Mapping[str, TaskResult]) -> Summary:
         n_tasks=len(estimates),
         complete=all(t.status == "complete" for t in tasks.values()),
     )
-
-
-if __name__ == "__main__":
-    Path("docs/results.schema.json").write_text(json_schema(), encoding="utf-8")

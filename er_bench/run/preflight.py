@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from er_bench.core.card import Dataset
-from er_bench.core.dialect import AnyDialect
 from er_bench.core.errors import DataError
-from er_bench.core.sample import Sample, Text
-from er_bench.core.task import Task
-from er_bench.run.line_index import key_hash
+from er_bench.core.sample import Text
+from er_bench.core.task import AnySample, AnyTask
 
 SHOWN = 5
 """How many names a message lists before it counts the rest."""
@@ -37,56 +35,46 @@ class Inspection:
     """Expected score of a uniform guess, where every wanted sample is multiple choice."""
 
 
-def inspect(task: Task, dialect: AnyDialect, limit: int | None, *, media: bool) -> Inspection:
-    """Read every row once. `media=False` (re-scoring) looks at no file but the rows.
+def inspect(task: AnyTask, limit: int | None) -> Inspection:
+    """Read every row once. A task without its media has no file looked at but the rows.
 
     Raises DataError for rows that cannot be read and for ids that occur twice.
     """
-    found, seen, prompts = Inspection(), set[int](), hashlib.sha256()
+    found, prompts = Inspection(), hashlib.sha256()
+    seen: dict[str, str] = {}
     digest_sum, guess_sum, all_letters = 0, 0.0, True
     for sample in task.samples():
-        hashed = key_hash(sample.id)
-        if hashed in seen:
-            _refuse_doubled(task, sample)
-        seen.add(hashed)
+        if (first := seen.setdefault(sample.id, sample.where)) != sample.where:
+            raise DataError(
+                f"two rows have the id {sample.id!r}: {first} and {sample.where}",
+                file=task.root,
+                field="id",
+            )
         digest_sum += int.from_bytes(_digest(task, sample))
         found.n_rows += 1
         found.categories[sample.category] += 1
         if limit is not None and found.n_rows > limit:
             continue
         found.n_wanted += 1
-        letters = task.letters(sample)
-        all_letters &= bool(letters)
-        guess_sum += 1 / len(letters) if letters else 0.0
-        if media and _unusable(task, sample, found):
-            continue
-        if media:
-            prompts.update(task.prompt_sha256(sample, dialect).encode())
+        n_options = len(task.shown(sample).options)
+        all_letters &= n_options > 0
+        guess_sum += 1 / n_options if n_options else 0.0
+        if task.with_media and not _unusable(task, sample, found):
+            prompts.update(task.prompt_sha256(sample).encode())
     found.fingerprint = f"{digest_sum % 2**256:064x}"
-    found.prompt_sha256 = prompts.hexdigest() if media else ""
+    found.prompt_sha256 = prompts.hexdigest() if task.with_media else ""
     if found.n_wanted and all_letters:
         found.chance = guess_sum / found.n_wanted
     return found
 
 
-def _refuse_doubled(task: Task, second: Sample) -> None:
-    """Raise DataError when an earlier row has the id itself, not only its hash."""
-    first = next(s for s in task.samples() if s.id == second.id)
-    if first.where != second.where:
-        raise DataError(
-            f"two rows have the id {second.id!r}: {first.where} and {second.where}",
-            file=task.root,
-            field="id",
-        )
-
-
-def _digest(task: Task, sample: Sample) -> bytes:
+def _digest(task: AnyTask, sample: AnySample) -> bytes:
     text = [part.text for part in sample.parts if isinstance(part, Text)]
     body = [sample.id, sample.category, text, task.truth_identity(sample)]
     return hashlib.sha256(json.dumps(body, ensure_ascii=False).encode()).digest()
 
 
-def _unusable(task: Task, sample: Sample, found: Inspection) -> bool:
+def _unusable(task: AnyTask, sample: AnySample, found: Inspection) -> bool:
     """Note what keeps a sample from running."""
     names = list(_missing(task, sample))
     if names:
@@ -100,7 +88,7 @@ def _unusable(task: Task, sample: Sample, found: Inspection) -> bool:
     return False
 
 
-def _missing(task: Task, sample: Sample) -> Iterator[str]:
+def _missing(task: AnyTask, sample: AnySample) -> Iterator[str]:
     for medium in task.media(sample):
         if isinstance(medium, Path):
             if not medium.is_file():

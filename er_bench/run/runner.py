@@ -7,83 +7,62 @@ episodes of several tasks, and no task's tail leaves the model idle.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import random
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
 
-from er_bench.core.completion import Completion
-from er_bench.core.dialect import AnyDialect
 from er_bench.core.errors import DataError, EnvError, ModelError
-from er_bench.core.model import Model
-from er_bench.core.outcome import Outcome, OutcomeStatus
+from er_bench.core.model import Model, Subject
 from er_bench.core.prompt import Prompt
-from er_bench.core.sample import Sample
-from er_bench.core.task import Task
+from er_bench.core.record import Key, Record, RecordStatus, Truth
+from er_bench.core.reference import AnyReference
+from er_bench.core.rollout import Rollout
+from er_bench.core.sample import Image, MediaRef, Video
+from er_bench.core.score import Judgement
+from er_bench.core.task import AnySample, AnyTask
+from er_bench.run.asking import Asking, Health, Limits, relative
+from er_bench.run.frames import FrameKeeper
 
 ROWS_AT_ONCE = 16
 """Rows read in one visit to the thread that reads; they may hold images."""
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How hard one request is tried.
-
-    The wait before try k is uniform in [0, min(cap, base * 2^(k-1))] ("full jitter", M. Brooker,
-    Exponential Backoff and Jitter, AWS 2015), or what the server asks for with Retry-After.
-    After `patience` requests in a row that failed for good, requests are tried once only, until
-    one succeeds: a dead server ends a run soon.
-    """
-
-    max_retries: int = 5
-    backoff_base_s: float = 1.0
-    backoff_cap_s: float = 60.0
-    retry_after_cap_s: float = 300.0
-    request_timeout_s: float | None = None
-    patience: int = 8
+Keep = Callable[[Record, Sequence[Prompt]], None]
+"""Takes each record, once, on the event loop, with the prompts that its turns name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One task of a run and the samples of it that are to run."""
 
-    task: Task
-    wanted: Callable[[Sample, int], bool]
-    """Whether a sample still has to run, for a repeat."""
+    task: AnyTask
+    reference: AnyReference | None = None
+    """Its companion, for models that need one."""
+    done: frozenset[Key] | set[Key] = frozenset()
+    """What need not run any more."""
     limit: int | None = None
     faults: Mapping[str, str] = field(default_factory=dict)
     """Samples known to be unusable before the run, by id, and why."""
-    steps: Callable[[Sample, int], tuple[Mapping[str, Any], ...]] | None = None
-    """Where the stored steps of a sample come from, when a run is scored again."""
-
-
-@dataclass(slots=True)
-class Health:
-    """Whether the model has answered lately; shared by all requests of a run."""
-
-    failures_in_a_row: int = 0
 
 
 async def run(
     jobs: Sequence[Job],
     model: Model,
-    keep: Callable[[Outcome], None],
+    keep: Keep,
     *,
     concurrency: int,
     repeats: int = 1,
     limits: Limits | None = None,
+    frames: FrameKeeper | None = None,
 ) -> None:
-    """Run every wanted sample and hand each outcome to `keep`, on the event loop, once.
+    """Run every wanted sample and hand each record to `keep`.
 
-    Errors of data, model and simulator become outcomes; any other exception is a fault of
+    Errors of data, model and simulator become records; any other exception is a fault of
     er-bench, ends the run and is raised.
     """
-    limits, health = limits or Limits(), Health()
+    worker = _Worker(model, limits or Limits(), Health(), frames)
     stream = _stream(jobs, repeats)
-    queue: asyncio.Queue[tuple[Job, Sample, int] | None] = asyncio.Queue(maxsize=concurrency)
+    queue: asyncio.Queue[tuple[Job, AnySample, int] | None] = asyncio.Queue(maxsize=concurrency)
 
     async def feed() -> None:
         while items := await asyncio.to_thread(lambda: list(islice(stream, ROWS_AT_ONCE))):
@@ -94,8 +73,7 @@ async def run(
 
     async def work() -> None:
         while (item := await queue.get()) is not None:
-            job, sample, repeat = item
-            keep(await _one(job, sample, repeat, model, limits, health))
+            keep(*await worker.record(*item))
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -109,107 +87,102 @@ async def run(
             await job.task.close()
 
 
-def _stream(jobs: Sequence[Job], repeats: int) -> Iterator[tuple[Job, Sample, int]]:
+def _stream(jobs: Sequence[Job], repeats: int) -> Iterator[tuple[Job, AnySample, int]]:
     """Samples of all jobs in turn; rows are read as they are needed."""
     for repeat in range(repeats):
-        active = [(job, _first(job.task.samples(), job.limit)) for job in jobs]
+        active = [(job, islice(job.task.samples(), job.limit)) for job in jobs]
         while active:
             for job, samples in list(active):
                 for sample in samples:
-                    if job.wanted(sample, repeat):
+                    if (job.task.label, sample.id, repeat) not in job.done:
                         yield job, sample, repeat
                         break
                 else:
                     active.remove((job, samples))
 
 
-def _first(samples: Iterator[Sample], limit: int | None) -> Iterator[Sample]:
-    for number, sample in enumerate(samples):
-        if limit is not None and number >= limit:
-            return
-        yield sample
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    """Takes one sample to its record."""
+
+    model: Model
+    limits: Limits
+    health: Health
+    frames: FrameKeeper | None
+
+    async def record(
+        self, job: Job, sample: AnySample, repeat: int
+    ) -> tuple[Record, Sequence[Prompt]]:
+        task, start = job.task, time.monotonic()
+        key = (task.label, sample.id, repeat)
+        asked = self.model.about(Subject(job.reference, sample, repeat))
+        agent = Asking(asked, self.limits, self.health, task.root, key, self.frames)
+        rollout = Rollout()
+        judgement: Judgement = {}
+        status, error = RecordStatus.SCORED, job.faults.get(sample.id, "")
+        try:
+            if error:
+                status = RecordStatus.DATA_ERROR
+            else:
+                rollout = await task.solve(sample, agent)
+                judgement = await judged(task, sample, rollout)
+        except ModelError as problem:
+            status, error = RecordStatus.MODEL_ERROR, str(problem)
+        except DataError as problem:
+            status, error = RecordStatus.DATA_ERROR, f"{sample.where}: {problem}"
+        except EnvError as problem:
+            status, error = RecordStatus.ENV_ERROR, str(problem)
+        if status is not RecordStatus.SCORED:
+            rollout = Rollout(tuple(agent.turns))
+        seconds = round(time.monotonic() - start, 4)
+        record = make_record(task, sample, key, rollout, judgement, status, error, seconds)
+        return record, agent.prompts
 
 
-async def _one(
-    job: Job, sample: Sample, repeat: int, model: Model, limits: Limits, health: Health
-) -> Outcome:
-    """One sample, to its outcome."""
-    name, start = job.task.label, time.monotonic()
-    ask = Recorder(model.bind(job.task, sample, repeat), model.dialect, limits, health)
-    try:
-        if fault := job.faults.get(sample.id):
-            outcome = Outcome.failed(name, sample, OutcomeStatus.DATA_ERROR, fault)
-        else:
-            task = job.task.replaying(job.steps(sample, repeat)) if job.steps else job.task
-            outcome = await task.solve(sample, ask)
-    except ModelError as error:
-        outcome = Outcome.failed(name, sample, OutcomeStatus.MODEL_ERROR, str(error))
-    except DataError as error:
-        where = f"{sample.where}: {error}"
-        outcome = Outcome.failed(name, sample, OutcomeStatus.DATA_ERROR, where)
-    except EnvError as error:
-        outcome = Outcome.failed(name, sample, OutcomeStatus.ENV_ERROR, str(error))
-    return replace(
-        outcome,
-        task=name,
-        repeat=repeat,
-        completions=tuple(ask.completions),
-        prompt_sha256=ask.prompt_sha256(),
-        seconds=time.monotonic() - start,
+async def judged(task: AnyTask, sample: AnySample, rollout: Rollout) -> Judgement:
+    """The judgement, made off the event loop where it opens files."""
+    if task.judges_in_thread:
+        return await asyncio.to_thread(task.judge, sample, rollout)
+    return task.judge(sample, rollout)
+
+
+def make_record(
+    task: AnyTask,
+    sample: AnySample,
+    key: Key,
+    rollout: Rollout,
+    judgement: Judgement,
+    status: RecordStatus = RecordStatus.SCORED,
+    error: str = "",
+    seconds: float = 0.0,
+) -> Record:
+    """The record of one sample, with all that makes it readable alone."""
+    shown = task.shown(sample)
+    return Record(
+        task=key[0],
+        id=sample.id,
+        repeat=key[2],
+        cluster=sample.cluster,
+        category=sample.category,
+        status=status,
+        error=error,
+        question=shown.question,
+        options=dict(shown.options),
+        truth=_truth(shown.truth, task),
+        media=tuple(_media(task, sample)),
+        rollout=rollout,
+        judgement=dict(judgement),
+        seconds=seconds,
     )
 
 
-class Recorder:
-    """The `Ask` that a task gets: it retries, limits and keeps what was asked and answered."""
+def _truth(truth: Truth, task: AnyTask) -> Truth:
+    return replace(truth, mask=relative(truth.mask, task.root)) if truth.mask else truth
 
-    def __init__(
-        self,
-        ask: Callable[[Prompt], Awaitable[Completion]],
-        dialect: AnyDialect,
-        limits: Limits,
-        health: Health,
-    ) -> None:
-        self._ask, self.dialect, self._limits, self._health = ask, dialect, limits, health
-        self.completions: list[Completion] = []
-        self._hashes: list[str] = []
 
-    async def __call__(self, prompt: Prompt) -> Completion:
-        """Ask, with retries. Raises ModelError when the last try failed."""
-        self._hashes.append(prompt.sha256())
-        attempt = 0
-        while True:
-            try:
-                completion = await self._try(prompt)
-            except ModelError as error:
-                attempt += 1
-                worn = self._health.failures_in_a_row >= self._limits.patience
-                if not error.retryable or worn or attempt > self._limits.max_retries:
-                    self._health.failures_in_a_row += 1
-                    tries = f" (tried {attempt} times)" if attempt > 1 else ""
-                    raise ModelError(f"{error}{tries}") from error
-                await asyncio.sleep(self._wait_s(attempt, error.retry_after_s))
-            else:
-                self._health.failures_in_a_row = 0
-                self.completions.append(completion)
-                return completion
-
-    async def _try(self, prompt: Prompt) -> Completion:
-        timeout_s = self._limits.request_timeout_s
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self._ask(prompt)
-        except TimeoutError:
-            raise ModelError(f"no answer within {timeout_s:g} s", retryable=True) from None
-
-    def _wait_s(self, attempt: int, retry_after_s: float | None) -> float:
-        limits = self._limits
-        if retry_after_s is not None:
-            return min(retry_after_s, limits.retry_after_cap_s)
-        ceiling = min(limits.backoff_cap_s, limits.backoff_base_s * 2 ** (attempt - 1))
-        return random.uniform(0, ceiling)
-
-    def prompt_sha256(self) -> str:
-        """Identity of what was asked: the prompt's, or that of all prompts in order."""
-        if len(self._hashes) == 1:
-            return self._hashes[0]
-        return hashlib.sha256("".join(self._hashes).encode()).hexdigest() if self._hashes else ""
+def _media(task: AnyTask, sample: AnySample) -> Iterator[MediaRef]:
+    for part in sample.parts:
+        if isinstance(part, Video):
+            yield relative(part.ref, task.root)
+        elif isinstance(part, Image) and (ref := part.blob.ref) is not None:
+            yield relative(ref, task.root)

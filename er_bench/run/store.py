@@ -1,33 +1,53 @@
-"""A run folder: `manifest.json`, append-only `records.jsonl`, one writer at a time.
+"""A run folder in writing: `manifest.json`, append-only `records.jsonl`, one writer at a time.
 
 A record is one line, written whole and flushed, so that a killed process loses at most the line
-it was writing; opening the folder again cuts a torn last line off.
+it was writing; opening the folder again cuts a torn last line off. Prompts are kept once each
+(`prompts.jsonl`), and so are the blocks of long texts that many prompts share (`texts.jsonl`); they
+are written before the record that names them.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Self
 
 from er_bench.core.errors import StoreError
-from er_bench.core.outcome import Outcome, OutcomeStatus
+from er_bench.core.manifest import Manifest
+from er_bench.core.prompt import Prompt
+from er_bench.core.record import Key, Record, RecordStatus
+from er_bench.core.sample import Part, Text, Video
+from er_bench.data.files import write_json
+from er_bench.data.run_folder import (
+    MANIFEST,
+    PROMPTS,
+    RECORDS,
+    TEXTS,
+    StoredMessage,
+    StoredPart,
+    StoredPrompt,
+    StoredText,
+    read_manifest,
+    read_records,
+    whole_lines,
+)
 
-Key = tuple[str, str, int]
-"""Task, sample id, repeat."""
+BLOCK_CHARS = 1000
+"""Texts longer than this are kept in blocks of about that many characters, cut at line ends."""
 
 
 class RunStore:
-    """The only writer of results. Use as a context manager; the lock is held inside it."""
+    """The only writer of records. Use as a context manager; the lock is held inside it."""
 
-    def __init__(self, folder: Path, manifest: Mapping[str, Any], *, resume: bool) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, *, resume: bool) -> None:
         """Open a run folder for writing.
 
-        `manifest["identity"]` is what must be equal for a run to be continued.
+        `manifest.identity` is what must be equal for a run to be continued.
 
         Raises:
             StoreError: another process writes here; the folder holds a run already and `resume`
@@ -37,38 +57,93 @@ class RunStore:
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(folder)
         try:
-            self._open(manifest, resume)
-            self._records: IO[str] = (folder / "records.jsonl").open("a", encoding="utf-8")
+            self.done = self._open(manifest, resume)
+            self._prompts, self._texts = _Lines(folder / PROMPTS), _Lines(folder / TEXTS)
+            self._records: IO[str] = (folder / RECORDS).open("a", encoding="utf-8")
         except BaseException:
             self._lock.close()
             raise
 
-    def _open(self, manifest: Mapping[str, Any], resume: bool) -> None:
-        path = self.folder / "manifest.json"
+    def _open(self, manifest: Manifest, resume: bool) -> set[Key]:
+        path = self.folder / MANIFEST
         if not path.exists():
-            self.done: set[Key] = set()
-            write_json(path, manifest)
-            return
+            write_json(path, manifest.model_dump(mode="json"))
+            return set()
         if not resume:
             raise StoreError(
                 f"{self.folder} holds a run already; continue it with --resume, "
                 "or give another folder with --out"
             )
-        differences = _differences(read_manifest(self.folder)["identity"], manifest["identity"])
+        then = read_manifest(self.folder)
+        if then.schema_version != manifest.schema_version:
+            raise StoreError(
+                f"{self.folder} was begun by an earlier er-bench and cannot be continued; bring it "
+                f"up to date first: er-bench score --run {self.folder}"
+            )
+        differences = _differences(then.identity.model_dump(), manifest.identity.model_dump())
         if differences:
             raise StoreError(
                 f"{self.folder} holds another run, it cannot be resumed:\n  "
                 + "\n  ".join(differences)
             )
-        self.done = _repair(self.folder / "records.jsonl")
+        return _repair(self.folder / RECORDS)
 
-    def append(self, outcome: Outcome) -> None:
-        """Write one record and flush it."""
-        self._records.write(json.dumps(outcome.to_json(), ensure_ascii=False) + "\n")
+    def append(self, record: Record, prompts: Iterable[Prompt] = ()) -> None:
+        """Write one record and flush it, the prompts that it names before it."""
+        for prompt in prompts:
+            self._keep(prompt)
+        self._records.write(record.to_line())
         self._records.flush()
+
+    def _keep(self, prompt: Prompt) -> None:
+        sha256 = prompt.sha256()
+        if sha256 in self._prompts.known:
+            return
+        media = 0
+        messages = []
+        for message in prompt.messages:
+            parts = []
+            for part in message.parts:
+                parts.append(self._stored(part, media))
+                media += not isinstance(part, Text)
+            messages.append(StoredMessage(role=message.role, parts=parts))
+        decoding = {k: v for k, v in prompt.decoding.to_dict().items() if v is not None}
+        schema = prompt.json_schema
+        stored = StoredPrompt(
+            sha256=sha256,
+            messages=messages,
+            expects=str(prompt.expects),
+            decoding=decoding,
+            max_tiles=prompt.max_tiles,
+            schema_sha256=_sha256(json.dumps(schema, sort_keys=True)) if schema else "",
+        )
+        self._prompts.add(sha256, stored.model_dump_json(exclude_defaults=True))
+
+    def _stored(self, part: Part, medium: int) -> StoredPart:
+        if isinstance(part, Video):
+            span = {
+                "start_frame": part.start_frame,
+                "stop_frame": part.stop_frame,
+                "n_frames": part.n_frames,
+                "sampling": part.sampling,
+            }
+            return StoredPart(medium=medium, span={k: v for k, v in span.items() if v is not None})
+        if not isinstance(part, Text):
+            return StoredPart(medium=medium)
+        if len(part.text) <= BLOCK_CHARS:
+            return StoredPart(text=part.text)
+        blocks = []
+        for block in text_blocks(part.text):
+            blocks.append(sha256 := _sha256(block))
+            if sha256 not in self._texts.known:
+                line = StoredText(sha256=sha256, text=block).model_dump_json()
+                self._texts.add(sha256, line)
+        return StoredPart(blocks=blocks)
 
     def close(self) -> None:
         """Sync the records to disk and let the folder go."""
+        for lines in (self._texts, self._prompts):
+            lines.close()
         self._records.flush()
         os.fsync(self._records.fileno())
         self._records.close()
@@ -86,6 +161,45 @@ class RunStore:
         self.close()
 
 
+class _Lines:
+    """A file of lines, each kept once under its SHA-256."""
+
+    def __init__(self, path: Path) -> None:
+        whole = list(whole_lines(path))
+        self.known = {json.loads(line)["sha256"] for line in whole}
+        if path.exists() and path.stat().st_size != sum(map(len, whole)):
+            with path.open("r+b") as file:
+                file.truncate(sum(map(len, whole)))
+        self._file: IO[str] = path.open("a", encoding="utf-8")
+
+    def add(self, sha256: str, line: str) -> None:
+        self.known.add(sha256)
+        self._file.write(line + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def text_blocks(text: str) -> Iterator[str]:
+    """A text cut at line ends into blocks of at least BLOCK_CHARS; texts that begin alike share.
+
+    Joined, the blocks are the text.
+    """
+    block = ""
+    for line in text.splitlines(keepends=True):
+        block += line
+        if len(block) >= BLOCK_CHARS:
+            yield block
+            block = ""
+    if block:
+        yield block
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _lock(folder: Path) -> IO[str]:
     lock = (folder / ".lock").open("w")
     try:
@@ -98,64 +212,20 @@ def _lock(folder: Path) -> IO[str]:
     return lock
 
 
-def write_json(path: Path, content: object) -> None:
-    """Write a JSON file whole or not at all."""
-    partial = path.with_suffix(path.suffix + ".part")
-    with partial.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2, ensure_ascii=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a run folder. Raises StoreError when there is none."""
-    path = folder / "manifest.json"
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{folder} is not a run folder: {path.name}: {error}") from error
-    return manifest
-
-
-def read_records(folder: Path) -> Iterator[dict[str, Any]]:
-    """The records of a run folder, one at a time; a torn last line is left out.
-
-    Raises StoreError that names the line when another line cannot be read.
-    """
-    path = folder / "records.jsonl"
-    if not path.exists():
-        return
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                raise StoreError(f"{path} line {number} is damaged: {error}") from error
-
-
-def key(record: Mapping[str, Any]) -> Key:
-    """What a record is about."""
-    return record["task"], record["id"], record["repeat"]
-
-
 def _repair(path: Path) -> set[Key]:
     """Keep what need not run again: whole lines, and of those no failed request or simulator."""
-    again = {OutcomeStatus.MODEL_ERROR, OutcomeStatus.ENV_ERROR}
+    again = {RecordStatus.MODEL_ERROR, RecordStatus.ENV_ERROR}
     done: set[Key] = set()
     kept, dropped = path.with_suffix(".part"), not path.exists()
     with kept.open("w", encoding="utf-8") as out:
         size = 0
         for record in read_records(path.parent):
-            line = json.dumps(record, ensure_ascii=False) + "\n"
+            line = record.to_line()
             size += len(line.encode())
-            if record["status"] in again or key(record) in done:
+            if record.status in again or record.key in done:
                 dropped = True
                 continue
-            done.add(key(record))
+            done.add(record.key)
             out.write(line)
         out.flush()
         os.fsync(out.fileno())
@@ -166,7 +236,7 @@ def _repair(path: Path) -> set[Key]:
     return done
 
 
-def _differences(then: Any, now: Any, path: str = "") -> list[str]:
+def _differences(then: object, now: object, path: str = "") -> list[str]:
     if isinstance(then, Mapping) and isinstance(now, Mapping):
         found = []
         for name in sorted({*then, *now}):
@@ -176,6 +246,6 @@ def _differences(then: Any, now: Any, path: str = "") -> list[str]:
     return [] if then == now else [f"{path}: it was {_short(then)}, now it is {_short(now)}"]
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -4,59 +4,59 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from transformers import TrainerCallback
 
+from er_bench import api
 from er_bench.core.errors import ConfigError
 from er_bench.core.model import Model, ModelSettings
 from er_bench.core.prompt import Decoding
-from er_bench.core.registry import Registry, dialect
+from er_bench.core.registry import Registry
+from er_bench.train.family import Codec, Family
 from er_bench.train.recipe import Recipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, TrainerControl, TrainerState, TrainingArguments
 
-    from er_bench.run.evaluate import Opened, Options
-    from er_bench.train.methods.sft.run import Run
     from er_bench.train.methods.sft.trainer import SftTrainer
 
 
-def selected(recipe: Recipe) -> tuple[Registry, list[str]]:
-    """The registry and the tasks of a recipe's evaluations. Raises UsageError for unknown names."""
+def check_selection(recipe: Recipe) -> None:
+    """Raise UsageError when a recipe's evaluations name unknown tasks or dialects."""
     registry = Registry(recipe.eval_include)
-    dialect(recipe.eval_dialect)
-    return registry, registry.select(",".join(recipe.eval_tasks))
+    registry.dialect(recipe.eval_dialect)
+    registry.select(",".join(recipe.eval_tasks))
 
 
-class Evaluation(TrainerCallback):
+class InTraining(TrainerCallback):
     """Asks for evaluations, every so many steps and at the end, and is what the Trainer then calls.
 
-    The first process asks, through the same runner, prompts and scorers as `er-bench run`; the
-    others wait. Each evaluation leaves a run folder, `eval/step-N`. Random states are put back,
-    so that training goes on as if nothing had happened.
+    The first process asks, through the same API as `er-bench run`; the others wait. Each
+    evaluation leaves a run folder, `eval/step-N`. Random states are put back, so that training
+    goes on as if nothing had happened.
     """
 
-    def __init__(self, run: Run, trainer: SftTrainer, console: Console) -> None:
-        from er_bench.run import evaluate
-
-        recipe = run.recipe
-        self._run, self._trainer, self._console = run, trainer, console
-        self._registry, tasks = selected(recipe)
-        self._options: Options = evaluate.Options(
-            tasks=tasks,
-            split=recipe.eval_split,
-            data=recipe.eval_data,
-            limit=recipe.eval_limit,
-        )
-        self._opened: list[Opened] = []
+    def __init__(
+        self, recipe: Recipe, family: Family, codec: Codec, trainer: SftTrainer, console: Console
+    ) -> None:
+        self._recipe, self._family, self._codec = recipe, family, codec
+        self._trainer, self._console = trainer, console
+        self._registry = Registry(recipe.eval_include)
+        self._prepared: api.Evaluation | None = None
         if trainer.is_world_process_zero():
             model = self._model(trainer.accelerator.unwrap_model(trainer.model), 0)
-            self._opened = evaluate.open_tasks(
-                self._registry, model, self._options, lambda line: None, media=True
+            self._prepared = made = api.prepare(
+                model,
+                recipe.eval_tasks,
+                split=recipe.eval_split,
+                data=recipe.eval_data,
+                limit=recipe.eval_limit,
+                include=recipe.eval_include,
             )
-            if absent := [f"{o.task.label}: {o.why_not}" for o in self._opened if o.why_not]:
+            if absent := [f"{o.task.label}: {o.why_not}" for o in made.opened if o.why_not]:
                 raise ConfigError(f"evaluation while training cannot run {'; '.join(absent)}")
 
     def on_step_end(
@@ -64,21 +64,21 @@ class Evaluation(TrainerCallback):
     ) -> None:
         """Evaluate once this step is logged, when it is time."""
         last = state.global_step == state.max_steps
-        if last or state.global_step % self._run.recipe.eval_every == 0:
+        if last or state.global_step % self._recipe.eval_every == 0:
             control.should_evaluate = True
 
     def _model(self, model: PreTrainedModel, step: int) -> Model:
-        recipe = self._run.recipe
+        recipe = self._recipe
         settings = ModelSettings(
             name=recipe.output.name,
             checkpoint=str(recipe.output),
             revision=f"step-{step}",
-            dialect=dialect(recipe.eval_dialect),
+            dialect=self._registry.dialect(recipe.eval_dialect),
             card_decoding=Decoding(),
             forced_decoding=Decoding(),
             args={"max_tiles": recipe.max_tiles, **recipe.eval_model_args},
         )
-        return self._run.family.live(model, self._run.codec, settings)
+        return self._family.live(model, self._codec, settings)
 
     def __call__(self, step: int) -> dict[str, float]:
         """The official scores as `eval_<task>`, on the first process, and `eval_runtime`."""
@@ -90,23 +90,16 @@ class Evaluation(TrainerCallback):
     def _ask(self, step: int) -> dict[str, float]:
         import torch
 
-        from er_bench.run import evaluate
-
+        assert self._prepared is not None
         trained = self._trainer.accelerator.unwrap_model(self._trainer.model)
         trained.eval()
-        out = self._run.recipe.output / "eval" / f"step-{step}"
+        out = self._recipe.output / "eval" / f"step-{step}"
         # Of this step trained before a stop, perhaps with other settings.
         shutil.rmtree(out, ignore_errors=True)
         devices = [trained.device] if trained.device.type == "cuda" else []
         with torch.random.fork_rng(devices):
-            found = evaluate.run(
-                self._registry,
-                self._model(trained, step),
-                self._options,
-                out,
-                resume=False,
-                opened=self._opened,
-            )
+            made = replace(self._prepared, model=self._model(trained, step))
+            found = api.in_own_loop(made.run(out)).results
         trained.train()
         scores = {n: task.score for n, task in found.tasks.items() if task.score is not None}
         line = "  ".join(f"{name} {score:.1%}" for name, score in scores.items())

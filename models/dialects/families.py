@@ -13,6 +13,7 @@ from dataclasses import replace
 from er_bench.core.geometry import Unit
 from er_bench.models.dialects.family import FamilyDialect
 from er_bench.reading.coordinates import (
+    POINT_BLOCK_REQUEST,
     Numbers,
     after_thinking,
     bracket_pairs,
@@ -25,14 +26,6 @@ from er_bench.reading.coordinates import (
     point_block,
     tuples,
 )
-
-VLASER_POINT_PREFIX = (
-    "You are InternVL. Your task is to locate several points in the given image according to the "
-    'task descriptions. Your answer should be formatted as "<point>[[x1, y1], [x2, y2],...]'
-    '</point>". The point coordinates are normalized to integers between 0 and 1000. Return the '
-    "answer in the point format directly."
-)
-"""Vlaser `Vlaser_VLM/README.md`, commit 40d7821; its point scripts begin with the same words."""
 
 _TUPLE_SUFFIX = (
     "Your answer should be formatted as a list of tuples, i.e. [{shown}], where each tuple "
@@ -144,7 +137,7 @@ INTERNVL_1000 = FamilyDialect(
     name="internvl_1000",
     unit=Unit.PER_1000,
     order="xy",
-    point_template=f"{VLASER_POINT_PREFIX} {{question}}",
+    point_template=f"{POINT_BLOCK_REQUEST} {{question}}",
     point_reader=point_block,
     point_writer=lambda found: f"<point>[{_lists(found)}]</point>",
     example="<point>[[701, 374]]</point>",

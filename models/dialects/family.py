@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, TypedDict, Unpack
 
 from er_bench.core.answer import Answer, Boxes, Points, Status
 from er_bench.core.errors import UsageError
@@ -24,6 +24,23 @@ Writer = Callable[[Sequence[Numbers]], str]
 UnitOf = Callable[[Sequence[Numbers]], Unit | None]
 
 _LIMIT = {Unit.FRACTION: 1.0, Unit.PERCENT: 100.0, Unit.PER_1000: 1000.0, Unit.PER_1024: 1024.0}
+
+
+class Changes(TypedDict, total=False):
+    """The fields that a derived dialect may change."""
+
+    unit: Unit
+    order: Literal["xy", "yx"]
+    point_template: str
+    point_reader: Reader
+    point_writer: Writer
+    example: str
+    source: str
+    question_template: str
+    box_template: str
+    box_reader: Reader
+    box_writer: Writer
+    box_example: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +69,17 @@ class FamilyDialect:
     box_example: str = ""
     unit_of: UnitOf | None = None
     box_unit_of: UnitOf | None = None
+    ancestors: tuple[str, ...] = ()
+    """The dialects that this one was derived from, nearest first."""
+
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """Its own name and its ancestors'."""
+        return (self.name, *self.ancestors)
+
+    def derive(self, name: str, **changes: Unpack[Changes]) -> FamilyDialect:
+        """The dialect under another name with some fields changed; benchmarks read it alike."""
+        return replace(self, name=name, ancestors=self.lineage, **changes)
 
     def point_prompt(self, question: str, referring: str) -> str:
         """The text that asks for points."""

@@ -1,17 +1,18 @@
-"""What multiple-choice tasks share: the truth, two readings, and what reference models ask for."""
+"""What multiple-choice tasks share: the truth and two readings of a letter."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
 
-from er_bench.core.answer import Answer, Value
-from er_bench.core.completion import Completion
-from er_bench.core.dialect import AnyDialect
+from er_bench.core.answer import Answer
+from er_bench.core.record import Shown, Truth
+from er_bench.core.rollout import Rollout
 from er_bench.core.sample import Sample
-from er_bench.core.score import Score
-from er_bench.core.task import Judgement, QuestionTask
+from er_bench.core.score import Score, Verdict
+from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
 from er_bench.data.rows import Row
 from er_bench.reading.letter import read_letter
 
@@ -33,37 +34,45 @@ def gold_letter(row: Row, field: str, letters: str) -> str:
     return letter
 
 
-class ChoiceTask(QuestionTask):
-    """A question whose answer is one letter: right or wrong, read twice."""
+def judge_choice(answer: Answer, truth: Choice) -> Verdict:
+    """Right or wrong."""
+    why = "" if answer.value is None else f"says {answer.value}, the truth is {truth.letter}"
+    return Verdict.of(answer, Score(float(answer.value == truth.letter), why=why))
 
-    @abstractmethod
-    def read_official(self, text: str) -> Answer:
-        """The letter that the benchmark's released code reads."""
 
-    def judge(self, sample: Sample, completion: Completion, dialect: AnyDialect) -> Judgement:
-        """Compare the letter with the truth."""
-        return judge_choice(sample.target, self.read_official(completion.text), completion.text)
+def robust_letter(text: str, truth: Choice) -> Answer:
+    """The letter that an answer settles on."""
+    return read_letter(text, "".join(truth.options), truth.options)
 
-    def truth_identity(self, sample: Sample) -> object:
+
+class ChoiceTask(QuestionTask[Choice]):
+    """A question whose answer is one letter: right or wrong."""
+
+    released: ClassVar[tuple[Callable[[str], Answer], str, str]]
+    """The released code's reader, what it does in a few words, and its source."""
+
+    @cached_property
+    def readings(self) -> Mapping[str, Reading[Choice]]:
+        """The released reader, and the best one."""
+        read, reader, source = self.released
+
+        def official(sample: Sample[Choice], rollout: Rollout) -> Verdict:
+            return judge_choice(read(rollout.completion.text), sample.target)
+
+        def robust(sample: Sample[Choice], rollout: Rollout) -> Verdict:
+            truth = sample.target
+            return judge_choice(robust_letter(rollout.completion.text, truth), truth)
+
+        rule = "right or wrong"
+        return {
+            OFFICIAL: Reading(reader, rule, source, official),
+            ROBUST: Reading("the letter stated, however written", rule, "er-bench", robust),
+        }
+
+    def shown(self, sample: Sample[Choice]) -> Shown:
+        """Question, options and the right letter."""
+        return Shown(sample.text, sample.target.options, Truth(sample.target.letter))
+
+    def truth_identity(self, sample: Sample[Choice]) -> object:
         """Letter and options."""
         return [sample.target.letter, dict(sample.target.options)]
-
-    def ideal(self, sample: Sample) -> Value:
-        """The right letter."""
-        letter: str = sample.target.letter
-        return letter
-
-    def write(self, value: Value, sample: Sample, dialect: AnyDialect) -> str:
-        """The bare letter."""
-        return str(value)
-
-    def letters(self, sample: Sample) -> str:
-        """The options' letters."""
-        return "".join(sample.target.options)
-
-
-def judge_choice(truth: Choice, official: Answer, text: str) -> Judgement:
-    """Both readings of one answer, scored 0 or 1."""
-    robust = read_letter(text, "".join(truth.options), truth.options)
-    score = Score(float(official.value == truth.letter), float(robust.value == truth.letter))
-    return Judgement(official, robust, score)

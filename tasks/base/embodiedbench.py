@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from er_bench.core.answer import Plan, Value
-from er_bench.core.dialect import AnyDialect
+from pydantic import JsonValue
+
 from er_bench.core.errors import DataError
 from er_bench.core.message import user
 from er_bench.core.prompt import Decoding, Expect, Prompt
-from er_bench.core.sample import Blob, Image, Sample
+from er_bench.core.rollout import EpisodeStart, Step
+from er_bench.core.sample import Blob, Image, Sample, T
 from er_bench.data.upstream import constant, official_file
 from er_bench.reading.action_plan import READERS, PlanReader
-from er_bench.sim.environment import Environments, Started
+from er_bench.sim.environment import Environments
 from er_bench.sim.simulators import Known, environments, simulator, why_unavailable
-from er_bench.tasks.base.episodes import EpisodeTask, Turn
+from er_bench.tasks.base.episodes import EpisodeTask
 
 CONFIG = "embodiedbench/evaluator/config/"
 PROMPTS = CONFIG + "system_prompts.py"
@@ -53,7 +54,7 @@ def planner_text(
     examples: Sequence[str],
     instruction: str,
     actions: Sequence[str],
-    history: Sequence[Turn],
+    history: Sequence[Step],
 ) -> str:
     """The text of one planner call, character for character (`process_prompt`)."""
     instruction = instruction.rstrip(".")
@@ -68,10 +69,10 @@ def planner_text(
     if not history:
         return text + FIRST_REQUEST.format(last=last)
     text += "\n\n The action history:"
-    for number, turn in enumerate(history):
+    for number, step in enumerate(history):
         text += (
-            f"\nStep {number}, action id {turn.action_id}, {turn.action}, "
-            f"env feedback: {turn.feedback}"
+            f"\nStep {number}, action id {step.action_id}, {step.action}, "
+            f"env feedback: {step.feedback}"
         )
     return text + NEXT_REQUEST.format(instruction=instruction, last=last)
 
@@ -98,14 +99,14 @@ PROTOCOLS = {
 }
 
 
-class EmbodiedBenchTask(EpisodeTask):
+class EmbodiedBenchTask(EpisodeTask[T]):
     """A task of EmbodiedBench; a subclass brings episodes, texts and the simulator's name."""
 
     system_prompt_name: ClassVar[str]
     simulator_name: ClassVar[str]
 
     @abstractmethod
-    def examples_path(self, sample: Sample) -> str:
+    def examples_path(self, sample: Sample[T]) -> str:
         """The file of in-context examples for a sample, as a path in the repository."""
 
     def known_simulator(self) -> Known:
@@ -125,7 +126,7 @@ class EmbodiedBenchTask(EpisodeTask):
         return READERS[PROTOCOLS[self.protocol].reader]
 
     def plan_prompt(
-        self, sample: Sample, start: Started, history: Sequence[Turn], image: Blob
+        self, sample: Sample[T], start: EpisodeStart, history: Sequence[Step], image: Blob
     ) -> Prompt:
         """The image, then the text, in one user message."""
         protocol = PROTOCOLS[self.protocol]
@@ -142,17 +143,6 @@ class EmbodiedBenchTask(EpisodeTask):
             DECODING,
             json_schema=self._schema if protocol.schema else None,
         )
-
-    def write(self, value: Value, sample: Sample, dialect: AnyDialect) -> str:
-        """A plan of action ids as the schema wants it."""
-        del sample, dialect
-        if not isinstance(value, Plan):
-            raise TypeError(f"a plan is needed, not {type(value).__name__}")
-        plan = [{"action_id": step, "action_name": ""} for step in value.steps]
-        texts = dict.fromkeys(
-            ("visual_state_description", "reasoning_and_reflection", "language_plan"), ""
-        )
-        return json.dumps({**texts, "executable_plan": plan})
 
     def _official(self, path: str) -> bytes:
         if self.card.texts is None:
@@ -171,7 +161,7 @@ class EmbodiedBenchTask(EpisodeTask):
         return str(self._constant(STYLE, "template"))
 
     @cached_property
-    def _schema(self) -> Mapping[str, Any]:
+    def _schema(self) -> dict[str, JsonValue]:
         schema = self._constant(SCHEMA, "vlm_generation_guide")
         assert isinstance(schema, dict)
         return schema

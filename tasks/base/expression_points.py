@@ -9,36 +9,50 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
 from er_bench.core.answer import Answer, Points
-from er_bench.core.dialect import AnyDialect, Benchmark
+from er_bench.core.dialect import of_lineage
 from er_bench.core.errors import DataError
-from er_bench.core.geometry import Point, Size, Unit, from_px
+from er_bench.core.geometry import Size, Unit
 from er_bench.core.message import user
 from er_bench.core.prompt import Decoding, Expect, Prompt
 from er_bench.core.sample import Image, Sample, Text
-from er_bench.core.score import Score
-from er_bench.core.task import Aggregate, Scored
+from er_bench.core.score import Aggregate, Scored
+from er_bench.core.task import QuestionTask
 from er_bench.data.media import image_size
 from er_bench.data.rows import FileBlob, Row, find_files, inside, read_rows
-from er_bench.reading.coordinates import after_thinking, bracket_pairs, loose_pairs
-from er_bench.scorers.points import Hits
-from er_bench.tasks.base.pointing import Read, ReadPointTask, image_of
-
-PREFIX = (
-    " You are InternVL. Your task is to locate several points in the given image according to the "
-    'task descriptions. Your answer should be formatted as "<point>[[x1, y1], [x2, y2],...]'
-    '</point>". The point coordinates are normalized to integers between 0 and 1000. Return the '
-    "answer in the point format directly."
+from er_bench.reading.coordinates import (
+    POINT_BLOCK_REQUEST,
+    after_thinking,
+    bracket_pairs,
+    loose_pairs,
 )
+from er_bench.scorers.points import Hits
+from er_bench.tasks.base.located import Convention, no_boxes, point_convention
+from er_bench.tasks.base.masks import Masks
+
+PREFIX = f" {POINT_BLOCK_REQUEST}"
 QUESTION = " Please provide the referring points of {}."
-OWN_DIALECTS = ("benchmark", "internvl_1000")
 DECODING = Decoding(max_new_tokens=100, temperature=0.0, num_beams=1)
 MAX_TILES = 6
 
 REF = re.compile(r"<ref>([^\n]*?)</ref>")
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """What is asked about, and the size that the row tells."""
+
+    expression: str
+    image: str
+    size_wh: Size
+
+
+E = TypeVar("E", bound=Expression)
 
 
 def conversation(
@@ -53,25 +67,69 @@ def conversation(
     ]
 
 
-class ReferringTask(ReadPointTask):
+def _write(points: Points) -> str:
+    shown = ", ".join(f"[{round(x)}, {round(y)}]" for x, y in points.xy)
+    return f"<point>[{shown}]</point>"
+
+
+def _asked(question: str, referring: str) -> str:
+    return PREFIX + QUESTION.format(referring)
+
+
+def read_pairs(text: str) -> Answer:
+    """Every `[x, y]`, per 1000 (both scripts' PATTERN)."""
+    return _answer(bracket_pairs(text))
+
+
+def _read_tolerant(text: str) -> Answer:
+    """Pairs in any brackets, thoughts left out."""
+    return _answer(loose_pairs(after_thinking(text)))
+
+
+def _answer(pairs: Sequence[tuple[float, ...]]) -> Answer:
+    xy = tuple((float(x), float(y)) for x, y in pairs)
+    if not all(abs(n) < 1e300 for pair in xy for n in pair):
+        return Answer.unparsed("a number is not finite")
+    return Answer(Points(xy, Unit.PER_1000)) if xy else Answer.unparsed()
+
+
+OWN = Convention(Unit.PER_1000, _asked, read_pairs, _read_tolerant, _write, no_boxes)
+"""The scripts' words and reader."""
+ASKED_SO: Mapping[str, Callable[[str, str], str]] = {"internvl_1000": _asked}
+READ_SO = {"internvl_1000": read_pairs}
+"""The family that the scripts were written for."""
+
+
+class ExpressionTask(QuestionTask[E]):
     """One expression, any number of points; hits are pooled over the whole set."""
 
+    judges_in_thread = True
     patterns: tuple[str, ...]
     """Where the rows are, first match wins."""
+
+    @cached_property
+    def convention(self) -> Convention:
+        """The scripts' way, or the dialect's."""
+        return point_convention(self.dialect, OWN).released(READ_SO, self.dialect)
+
+    @cached_property
+    def masks(self) -> Masks:
+        """The masks that polygons were drawn into."""
+        return Masks()
 
     def rows(self) -> Iterator[Row]:
         """Every line of the released file."""
         for file in find_files(self.root, *self.patterns):
             yield from read_rows(file)
 
-    def samples(self) -> Iterator[Sample]:
+    def samples(self) -> Iterator[Sample[E]]:
         """Every human turn with an expression."""
         for line, row in enumerate(self.rows()):
             for turn, said in enumerate(turns(row, "human")):
                 if found := REF.search(said):
                     yield self._sample(row, f"{line}-{turn}", found[1])
 
-    def _sample(self, row: Row, sample_id: str, expression: str) -> Sample:
+    def _sample(self, row: Row, sample_id: str, expression: str) -> Sample[E]:
         name = row.text("image")
         size = row.integer("width"), row.integer("height")
         if min(size) < 1:
@@ -81,77 +139,39 @@ class ReferringTask(ReadPointTask):
         return Sample(
             id=sample_id,
             parts=(Image(FileBlob(path)), Text(expression)),
-            target=self.target(row, name, expression),
+            target=self.target(row, Expression(expression, name, size)),
             cluster=name,
             category=str(row.fields.get("kind", "all")),
             where=row.where,
-            meta={"expression": expression, "size_wh": size, "image": name},
         )
 
+    def size_wh(self, sample: Sample[E]) -> Size:
+        """The row's width and height."""
+        return sample.target.size_wh
+
     @abstractmethod
-    def target(self, row: Row, image: str, expression: str) -> Any:
+    def target(self, row: Row, asked: Expression) -> E:
         """The truth about one expression. Raises DataError."""
 
-    @abstractmethod
-    def hits(self, sample: Sample, points_xy: list[Point]) -> Hits:
-        """Points that hit, by the task's rule and in the task's frame."""
-
-    def prompt(self, sample: Sample, dialect: AnyDialect) -> Prompt:
+    def prompt(self, sample: Sample[E]) -> Prompt:
         """The scripts' words; another family's own words for the same request."""
-        expression = sample.meta["expression"]
-        question = QUESTION.format(expression)
-        if isinstance(dialect, Benchmark) or dialect.name in OWN_DIALECTS:
-            said = PREFIX + question
-        else:
-            said = dialect.point_prompt(question.strip(), expression)
-        image = sample.parts[0]
-        return Prompt((user(image, said),), Expect.POINTS, DECODING, max_tiles=MAX_TILES)
+        expression = sample.target.expression
+        ask = of_lineage(ASKED_SO, self.dialect) or self.convention.ask
+        said = ask(QUESTION.format(expression).strip(), expression)
+        return Prompt(
+            (user(Image(sample.image), said),), Expect.POINTS, DECODING, max_tiles=MAX_TILES
+        )
 
-    def released_readers(self, sample: Sample) -> Mapping[str, Read]:
-        """Pairs in square brackets anywhere in the answer."""
-        return dict.fromkeys(OWN_DIALECTS, read_pairs)
-
-    def own_tolerant(self, text: str) -> Answer:
-        """Pairs in any brackets, thoughts left out."""
-        return _answer(loose_pairs(after_thinking(text)))
-
-    def own_text(self, points_px_xy: list[Point], sample: Sample) -> str:
-        """Points as the prompt wants them."""
-        grid = [from_px(p, Unit.PER_1000, self.size_wh(sample)) for p in points_px_xy]
-        shown = ", ".join(f"[{round(x)}, {round(y)}]" for x, y in grid)
-        return f"<point>[{shown}]</point>"
-
-    def rate(self, sample: Sample, official: list[Point], robust: list[Point]) -> Score:
-        """Hits of both readings."""
-        one, other = self.hits(sample, official), self.hits(sample, robust)
-        return Score(one.share, other.share, pooled(one, other))
-
-    def aggregate(self, scored: Sequence[Scored], reading: str = "official") -> Aggregate:
-        """Micro precision: all hits over all points, an answer without points as one miss."""
-        kinds: dict[str, list[Score]] = {}
-        for one in scored:
-            if reading != "official" or one.score.official is not None:
-                kinds.setdefault(one.category, []).append(one.score)
-        everything = [score for scores in kinds.values() for score in scores]
-        by_kind = {k: _precision(kinds[k], reading) for k in sorted(kinds)}
-        return Aggregate(_precision(everything, reading), by_kind)
-
-    def check(self, sample: Sample) -> None:
+    def check(self, sample: Sample[E]) -> None:
         """The image must have the row's size."""
-        image = image_of(sample)
-        found, told = image_size(image), self.size_wh(sample)
+        found, told = image_size(sample.image), sample.target.size_wh
         if found != told:
             raise DataError(
                 f"the row says {told[0]}x{told[1]}, the image is {found[0]}x{found[1]}",
-                file=image.name,
+                file=sample.image.name,
                 row=sample.where,
                 field="width",
             )
-
-    def size_wh(self, sample: Sample) -> Size:
-        """The row's width and height."""
-        size: Size = sample.meta["size_wh"]
-        return size
 
 
 def turns(row: Row, speaker: str) -> Iterator[str]:
@@ -163,29 +183,18 @@ def turns(row: Row, speaker: str) -> Iterator[str]:
             yield turn["value"]
 
 
-def read_pairs(text: str) -> Answer:
-    """Every `[x, y]`, per 1000 (both scripts' PATTERN)."""
-    return _answer(bracket_pairs(text))
+def pooled(hits: Hits) -> dict[str, float]:
+    """Hits and total, for `micro_precision`."""
+    return {"hits": hits.hits, "total": hits.total}
 
 
-def _answer(pairs: Sequence[tuple[float, ...]]) -> Answer:
-    xy = tuple((float(x), float(y)) for x, y in pairs)
-    if not all(abs(n) < 1e300 for pair in xy for n in pair):
-        return Answer.unparsed("a number is not finite")
-    return Answer(Points(xy, Unit.PER_1000)) if xy else Answer.unparsed()
+def micro_precision(scored: Sequence[Scored]) -> Aggregate:
+    """All hits over all points, an answer without points as one miss; the same by category."""
+    kept = [s for s in scored if s.score is not None]
+    kinds = {s.category: [one for one in kept if one.category == s.category] for s in kept}
+    return Aggregate(_precision(kept), {kind: _precision(kinds[kind]) for kind in sorted(kinds)})
 
 
-def pooled(official: Hits, robust: Hits) -> dict[str, float]:
-    """Hits and totals, for `aggregate`."""
-    return {
-        "hits": official.hits,
-        "total": official.total,
-        "robust_hits": robust.hits,
-        "robust_total": robust.total,
-    }
-
-
-def _precision(scores: Sequence[Score], reading: str) -> float:
-    prefix = "" if reading == "official" else "robust_"
-    total = sum(score.parts[f"{prefix}total"] for score in scores)
-    return sum(s.parts[f"{prefix}hits"] for s in scores) / total if total else float("nan")
+def _precision(scored: Sequence[Scored]) -> float:
+    total = sum(s.parts["total"] for s in scored)
+    return sum(s.parts["hits"] for s in scored) / total if total else float("nan")

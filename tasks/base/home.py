@@ -1,31 +1,35 @@
-"""What the two built-in homes share: their episodes, prompt, simulator and reference plans."""
+"""What the two built-in homes share: their episodes, prompt and simulator."""
 
 from __future__ import annotations
 
 import json
-import random
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from er_bench.core.answer import Plan, Value
-from er_bench.core.dialect import AnyDialect
+from jinja2 import Environment, StrictUndefined, Template
+from pydantic import JsonValue
+
+from er_bench.core.errors import DataError
+from er_bench.core.json_types import JsonObject
 from er_bench.core.message import user
 from er_bench.core.prompt import Decoding, Expect, Prompt
+from er_bench.core.record import Shown, Truth
+from er_bench.core.rollout import EpisodeStart, Step
 from er_bench.core.sample import Blob, Image, Sample, Text
 from er_bench.data.rows import Row, find_files, read_rows
 from er_bench.reading.action_plan import READERS, PlanReader
-from er_bench.sim.environment import Environments, Episode, InProcessEnvironments, Started
-from er_bench.tasks.base.episodes import EpisodeTask, Turn
+from er_bench.sim.environment import Environments, Episode, InProcessEnvironments
+from er_bench.tasks.base.episodes import EpisodeTask
 from er_bench.worlds.home.simulator import HomeSimulator, fingerprint
 from er_bench.worlds.home.skills import conditions, start
 
 DECODING = Decoding(max_new_tokens=2048, temperature=0.0)
 PROTOCOLS = {"official": "robust", "strict": "strict"}
 """The plan reader of each protocol."""
-SCHEMA: Mapping[str, Any] = {
+SCHEMA: dict[str, JsonValue] = {
     "type": "object",
     "properties": {
         "observation": {"type": "string"},
@@ -47,11 +51,22 @@ SCHEMA: Mapping[str, Any] = {
     "additionalProperties": False,
 }
 _SPEC = ("skills", "instruction", "goal", "room", "things")
-_RANDOM_PLAN = 5
-"""How many actions the random planner writes at a time."""
 
 
-class HomeTask(EpisodeTask):
+@dataclass(frozen=True, slots=True)
+class HomeEpisode:
+    """An episode as the home plays it, and the oracle's plan for it."""
+
+    spec: JsonObject
+    plan: tuple[str, ...]
+    """Names of actions."""
+    file: Path
+    index: int
+    refused: str | None = None
+    """Of another simulator's episode: why this home cannot represent it, empty if it can."""
+
+
+class HomeTask(EpisodeTask[HomeEpisode]):
     """A task played in the built-in home."""
 
     folder: ClassVar[Path]
@@ -59,49 +74,64 @@ class HomeTask(EpisodeTask):
     resolution_px: ClassVar[int] = 500
     """Side of the picture, as in EmbodiedBench."""
 
-    def samples(self) -> Iterator[Sample]:
+    def samples(self) -> Iterator[Sample[HomeEpisode]]:
         """The episodes of every `*.json` file. Raises DataError naming file, row and field."""
         for file in find_files(self.root, "*.json"):
             for row in read_rows(file):
                 yield self.sample(row)
 
-    def sample(self, row: Row) -> Sample:
+    def sample(self, row: Row) -> Sample[HomeEpisode]:
         """One shipped episode."""
         for field in ("room", "goal"):
             if not isinstance(row.get(field), Mapping):
                 raise row.error("expected an object", field)
         row.items("things")
+        spec = {name: row.get(name) for name in _SPEC}
         return Sample(
             id=row.text("id"),
             parts=(Text(row.text("instruction")),),
-            target={name: row.get(name) for name in _SPEC},
+            target=HomeEpisode(spec, tuple(map(str, row.items("plan"))), row.file, row.index),
             cluster=row.text("scene"),
             category=row.text("subset"),
             where=row.where,
-            meta={"plan": row.items("plan"), "row": row},
         )
 
-    def check(self, sample: Sample) -> None:
+    def check(self, sample: Sample[HomeEpisode]) -> None:
         """See that the home can play the episode."""
-        row: Row = sample.meta["row"]
+        target = sample.target
+        if target.refused:
+            raise DataError(
+                f"this home cannot represent episode {sample.id}: {target.refused}",
+                file=target.file,
+                row=target.index,
+            )
+        if target.refused is not None:
+            return
+        row = Row({}, target.file, target.index)
         try:
-            met, total = conditions(sample.target, start(sample.target))
+            met, total = conditions(target.spec, start(target.spec))
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise row.error(f"the home cannot play it: {error!r}", "things") from error
         if met == total:
             raise row.error("the goal holds before anything is done", "goal")
 
-    def truth_identity(self, sample: Sample) -> object:
-        """The whole episode."""
-        return fingerprint(sample.target)
+    def shown(self, sample: Sample[HomeEpisode]) -> Shown:
+        """The instruction, the goal and the oracle's plan."""
+        goal = json.dumps(sample.target.spec["goal"])
+        plan = "; ".join(sample.target.plan)
+        return Shown(sample.text, truth=Truth(f"{goal}; for example: {plan}" if plan else goal))
 
-    def episode(self, sample: Sample) -> Episode:
+    def truth_identity(self, sample: Sample[HomeEpisode]) -> object:
+        """The whole episode."""
+        return fingerprint(sample.target.spec)
+
+    def episode(self, sample: Sample[HomeEpisode]) -> Episode:
         """The episode travels with its reset."""
         return Episode(
             id=sample.id,
             scene=sample.cluster,
             resolution=self.resolution_px,
-            spec=dict(sample.target),
+            spec=dict(sample.target.spec),
         )
 
     def open_environments(self) -> Environments:
@@ -113,14 +143,16 @@ class HomeTask(EpisodeTask):
         return READERS[PROTOCOLS[self.protocol]]
 
     @cached_property
-    def _template(self) -> Any:
-        from jinja2 import Environment, StrictUndefined
-
+    def _template(self) -> Template:
         environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         return environment.from_string((self.folder / "prompt.jinja").read_text(encoding="utf-8"))
 
     def plan_prompt(
-        self, sample: Sample, start: Started, history: Sequence[Turn], image: Blob
+        self,
+        sample: Sample[HomeEpisode],
+        start: EpisodeStart,
+        history: Sequence[Step],
+        image: Blob,
     ) -> Prompt:
         """The newest image, then the text, in one user message."""
         del sample
@@ -129,44 +161,8 @@ class HomeTask(EpisodeTask):
         )
         return Prompt((user(Image(image), text),), Expect.PLAN, DECODING, json_schema=SCHEMA)
 
-    # What reference models need.
 
-    def actions(self, sample: Sample) -> tuple[str, ...]:
-        """The names of an episode's actions, by id."""
-        return start(sample.target).actions
-
-    @abstractmethod
-    def blind_plan(self, instruction: str) -> Sequence[str]:
-        """The plan of one who reads the instruction and never looks."""
-
-    def ideal(self, sample: Sample) -> Value:
-        """The oracle's plan, from the start of the episode, as action ids."""
-        return self._ids(sample.meta["plan"], sample)
-
-    def blind_value(self, sample: Sample) -> Value:
-        """The blind planner's plan as action ids; actions that do not exist are left out."""
-        return self._ids(self.blind_plan(str(sample.target["instruction"])), sample)
-
-    def random_value(self, sample: Sample, rng: random.Random) -> Value:
-        """A few random actions."""
-        n_actions = len(self.actions(sample))
-        return Plan(tuple(rng.randrange(n_actions) for _ in range(_RANDOM_PLAN)))
-
-    def _ids(self, plan: Sequence[str], sample: Sample) -> Plan:
-        ids = {name: number for number, name in enumerate(self.actions(sample))}
-        return Plan(tuple(ids[name] for name in plan if name in ids))
-
-    def write(self, value: Value, sample: Sample, dialect: AnyDialect) -> str:
-        """A plan of action ids as the prompt asks for it."""
-        del dialect
-        if not isinstance(value, Plan):
-            raise TypeError(f"a plan is needed, not {type(value).__name__}")
-        names = self.actions(sample)
-        plan = [{"action_id": step, "action_name": names[step]} for step in value.steps]
-        return json.dumps({"observation": "", "reasoning": "", "executable_plan": plan})
-
-
-def write_episodes(episodes: Sequence[Mapping[str, Any]], folder: Path) -> None:
+def write_episodes(episodes: Sequence[JsonObject], folder: Path) -> None:
     """Write `episodes.json` as `HomeTask` reads it, one episode a line."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = ",\n".join(json.dumps(e, separators=(",", ":")) for e in episodes)

@@ -9,9 +9,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from er_bench.core.errors import DataError, EnvError
+from er_bench.core.json_types import JsonObject
+from er_bench.core.record import Shown, Truth
 from er_bench.core.sample import Blob, Sample, Text
 from er_bench.data.rows import Row, inside
 from er_bench.scorers.goals import ALFRED_RULES, alfred_conditions
@@ -44,16 +45,24 @@ class AlfredGoal:
     """What an episode asks for, as ALFRED's annotation says it."""
 
     task_type: str
-    pddl_params: Mapping[str, Any] = field(hash=False)
+    pddl_params: JsonObject = field(hash=False)
 
 
-class EbAlfred(EmbodiedBenchTask):
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An episode: its annotation's file, and its goal where that file is there."""
+
+    annotation: Path
+    goal: AlfredGoal | None
+
+
+class EbAlfred(EmbodiedBenchTask[Target]):
     """Episodes from `splits.json` and ALFRED's JSON; goals judged from AI2-THOR's metadata."""
 
     system_prompt_name = "alfred_system_prompt"
     simulator_name = "thor_2_1"
 
-    def samples(self) -> Iterator[Sample]:
+    def samples(self) -> Iterator[Sample[Target]]:
         """The 300 episodes, subset by subset. Their JSON files are their media."""
         splits = json.loads(self._official(SPLITS))
         for subset in SUBSETS:
@@ -63,11 +72,10 @@ class EbAlfred(EmbodiedBenchTask):
                 yield Sample(
                     id=f"{subset}/{index}",
                     parts=(Text(row.text("instruction")),),
-                    target=self._goal(path) if path.is_file() else None,
+                    target=Target(path, self._goal(path) if path.is_file() else None),
                     cluster=row.text("task"),
                     category=subset,
                     where=f"splits.json {subset} {index}",
-                    meta={"annotation": path, "repeat_idx": row.integer("repeat_idx")},
                 )
 
     def _annotation(self, row: Row) -> Path:
@@ -85,30 +93,38 @@ class EbAlfred(EmbodiedBenchTask):
             raise annotation.error(f"there is no goal type {goal.task_type!r}", "task_type")
         return goal
 
-    def media(self, sample: Sample) -> Iterable[Blob | Path]:
+    def media(self, sample: Sample[Target]) -> Iterable[Blob | Path]:
         """The episode's JSON file."""
-        yield sample.meta["annotation"]
+        yield sample.target.annotation
 
-    def episode(self, sample: Sample) -> Episode:
+    def episode(self, sample: Sample[Target]) -> Episode:
         """The scene as ALFRED's annotation sets it up, with the split's instruction."""
-        annotation = _read(sample.meta["annotation"])
+        annotation = _read(sample.target.annotation)
         scene = annotation.get("scene")
         if not isinstance(scene, Mapping) or not set(SCENE_FIELDS) <= set(scene):
             raise annotation.error(f"expected an object with {', '.join(SCENE_FIELDS)}", "scene")
-        instruction = sample.parts[0]
-        assert isinstance(instruction, Text)
-        spec = {name: scene[name] for name in SCENE_FIELDS} | {"instruction": instruction.text}
+        spec = {name: scene[name] for name in SCENE_FIELDS} | {"instruction": sample.text}
         return Episode(id=sample.id, scene=f"FloorPlan{scene['scene_num']}", spec=spec)
 
-    def examples_path(self, sample: Sample) -> str:
+    def shown(self, sample: Sample[Target]) -> Shown:
+        """The instruction and the annotated goal."""
+        goal = sample.target.goal
+        text = f"{goal.task_type} {json.dumps(goal.pddl_params)}" if goal else ""
+        return Shown(sample.text, truth=Truth(text))
+
+    def truth_identity(self, sample: Sample[Target]) -> object:
+        """The annotated goal."""
+        return repr(sample.target.goal)
+
+    def examples_path(self, sample: Sample[Target]) -> str:
         """Long-horizon episodes have examples of their own."""
         long = sample.category == "long_horizon"
         return CONFIG + ("alfred_long_horizon_examples.json" if long else "alfred_examples.json")
 
-    def judged(self, sample: Sample, step: Stepped) -> Stepped:
+    def judged(self, sample: Sample[Target], step: Stepped) -> Stepped:
         """Count the goal conditions in the metadata that the simulator sent."""
-        goal: AlfredGoal = sample.target
-        if step.world is None:
+        goal = sample.target.goal
+        if step.world is None or goal is None:
             raise EnvError("the simulator sent no world to judge by")
         try:
             met, total = alfred_conditions(goal.task_type, goal.pddl_params, step.world)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from er_bench.core.errors import DataError
+from er_bench.core.json_types import JsonObject
 
 _ALLOWED = {
     ("numpy", "ndarray"),
@@ -40,7 +41,7 @@ class HabitatEpisode:
     episode_id: str
     scene_id: str
     instruction: str
-    goal: Mapping[str, Any]
+    goal: JsonObject
     """A logical expression, see `er_bench.scorers.goals.goal_holds`."""
     subgoals: Sequence[Sequence[str]]
     """Predicates that were true together at each step of a recorded run."""
@@ -49,7 +50,7 @@ class HabitatEpisode:
     """World transform `(4, 4)` of each rigid object, by handle such as `013_apple_:0000`."""
     receptacle_of: Mapping[str, str]
     """The receptacle that each object starts on, by handle."""
-    sampled_entities: Mapping[str, Any]
+    sampled_entities: JsonObject
 
 
 def load(path: Path) -> Any:
@@ -84,7 +85,7 @@ def episodes(path: Path) -> list[HabitatEpisode]:
 
 def _episode(
     index: int,
-    fields: Mapping[str, Any],
+    fields: JsonObject,
     names: Mapping[int, str],
     transforms: NDArray[np.float64],
 ) -> HabitatEpisode:

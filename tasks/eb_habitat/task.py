@@ -7,12 +7,14 @@ the environment derives from apple/ml-llarp.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from er_bench.core.errors import DataError
+from er_bench.core.json_types import JsonObject
+from er_bench.core.record import Shown, Truth
 from er_bench.core.sample import Sample, Text
 from er_bench.scorers.goals import goal_holds, predicates_of
 from er_bench.sim.environment import Episode
@@ -43,8 +45,21 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 class HabitatGoal:
     """What an episode asks for."""
 
-    goal: Mapping[str, Any] = field(hash=False)
+    goal: JsonObject = field(hash=False)
     start_predicates: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An episode as its file has it."""
+
+    episode: pickles.HabitatEpisode
+    file: Path
+
+    @property
+    def goal(self) -> HabitatGoal:
+        """What it asks for."""
+        return HabitatGoal(self.episode.goal, tuple(self.episode.start_predicates))
 
 
 def subset_files(root: Path) -> list[tuple[str, Path]]:
@@ -60,13 +75,13 @@ def subset_files(root: Path) -> list[tuple[str, Path]]:
     return found
 
 
-class EbHabitat(EmbodiedBenchTask):
+class EbHabitat(EmbodiedBenchTask[Target]):
     """Episodes from the released pickles; success as the simulator's own measure says."""
 
     system_prompt_name = "habitat_system_prompt"
     simulator_name = "habitat_0_3"
 
-    def samples(self) -> Iterator[Sample]:
+    def samples(self) -> Iterator[Sample[Target]]:
         """The episodes of every subset whose file is there, in the files' order."""
         files = subset_files(self.root)
         if not files:
@@ -80,44 +95,47 @@ class EbHabitat(EmbodiedBenchTask):
                 yield Sample(
                     id=f"{subset}/{episode.index}",
                     parts=(Text(episode.instruction),),
-                    target=HabitatGoal(episode.goal, tuple(episode.start_predicates)),
+                    target=Target(episode, path),
                     cluster=episode.scene_id,
                     category=subset,
                     where=f"{path.name} row {episode.index}",
-                    meta={"episode": episode, "file": path},
                 )
 
-    def check(self, sample: Sample) -> None:
+    def check(self, sample: Sample[Target]) -> None:
         """See that the goal can be evaluated: known predicates, types and quantifiers."""
-        episode: pickles.HabitatEpisode = sample.meta["episode"]
+        episode = sample.target.episode
         try:
             predicates_of(episode.goal)
             goal_holds(episode.goal, entities(list(episode.objects)), lambda name, of: False)
         except (ValueError, LookupError, TypeError) as error:
             raise DataError(
                 f"the goal cannot be evaluated: {error}",
-                file=sample.meta["file"],
+                file=sample.target.file,
                 row=episode.index,
                 field="goal_preds",
             ) from error
 
-    def truth_identity(self, sample: Sample) -> object:
+    def shown(self, sample: Sample[Target]) -> Shown:
+        """The instruction and the goal."""
+        return Shown(sample.text, truth=Truth(json.dumps(sample.target.episode.goal)))
+
+    def truth_identity(self, sample: Sample[Target]) -> object:
         """The goal and the start, in JSON."""
-        goal: HabitatGoal = sample.target
+        goal = sample.target.goal
         return [goal.goal, list(goal.start_predicates)]
 
     def known_simulator(self) -> Known:
         """The simulator, told which EmbodiedBench copy holds the task's definition."""
         return simulator(self.simulator_name, {"embodiedbench": str(self.root.resolve())})
 
-    def episode(self, sample: Sample) -> Episode:
+    def episode(self, sample: Sample[Target]) -> Episode:
         """The episode by its place in its file; the simulator reads the file itself."""
-        episode: pickles.HabitatEpisode = sample.meta["episode"]
-        digest = hashlib.sha256(sample.meta["file"].read_bytes()).hexdigest()
+        episode = sample.target.episode
+        digest = hashlib.sha256(sample.target.file.read_bytes()).hexdigest()
         spec = {"subset": sample.category, "index": episode.index, "file_sha256": digest}
         return Episode(id=sample.id, scene=episode.scene_id, seed=100, spec=spec)
 
-    def examples_path(self, sample: Sample) -> str:
+    def examples_path(self, sample: Sample[Target]) -> str:
         """One set of examples for every subset."""
         del sample
         return CONFIG + "habitat_examples.json"

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from er_bench.core.answer import Answer
-from er_bench.core.dialect import AnyDialect
 from er_bench.core.message import user
 from er_bench.core.prompt import Expect, Prompt
 from er_bench.core.sample import Sample, Text, Video
@@ -38,14 +36,20 @@ VIDEO_FOLDERS = ("Ego4D/v1_288p", "v1_288p", "videos")
 class EgoPlan2(ChoiceTask):
     """EgoPlan-Bench2 on whole Ego4D videos, or on clips cut out of them beforehand."""
 
-    def samples(self) -> Iterator[Sample]:
+    released = (
+        read_first_capital,
+        "the first capital A-D after a list of phrases is deleted",
+        "qiulu66/EgoPlan-Bench2 eval.py, commit 2523b38",
+    )
+
+    def samples(self) -> Iterator[Sample[Choice]]:
         """Every row in order."""
         files = find_files(self.root, "EgoPlan-Bench2.json", "*.json", "*.jsonl", "*.parquet")
         for file in files:
             for row in read_rows(file):
                 yield self.sample(row)
 
-    def sample(self, row: Row) -> Sample:
+    def sample(self, row: Row) -> Sample[Choice]:
         """One row."""
         options = {letter: row.text(f"choice_{letter.lower()}") for letter in LETTERS}
         question = PROMPT.format(row.text("task_goal"), *options.values())
@@ -74,13 +78,9 @@ class EgoPlan2(ChoiceTask):
         paths = [inside(self.root, f"{folder}/{name}.mp4", row, "sample_id") for folder in folders]
         return next((path for path in paths if path.is_file()), paths[0])
 
-    def prompt(self, sample: Sample, dialect: AnyDialect) -> Prompt:
+    def prompt(self, sample: Sample[Choice]) -> Prompt:
         """Frames, then the released template."""
         return Prompt((user(*sample.parts),), Expect.LETTER)
-
-    def read_official(self, text: str) -> Answer:
-        """The first capital A-D left after a list of phrases is deleted."""
-        return read_first_capital(text)
 
 
 def _video_uid(row: Row) -> str:

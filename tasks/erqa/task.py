@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
-from er_bench.core.answer import Answer
-from er_bench.core.completion import Completion
-from er_bench.core.dialect import AnyDialect
 from er_bench.core.errors import DataError
 from er_bench.core.message import user
 from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.rollout import Rollout
 from er_bench.core.sample import Blob, Image, Part, Sample, Text
-from er_bench.core.task import Aggregate, Judgement, Scored, mean, value
+from er_bench.core.score import Aggregate, Scored, Verdict, mean, mean_of_samples
+from er_bench.core.task import Reading
 from er_bench.data.rows import Row, find_files, image_blobs, read_rows
 from er_bench.reading.letter import read_whole
 from er_bench.tasks.base.choice import Choice, ChoiceTask, gold_letter
@@ -29,7 +29,14 @@ _LIGHT = ["question_id", "question", "question_type", "answer", "visual_indices"
 class Erqa(ChoiceTask):
     """ERQA from the hub's parquet mirror or the authors' TFRecord; both give the same samples."""
 
-    def samples(self) -> Iterator[Sample]:
+    released = (read_whole, "the whole answer, full stops aside", "ERQA eval_harness.py")
+
+    @cached_property
+    def readings(self) -> Mapping[str, Reading[Choice]]:
+        """The released comparison and the best reader; with one image and with several."""
+        return {name: by_images(reading) for name, reading in super().readings.items()}
+
+    def samples(self) -> Iterator[Sample[Choice]]:
         """Every row in order; images come with their row, a few rows at a time."""
         files = find_files(self.root, "*.parquet", "*.tfrecord", "*.jsonl", "*.json")
         number = 0
@@ -38,7 +45,7 @@ class Erqa(ChoiceTask):
                 number += 1
                 yield self.sample(_from_example(row, number) if _is_example(row) else row)
 
-    def sample(self, row: Row) -> Sample:
+    def sample(self, row: Row) -> Sample[Choice]:
         """One row, in the mirror's columns."""
         sample_id, question = row.text("question_id"), row.text("question")
         images = image_blobs(row, "images", sample_id, self.root)
@@ -49,38 +56,30 @@ class Erqa(ChoiceTask):
             cluster=sample_id,
             category=row.text("question_type"),
             where=row.where,
-            meta={"n_images": len(images)},
         )
 
-    def prompt(self, sample: Sample, dialect: AnyDialect) -> Prompt:
+    def prompt(self, sample: Sample[Choice]) -> Prompt:
         """The row as it is: its text ends with the request for one letter."""
         return Prompt((user(*sample.parts),), Expect.LETTER)
 
-    def read_official(self, text: str) -> Answer:
-        """The whole answer, full stops aside."""
-        return read_whole(text)
 
-    def judge(self, sample: Sample, completion: Completion, dialect: AnyDialect) -> Judgement:
-        """Right or wrong; the number of images is kept for the aggregate."""
-        judged = ChoiceTask.judge(self, sample, completion, dialect)
-        return replace(
-            judged, score=replace(judged.score, parts={"n_images": sample.meta["n_images"]})
-        )
+def by_images(reading: Reading[Choice]) -> Reading[Choice]:
+    """A reading that keeps the number of images, and has accuracies by it as metrics."""
 
-    def aggregate(self, scored: Sequence[Scored], reading: str = "official") -> Aggregate:
-        """Accuracy over all questions; by type; with one image and with several."""
-        whole = super().aggregate(scored, reading)
-        split = {
-            "single_image": mean(_scores(scored, reading, single=True)),
-            "multi_image": mean(_scores(scored, reading, single=False)),
-        }
-        return Aggregate(whole.score, {**whole.by_category, **split})
+    def judge(sample: Sample[Choice], rollout: Rollout) -> Verdict:
+        verdict = reading.judge(sample, rollout)
+        return replace(verdict, parts={"n_images": float(len(list(sample.images())))})
+
+    return replace(reading, judge=judge, aggregate=single_and_multi)
 
 
-def _scores(scored: Sequence[Scored], reading: str, single: bool) -> list[float]:
-    return [
-        value(s.score, reading) or 0.0 for s in scored if (s.score.parts["n_images"] == 1) == single
-    ]
+def single_and_multi(scored: Sequence[Scored]) -> Aggregate:
+    """Accuracy over all questions; by type; with one image and with several."""
+    made = mean_of_samples(scored)
+    single = [s.score or 0.0 for s in scored if s.parts["n_images"] == 1]
+    multi = [s.score or 0.0 for s in scored if s.parts["n_images"] != 1]
+    metrics = {"single_image": mean(single), "multi_image": mean(multi)}
+    return Aggregate(made.score, made.categories, metrics)
 
 
 def interleave(question: str, images: Sequence[Blob], offsets: Sequence[int]) -> Iterator[Part]:

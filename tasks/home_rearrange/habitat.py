@@ -12,13 +12,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from er_bench.core.json_types import JsonObject
 from er_bench.core.sample import Sample, Text
 from er_bench.scorers.goals import predicates_of
+from er_bench.tasks.base.home import HomeEpisode
 from er_bench.tasks.eb_habitat import domain, pickles
 from er_bench.worlds.home.apartment import KIND_OF, Place, beside, furnish
 from er_bench.worlds.home.oracle_rearrange import plan
@@ -58,7 +59,7 @@ class Refused(Exception):
     """An episode that the home cannot represent; the text says why."""
 
 
-def samples(found: Sequence[tuple[str, Path]]) -> Iterator[Sample]:
+def samples(found: Sequence[tuple[str, Path]]) -> Iterator[Sample[HomeEpisode]]:
     """Every episode of the files; those that cannot be represented carry the reason."""
     episodes = [(s, p, e) for s, p in found for e in pickles.episodes(p)]
     layouts: dict[str, dict[str, list[Points]]] = {}
@@ -69,7 +70,7 @@ def samples(found: Sequence[tuple[str, Path]]) -> Iterator[Sample]:
                 where = _ours(episode.objects[handle][:3, 3])
                 standing.setdefault(domain.RECEPTACLES[receptacle], []).append(where)
     for subset, path, episode in episodes:
-        target: dict[str, Any] = {"instruction": episode.instruction, "goal": {}}
+        target: dict[str, object] = {"instruction": episode.instruction, "goal": {}}
         ideal: Sequence[str] = ()
         refused = ""
         try:
@@ -80,11 +81,10 @@ def samples(found: Sequence[tuple[str, Path]]) -> Iterator[Sample]:
         yield Sample(
             id=f"{subset}/{episode.index}",
             parts=(Text(episode.instruction),),
-            target=target,
+            target=HomeEpisode(target, tuple(ideal), path, episode.index, refused),
             cluster=episode.scene_id,
             category=subset,
             where=f"{path.name} row {episode.index}",
-            meta={"refused": refused, "plan": ideal, "file": path, "index": episode.index},
         )
 
 
@@ -94,7 +94,7 @@ def _ours(habitat_m: Points) -> Points:
     return np.array([x, -z, y])
 
 
-def renamed(goal: Mapping[str, Any] | str) -> dict[str, Any] | str:
+def renamed(goal: JsonObject | str) -> dict[str, object] | str:
     """A goal with the names that actions use in place of the data's. Raises Refused."""
     if isinstance(goal, str):
         ((name, arguments),) = predicates_of(goal)
@@ -106,7 +106,7 @@ def renamed(goal: Mapping[str, Any] | str) -> dict[str, Any] | str:
 
 def _spec(
     episode: pickles.HabitatEpisode, standing: Mapping[str, Sequence[Points]]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The episode as the home plays it. Raises Refused."""
     places, origin, size = _places(standing)
     things = furnish(places)
@@ -123,7 +123,7 @@ def _spec(
     }
 
 
-def _solved(spec: Mapping[str, Any]) -> Sequence[str]:
+def _solved(spec: JsonObject) -> Sequence[str]:
     """The oracle's plan. Raises Refused where the goal cannot be evaluated or reached."""
     skills = start(spec)
     assert isinstance(skills, RearrangeSkills)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from er_bench.core.answer import Answer
-from er_bench.core.dialect import AnyDialect
 from er_bench.core.message import user
 from er_bench.core.prompt import Expect, Prompt
 from er_bench.core.sample import Image, Sample, Text
@@ -29,13 +27,19 @@ _LIGHT = ["id", "images.path", "question_type", "question", "answer"]
 class MmsiBench(ChoiceTask):
     """MMSI-Bench from the released parquet file."""
 
-    def samples(self) -> Iterator[Sample]:
+    released = (
+        read_backticked,
+        "the first lone capital A-D, within backticks if there are any",
+        "InternRobotics/MMSI-Bench vlmeval/dataset/mmsi_bench.py, commit 5de2f3d",
+    )
+
+    def samples(self) -> Iterator[Sample[Choice]]:
         """Every row in order; images come with their row, a few rows at a time."""
         for file in find_files(self.root, "*.parquet", "*.jsonl", "*.json"):
             for row in read_rows(file, None if self.with_media else _LIGHT):
                 yield self.sample(row)
 
-    def sample(self, row: Row) -> Sample:
+    def sample(self, row: Row) -> Sample[Choice]:
         """One row."""
         row_id, question = str(row.integer("id")), row.text("question")
         images = image_blobs(row, "images", row_id, self.root)
@@ -50,13 +54,9 @@ class MmsiBench(ChoiceTask):
             where=row.where,
         )
 
-    def prompt(self, sample: Sample, dialect: AnyDialect) -> Prompt:
+    def prompt(self, sample: Sample[Choice]) -> Prompt:
         """All images in order, then the question and the request for a letter in backticks."""
         return Prompt((user(*sample.parts),), Expect.LETTER)
-
-    def read_official(self, text: str) -> Answer:
-        """The first lone capital A-D, within backticks if there are any."""
-        return read_backticked(text)
 
 
 def listed_options(question: str) -> Mapping[str, str]:

@@ -26,8 +26,8 @@ import numpy as np
 
 from er_bench.core.errors import DataError
 from er_bench.tasks.base.expression_points import conversation
+from er_bench.tasks.base.polygons import polygon_mask
 from er_bench.tasks.paco_lavis.segmentation import decode_rle, rectangles
-from er_bench.tasks.paco_lavis.task import polygon_mask
 
 NAME = "paco_lavis@er-bench-1"
 DEFAULT_ROWS = 2000

@@ -11,42 +11,125 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from statistics import fmean
 
-from er_bench.core.answer import Answer, Points, Value
-from er_bench.core.completion import Completion
-from er_bench.core.dialect import AnyDialect
+from er_bench.core.answer import Answer, Points
 from er_bench.core.errors import DataError
 from er_bench.core.geometry import Point, Unit, from_px, points_to_px
+from er_bench.core.record import Shown, Truth
+from er_bench.core.rollout import Rollout
 from er_bench.core.sample import Sample
-from er_bench.core.score import Score
-from er_bench.core.task import Aggregate, Judgement, Scored
+from er_bench.core.score import Aggregate, Score, Scored, Verdict, mean, mean_of_samples
+from er_bench.core.task import OFFICIAL, ROBUST, Reading
 from er_bench.data.rows import Row
-from er_bench.scorers.points import Hits, Matched, hits_in_radius, matched
-from er_bench.tasks.base.expression_points import REF, ReferringTask, pooled, turns
-from er_bench.tasks.base.pointing import MASKS
-from er_bench.tasks.paco_lavis.task import polygon_mask, read_segmentation
+from er_bench.scorers.points import Matched, hits_in_radius, matched
+from er_bench.tasks.base.expression_points import (
+    QUESTION,
+    REF,
+    Expression,
+    ExpressionTask,
+    micro_precision,
+    pooled,
+    turns,
+)
+from er_bench.tasks.base.located import Read, located
+from er_bench.tasks.base.polygons import Segmentation, outlines, polygon_mask, read_segmentation
 
 RADIUS_PER_1000 = 25.0
 _PAIR = re.compile(r"\[\s*+(\d{1,9})\s*+,\s*+(\d{1,9})\s*+\]")
 MOLMO = ("molmo_precision", "molmo_recall", "molmo_f1")
+VLASER = "OpenGVLab/Vlaser eval/evaluate_point_pixmo.py, commit 40d7821"
+PRECISION = "points within 25 per 1000 of a true point, pooled"
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Target(Expression):
     """True points per 1000; polygons of each point's instance where a built row has them."""
 
     points_per_1000_xy: tuple[Point, ...]
-    segmentation: Sequence[Sequence[Sequence[float]]] | None
+    segmentation: Segmentation | None
+
+    @property
+    def points_px_xy(self) -> list[Point]:
+        """The true points in pixels."""
+        return points_to_px(self.points_per_1000_xy, Unit.PER_1000, self.size_wh)
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the released script looks this row's truth up in vain.
+
+        It looks under the image's base name (line 98), while the truth is kept under the name as
+        written (lines 37-46): a name with a folder is skipped.
+        """
+        return os.path.basename(self.image) != self.image or not self.points_per_1000_xy
 
 
-class PixmoPoints(ReferringTask):
+class PixmoPoints(ExpressionTask[Target]):
     """Points within 25 per 1000 of the truth."""
 
     patterns = ("pixmo*.jsonl", "data_*.jsonl", "*.jsonl")
+
+    @cached_property
+    def readings(self) -> Mapping[str, Reading[Target]]:
+        """The script's pairs, any pairs, and these by Molmo's F1."""
+        strict, tolerant = self.convention.read, self.convention.read_tolerant
+        pairs = "every [x, y], or the dialect's strict reader"
+        best = "points in any form after the thoughts"
+        molmo = "allenai/molmo olmo/eval/evaluators.py, commit 793fa38"
+
+        def reading(
+            reader: str, rule: str, source: str, read: Read, rate: _Rate, aggregate: _Aggregate
+        ) -> Reading[Target]:
+            return Reading(reader, rule, source, partial(self._judge, read, rate), aggregate)
+
+        return {
+            OFFICIAL: reading(pairs, PRECISION, VLASER, strict, self._released, _with_molmo),
+            ROBUST: reading(best, PRECISION, "er-bench", tolerant, self._hits, _with_molmo),
+            "molmo_f1": reading(
+                best, "F1 of one-to-one matching", molmo, tolerant, self._f1, _mean_f1
+            ),
+        }
+
+    def _judge(self, read: Read, rate: _Rate, sample: Sample[Target], rollout: Rollout) -> Verdict:
+        completion = rollout.completion
+        answer = read(completion.text)
+        found = located(answer, sample.target.size_wh, sample.where, completion)
+        grid = _grid(answer, found.points_px_xy, sample.target)
+        return Verdict.of(answer, rate(sample, grid), found.points_px_xy)
+
+    def _hits(self, sample: Sample[Target], grid: list[Point]) -> Score:
+        """Hits on the grid, and Molmo's numbers beside them."""
+        hits = hits_in_radius(grid, sample.target.points_per_1000_xy, RADIUS_PER_1000)
+        made = self._matched(sample, grid)
+        parts = dict(zip(MOLMO, (made.precision, made.recall, made.f1), strict=True))
+        return Score(hits.share, pooled(hits) | parts, f"{hits.hits} of {hits.total} near a point")
+
+    def _released(self, sample: Sample[Target], grid: list[Point]) -> Score:
+        """The same; no score where the released script skips the row."""
+        score = self._hits(sample, grid)
+        if sample.target.skipped:
+            return Score(None, score.parts, "the released script skips this row")
+        return score
+
+    def _f1(self, sample: Sample[Target], grid: list[Point]) -> Score:
+        made = self._matched(sample, grid)
+        why = f"precision {made.precision:.2f}, recall {made.recall:.2f}"
+        return Score(made.f1, dict(zip(MOLMO, (made.precision, made.recall, made.f1), strict=True)),
+                     why)  # fmt: skip
+
+    def _matched(self, sample: Sample[Target], grid: list[Point]) -> Matched:
+        """Molmo's matching in pixels; without instance masks a match counts within the radius."""
+        target, truth = sample.target, sample.target.points_per_1000_xy
+        if target.segmentation is not None and len(target.segmentation) == len(truth):
+            masks = [
+                self.masks.made((sample.id, k), partial(polygon_mask, [instance], target.size_wh))
+                for k, instance in enumerate(target.segmentation)
+            ]
+            said = points_to_px(grid, Unit.PER_1000, target.size_wh)
+            return matched(said, target.points_px_xy, masks)
+        return matched(grid, truth, RADIUS_PER_1000)
 
     @cached_property
     def _truth(self) -> Mapping[tuple[str, str], tuple[Point, ...]]:
@@ -60,87 +143,57 @@ class PixmoPoints(ReferringTask):
                     truth[row.text("image"), found[1]] = xy
         return truth
 
-    def target(self, row: Row, image: str, expression: str) -> Target:
+    def target(self, row: Row, asked: Expression) -> Target:
         """The points that the file gives for this image and expression; none if it gives none."""
         segmentation = read_segmentation(row) if "segmentation" in row.fields else None
-        return Target(self._truth.get((image, expression), ()), segmentation)
+        points = self._truth.get((asked.image, asked.expression), ())
+        return Target(asked.expression, asked.image, asked.size_wh, points, segmentation)
 
-    def judge(self, sample: Sample, completion: Completion, dialect: AnyDialect) -> Judgement:
-        """Hits on the grid; None where the released script skips the row."""
-        official, robust = self.read(sample, completion.text, dialect)
-        grids = [self._grid(a, sample, completion) for a in (official, robust)]
-        one, other = (self.hits(sample, grid) for grid in grids)
-        parts = pooled(one, other)
-        for prefix, grid in zip(("", "robust_"), grids, strict=True):
-            made = self._matched(sample, grid)
-            values = (made.precision, made.recall, made.f1)
-            parts |= {prefix + name: v for name, v in zip(MOLMO, values, strict=True)}
-        return Judgement(
-            official, robust, Score(None if skipped(sample) else one.share, other.share, parts)
-        )
-
-    def _grid(self, answer: Answer, sample: Sample, completion: Completion) -> list[Point]:
-        """An answer's points per 1000; numbers that are so already stay untouched."""
-        if isinstance(answer.value, Points) and answer.value.unit is Unit.PER_1000:
-            return list(answer.value.xy)
-        size = self.size_wh(sample)
-        points = self.points_px(answer, sample, completion)
-        return [from_px(p, Unit.PER_1000, size) for p in points]
-
-    def hits(self, sample: Sample, points_xy: list[Point]) -> Hits:
-        """Points near any true point, per 1000."""
-        return hits_in_radius(points_xy, sample.target.points_per_1000_xy, RADIUS_PER_1000)
-
-    def _matched(self, sample: Sample, grid: list[Point]) -> Matched:
-        """Molmo's matching in pixels; without instance masks a match counts within the radius."""
-        target: Target = sample.target
-        size = self.size_wh(sample)
-        truth = target.points_per_1000_xy
-        if target.segmentation is not None and len(target.segmentation) == len(truth):
-            masks = [
-                MASKS.get((self.root, sample.id, k), partial(polygon_mask, [instance], size))
-                for k, instance in enumerate(target.segmentation)
-            ]
-            said, meant = (points_to_px(xy, Unit.PER_1000, size) for xy in (grid, truth))
-            return matched(said, meant, masks)
-        return matched(grid, truth, RADIUS_PER_1000)
-
-    def aggregate(self, scored: Sequence[Scored], reading: str = "official") -> Aggregate:
-        """The pooled precision, and Molmo's means over samples."""
-        made = super().aggregate(scored, reading)
-        prefix = "" if reading == "official" else "robust_"
-        means = {m: fmean(s.score.parts[prefix + m] for s in scored) for m in MOLMO if scored}
-        return Aggregate(made.score, {**made.by_category, **means})
-
-    def check(self, sample: Sample) -> None:
+    def check(self, sample: Sample[Target]) -> None:
         """The row must have a truth, and the image the row's size."""
         super().check(sample)
         if not sample.target.points_per_1000_xy:
             raise DataError(
-                f"no gpt turn of the file has points for {sample.meta['expression']!r}",
+                f"no gpt turn of the file has points for {sample.target.expression!r}",
                 file=self.root,
                 row=sample.where,
                 field="conversations",
             )
 
-    def truth_identity(self, sample: Sample) -> object:
+    def shown(self, sample: Sample[Target]) -> Shown:
+        """The request, the true points and the instances' outlines."""
+        target = sample.target
+        polygons = outlines(target.segmentation) if target.segmentation else ()
+        truth = Truth(points_px_xy=tuple(target.points_px_xy), polygons_px=polygons)
+        return Shown(QUESTION.format(target.expression).strip(), truth=truth)
+
+    def truth_identity(self, sample: Sample[Target]) -> object:
         """The points."""
         return sample.target.points_per_1000_xy
 
-    def ideal(self, sample: Sample) -> Value:
-        """The true points, in pixels."""
-        truth = sample.target.points_per_1000_xy
-        return Points(tuple(points_to_px(truth, Unit.PER_1000, self.size_wh(sample))), Unit.PIXEL)
+
+_Rate = Callable[[Sample[Target], list[Point]], Score]
+_Aggregate = Callable[[Sequence[Scored]], Aggregate]
+
+
+def _grid(answer: Answer, points_px_xy: Sequence[Point], target: Target) -> list[Point]:
+    """An answer's points per 1000; numbers that are so already stay untouched."""
+    if isinstance(answer.value, Points) and answer.value.unit is Unit.PER_1000:
+        return list(answer.value.xy)
+    return [from_px(p, Unit.PER_1000, target.size_wh) for p in points_px_xy]
+
+
+def _with_molmo(scored: Sequence[Scored]) -> Aggregate:
+    """The pooled precision, and Molmo's means over all samples."""
+    made = micro_precision(scored)
+    metrics = {m: mean([s.parts[m] for s in scored]) for m in MOLMO}
+    return Aggregate(made.score, made.categories, metrics)
+
+
+def _mean_f1(scored: Sequence[Scored]) -> Aggregate:
+    """The mean F1 over samples."""
+    means = {m: mean([s.parts[m] for s in scored]) for m in MOLMO}
+    return Aggregate(means["molmo_f1"], mean_of_samples(scored).categories, means)
 
 
 TASK = PixmoPoints
-
-
-def skipped(sample: Sample) -> bool:
-    """Whether the released script looks this row's truth up in vain.
-
-    It looks under the image's base name (line 98), while the truth is kept under the name as
-    written (lines 37-46): a name with a folder is skipped.
-    """
-    name: str = sample.meta["image"]
-    return os.path.basename(name) != name or not sample.target.points_per_1000_xy

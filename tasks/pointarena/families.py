@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from er_bench.core.answer import Answer, Points
+from er_bench.core.dialect import AnyDialect, of_lineage
 from er_bench.core.geometry import Point, Size, Unit
 from er_bench.reading.coordinates import after_thinking, loose_pairs, percent_points
 
@@ -55,7 +56,9 @@ _QWEN = {False: _indented(_QWEN_LINES, 12, 11), True: _indented(_QWEN_LINES, 12,
 _MOLMO = _indented(("pointing: {q}", "{orig}"), 12, 12)
 
 
-def prompt(dialect: str, question: str, counting: bool, size_wh: Size, original: str) -> str | None:
+def prompt(
+    dialect: AnyDialect, question: str, counting: bool, size_wh: Size, original: str
+) -> str | None:
     """The released words for a dialect; None where the released code does not know the family."""
     forms = {
         "benchmark": _OWN[counting],
@@ -65,7 +68,7 @@ def prompt(dialect: str, question: str, counting: bool, size_wh: Size, original:
         "molmo_multi": _MOLMO,
     }
     words = {"q": question, "w": str(size_wh[0]), "h": str(size_wh[1]), "orig": original}
-    form = forms.get(dialect)
+    form = of_lineage(forms, dialect)
     return form and re.sub(r"\{(q|w|h|orig)\}", lambda place: words[place[1]], form)
 
 
@@ -202,6 +205,10 @@ def _finite(xy: Sequence[Point]) -> bool:
     return bool(xy) and all(abs(n) < 1e300 for pair in xy for n in pair)
 
 
-def write_own(points_px_xy: Sequence[Point]) -> str:
-    """Points as the own prompt wants them."""
-    return json.dumps([{"point": [int(x), int(y)]} for x, y in points_px_xy])
+def write_own(points: Points) -> str:
+    """Points in pixels as the own prompt wants them."""
+    return json.dumps([{"point": [int(x), int(y)]} for x, y in points.xy])
+
+
+TEXT_FIRST = {"gemini": True}
+"""Families whose text the released code sends before the image."""

@@ -10,31 +10,33 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 from unicodedata import normalize
 
-from er_bench.core.answer import Answer, Points, Value
-from er_bench.core.dialect import AnyDialect, Benchmark
-from er_bench.core.geometry import Mask, Point, Unit
+from er_bench.core.dialect import BENCHMARK, of_lineage
+from er_bench.core.geometry import Mask, Point, Size, Unit
 from er_bench.core.message import Message, user
 from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.record import Shown, Truth
+from er_bench.core.rollout import Rollout
 from er_bench.core.sample import Blob, Image, Sample, Text
-from er_bench.core.score import Score
-from er_bench.core.task import Aggregate, Scored
+from er_bench.core.score import Aggregate, Score, Scored, Verdict, mean_of_samples
+from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
 from er_bench.data.archives import by_base_name, members
-from er_bench.data.media import mask_over
 from er_bench.data.rows import FileBlob, Row, find_files, inside, read_rows
 from er_bench.scorers.points import first_or_all
-from er_bench.tasks.base.pointing import MASKS, Read, ReadPointTask, deepest
+from er_bench.tasks.base.located import Convention, Read, located, no_boxes, point_convention
+from er_bench.tasks.base.masks import Masks, check_size
 from er_bench.tasks.pointarena import families
 
 CATEGORIES = ("affordable", "spatial", "reasoning", "steerable", "counting")
 MASK_THRESHOLD = 127
 METADATA = "pixmo_metadata.csv"
+RELEASED = "pointarena/pointarena model_evaluator.py, commit dcd82f2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +50,78 @@ class Target:
     original_percent_xy: tuple[Point, ...]
 
 
-class PointArena(ReadPointTask):
+def _own_words(question: str, referring: str) -> str:
+    raise NotImplementedError("the benchmark's own words are the released prompt")
+
+
+OWN = Convention(
+    Unit.PIXEL,
+    _own_words,
+    families.read_tolerant,
+    families.read_tolerant,
+    families.write_own,
+    no_boxes,
+)
+
+
+class PointArena(QuestionTask[Target]):
     """Point-Bench, 982 rows in five categories."""
 
-    def samples(self) -> Iterator[Sample]:
+    judges_in_thread = True
+
+    @cached_property
+    def convention(self) -> Convention:
+        """The dialect's way with points."""
+        return point_convention(self.dialect, OWN)
+
+    @cached_property
+    def masks(self) -> Masks:
+        """The rows' masks."""
+        return Masks()
+
+    @cached_property
+    def readings(self) -> Mapping[str, Reading[Target]]:
+        """The released reader of the family, and the best one."""
+        released = {
+            counting: self.convention.released(families.readers(counting), self.dialect).read
+            for counting in (False, True)
+        }
+
+        def official(sample: Sample[Target], rollout: Rollout) -> Verdict:
+            return self._verdict(released[sample.target.count is not None], sample, rollout)
+
+        def robust(sample: Sample[Target], rollout: Rollout) -> Verdict:
+            return self._verdict(self.convention.read_tolerant, sample, rollout)
+
+        rule = "the first point in the mask; in counting rows all, and as many as asked"
+        return {
+            OFFICIAL: Reading("by family", rule, RELEASED, official, with_macro),
+            ROBUST: Reading("points in any form", rule, "er-bench", robust, with_macro),
+        }
+
+    def _verdict(self, read: Read, sample: Sample[Target], rollout: Rollout) -> Verdict:
+        completion, count = rollout.completion, sample.target.count
+        found = located(read(completion.text), self.size_wh(sample), sample.where, completion)
+        points = found.points_px_xy
+        value = first_or_all(points, self.mask(sample), count)
+        return Verdict.of(found.answer, Score(value, why=_why(value, len(points), count)), points)
+
+    def mask(self, sample: Sample[Target]) -> Mask:
+        """The pixels over 127."""
+        return self.masks.over(sample.target.mask, MASK_THRESHOLD)
+
+    def size_wh(self, sample: Sample[Target]) -> Size:
+        """The size of the mask, which `check` finds to be the image's."""
+        return self.masks.size_wh(sample.target.mask)
+
+    def samples(self) -> Iterator[Sample[Target]]:
         """Every row of `data.json`."""
         (file,) = find_files(self.root, "data.json")
         for row in read_rows(file):
             yield self._sample(row)
 
-    def _sample(self, row: Row) -> Sample:
-        name, category = row.text("image_filename"), row.text("category")
+    def _sample(self, row: Row) -> Sample[Target]:
+        name, category = normalize("NFC", row.text("image_filename")), row.text("category")
         if category not in CATEGORIES:
             raise row.error(
                 f"expected one of {', '.join(CATEGORIES)}, found {category!r}", "category"
@@ -67,20 +130,15 @@ class PointArena(ReadPointTask):
         if count is not None and count < 1:
             raise row.error(f"expected at least 1, found {count}", "count")
         question = row.text("user_input")
-        image = self._file("selected_images", row, "image_filename")
-        mask = self._file("selected_masks", row, "mask_filename")
-        originals = self._originals.get(normalize("NFC", name), ())
-        mask_name = normalize("NFC", row.text("mask_filename"))
-        shown = originals if category == "steerable" else ()
-        target = Target(mask, mask_name, count, question, shown)
-        return Sample(
-            id=normalize("NFC", name),
-            parts=(Text(question), Image(image)),
-            target=target,
-            cluster=normalize("NFC", name),
-            category=category,
-            where=row.where,
+        target = Target(
+            self._file("selected_masks", row, "mask_filename"),
+            normalize("NFC", row.text("mask_filename")),
+            count,
+            question,
+            self._originals.get(name, ()) if category == "steerable" else (),
         )
+        image = Image(self._file("selected_images", row, "image_filename"))
+        return Sample(name, (Text(question), image), target, name, category, row.where)
 
     def _file(self, folder: str, row: Row, field: str) -> Blob:
         """The file in its folder, its category's folder or the folder's zip, as it is named."""
@@ -117,68 +175,55 @@ class PointArena(ReadPointTask):
             return []
         return [f"{METADATA} is absent: steerable rows are asked without their original point"]
 
-    def prompt(self, sample: Sample, dialect: AnyDialect) -> Prompt:
+    def prompt(self, sample: Sample[Target]) -> Prompt:
         """The released prompt of the family, or the dialect's; the size is the mask's."""
-        target: Target = sample.target
-        size = self.size_wh(sample)
+        target, size = sample.target, self.size_wh(sample)
         original = families.original_point(target.original_percent_xy, size)
         counting = target.count is not None
-        said = families.prompt(dialect.name, target.question, counting, size, original)
+        said = families.prompt(self.dialect, target.question, counting, size, original)
         if said is None:
-            assert not isinstance(dialect, Benchmark)
             question = target.question + original
-            said = dialect.point_prompt(question, question)
-        image = sample.parts[1]
-        if isinstance(dialect, Benchmark):
+            said = self.convention.ask(question, question)
+        image = Image(sample.image)
+        if self.dialect == BENCHMARK:
             system = Message("system", (Text(families.SYSTEM),))
             return Prompt((system, user(said, image)), Expect.POINTS)
-        parts = (said, image) if dialect.name == "gemini" else (image, said)
-        return Prompt((user(*parts),), Expect.POINTS)
+        text_first = of_lineage(families.TEXT_FIRST, self.dialect)
+        return Prompt((user(*((said, image) if text_first else (image, said))),), Expect.POINTS)
 
-    def released_readers(self, sample: Sample) -> Mapping[str, Read]:
-        """PointArena's readers by family."""
-        return families.readers(sample.target.count is not None)
+    def media(self, sample: Sample[Target]) -> Iterable[Blob | Path]:
+        """The image and the mask."""
+        return [sample.image, sample.target.mask]
 
-    def own_tolerant(self, text: str) -> Answer:
-        """Any pairs, as pixels."""
-        return families.read_tolerant(text)
+    def check(self, sample: Sample[Target]) -> None:
+        """Refuse a mask of another size than its image. Raises DataError."""
+        check_size(sample.target.mask, sample.image, sample.where)
 
-    def own_text(self, points_px_xy: list[Point], sample: Sample) -> str:
-        """The JSON that the own prompt asks for."""
-        return families.write_own(points_px_xy)
+    def shown(self, sample: Sample[Target]) -> Shown:
+        """The request, the mask, and how many points are wanted."""
+        count = sample.target.count
+        text = "" if count is None else f"{count} points"
+        return Shown(sample.target.question, truth=Truth(text, mask=sample.target.mask.ref))
 
-    def rate(self, sample: Sample, official: list[Point], robust: list[Point]) -> Score:
-        """Success or failure."""
-        target: Target = sample.target
-        mask = MASKS.over(target.mask, MASK_THRESHOLD)
-        return Score(
-            first_or_all(official, mask, target.count), first_or_all(robust, mask, target.count)
-        )
-
-    def aggregate(self, scored: Sequence[Scored], reading: str = "official") -> Aggregate:
-        """Micro success; categories and their plain mean, `macro`, beside it."""
-        micro = super().aggregate(scored, reading)
-        if not micro.by_category:
-            return micro
-        macro = fmean(micro.by_category.values())
-        return Aggregate(micro.score, {**micro.by_category, "macro": macro})
-
-    def mask_source(self, sample: Sample) -> Blob:
-        """The mask's file."""
-        blob: Blob = sample.target.mask
-        return blob
-
-    def truth_identity(self, sample: Sample) -> object:
+    def truth_identity(self, sample: Sample[Target]) -> object:
         """Mask name and count."""
         return [sample.target.mask_name, sample.target.count]
 
-    def ideal(self, sample: Sample) -> Value:
-        """Points deep in the mask: one in each of the largest parts, as many as are asked for."""
-        mask = mask_over(sample.target.mask, MASK_THRESHOLD)
-        return Points(tuple(_deep_points(mask, sample.target.count or 1, sample)), Unit.PIXEL)
+
+def with_macro(scored: Sequence[Scored]) -> Aggregate:
+    """Micro success, and the plain mean of the categories, `macro`."""
+    made = mean_of_samples(scored)
+    metrics = {"macro": fmean(made.categories.values())} if made.categories else {}
+    return Aggregate(made.score, made.categories, metrics)
 
 
-TASK = PointArena
+def _why(value: float, n_points: int, count: int | None) -> str:
+    if not n_points:
+        return ""
+    if count is not None:
+        wanted = f"{n_points} points, {count} wanted"
+        return f"{wanted}, all in the mask" if value else wanted
+    return f"the first of {n_points} points is {'in' if value else 'outside'} the mask"
 
 
 def _original_points(path: Path) -> Mapping[str, tuple[Point, ...]]:
@@ -196,13 +241,4 @@ def _original_points(path: Path) -> Mapping[str, tuple[Point, ...]]:
     return found
 
 
-def _deep_points(mask_hw: Mask, count: int, sample: Sample) -> list[Point]:
-    import numpy as np
-    from scipy.ndimage import label
-
-    parts, n = label(mask_hw)
-    if n == 0:
-        return [deepest(mask_hw, sample)]
-    sizes = np.bincount(parts.ravel())[1:]
-    order = [int(k) + 1 for k in np.argsort(-sizes, kind="stable")]
-    return [deepest(parts == order[i % n], sample) for i in range(count)]
+TASK = PointArena

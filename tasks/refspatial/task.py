@@ -8,26 +8,27 @@ an item whose answer makes the reader raise leaves the mean. Asked and read by f
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from er_bench.core.answer import Points, Value
-from er_bench.core.dialect import AnyDialect, Benchmark
+from er_bench.core.dialect import of_lineage
 from er_bench.core.errors import DataError
-from er_bench.core.geometry import Point, Size, Unit, from_px
+from er_bench.core.geometry import Mask, Size
 from er_bench.core.message import user
 from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.record import Shown, Truth
 from er_bench.core.sample import Blob, Image, Sample, Text
-from er_bench.core.task import Aggregate, Scored, mean, value
-from er_bench.data.rows import FileBlob, Row, find_files, inside, read_rows
-from er_bench.reading.coordinates import number, tuples
-from er_bench.reading.tuples import Drawn, roborefer
+from er_bench.core.score import Aggregate, Score, Scored, mean
+from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
+from er_bench.data.rows import FileBlob, Row, find_files, inside, one_image, read_rows
 from er_bench.scorers.points import mean_value
-from er_bench.tasks.base.mean_in_mask import TUPLE_DIALECTS, DrawnReader, DrawnTask
-from er_bench.tasks.base.pointing import MASKS, deepest, one_image
+from er_bench.tasks.base import tuple_points
+from er_bench.tasks.base.located import Convention, Located, place_reading, point_convention
+from er_bench.tasks.base.masks import Masks, check_size, mask_ref
+from er_bench.tasks.base.tuple_points import OWN_POINTS, TUPLE_DIALECTS
+from er_bench.tasks.refspatial.readers import MOLMO, READERS
 
 SPLITS = ("Location", "Placement", "Unseen")
 SUFFIX = (
@@ -36,7 +37,13 @@ SUFFIX = (
     "should be between 0 and 1, indicating the normalized pixel locations of the points in the "
     "image."
 )
-MOLMO = ("molmo_single", "molmo_multi")
+WORDS: Mapping[str, str] = {
+    **dict.fromkeys(TUPLE_DIALECTS, "{prompt} {suffix}"),
+    **dict.fromkeys(MOLMO, "Locate several points of {object}."),
+    "robobrain2": "{prompt} Please provide its 2D coordinates.",
+    "gemini": "Locate one point of {object}.",
+}
+"""The released words by family (`test_benchmark.py`, lines 6-16)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,66 +56,82 @@ class Target:
     object: str
 
 
-_XML = re.compile(r'x\d++="(-?\d++(?:\.\d*+)?+)"\s++y\d++="(-?\d++(?:\.\d*+)?+)"')
-
-
-def _read_xml(text: str, size_wh: Size) -> Drawn | None:
-    """Numbered attributes only, in percent (`xml2pts`)."""
-    pairs = [(number(x), number(y)) for x, y in _XML.findall(text)]
-    if any(n != n for pair in pairs for n in pair):
-        return None
-    w, h = size_wh
-    return Drawn(tuple((int(x / 100 * w), int(y / 100 * h)) for x, y in pairs))
-
-
-_FENCE = re.compile(r"```(?:\w++)?+\n(.*?)```", re.DOTALL)
-
-
-def _read_fenced(text: str, size_wh: Size) -> Drawn | None:
-    """`{"point": [y, x]}` per 1000 in the first fence (`json2pts`); no fence, no points."""
-    fenced = _FENCE.search(text)
-    try:
-        items = json.loads(fenced[1]) if fenced else []
-    except ValueError:
-        return Drawn()
-    except RecursionError:
-        return None
-    w, h = size_wh
-    points: list[Point] = []
-    try:
-        for item in items:
-            if "point" in item and isinstance(item["point"], list) and len(item["point"]) == 2:
-                y, x = item["point"]
-                points.append((int(x / 1000 * w), int(y / 1000 * h)))
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return Drawn(tuple(points))
-
-
-def _read_relative(text: str, size_wh: Size) -> Drawn | None:
-    return roborefer(tuples(text), size_wh, absolute=False)
-
-
-def _read_absolute(text: str, size_wh: Size) -> Drawn | None:
-    return roborefer(tuples(text), size_wh, absolute=True)
-
-
-READERS: dict[str, DrawnReader] = {
-    **dict.fromkeys(TUPLE_DIALECTS, _read_relative),
-    **dict.fromkeys(MOLMO, _read_xml),
-    "robobrain2": _read_absolute,
-    "gemini": _read_fenced,
-}
-"""`summarize_acc.py`, lines 113-120. Its Qwen reader is absent: it looks for tuples where its own
-prompt asks for JSON, so that no answer to it can score."""
-
-
-class RefSpatial(DrawnTask):
+class RefSpatial(QuestionTask[Target]):
     """RefSpatial-Bench: location 100, placement 100, unseen 77."""
 
-    readers = READERS
+    judges_in_thread = True
 
-    def samples(self) -> Iterator[Sample]:
+    @cached_property
+    def convention(self) -> Convention:
+        """The dialect's way with points."""
+        return point_convention(self.dialect, OWN_POINTS)
+
+    @cached_property
+    def masks(self) -> Masks:
+        """The rows' masks."""
+        return Masks()
+
+    @cached_property
+    def readings(self) -> Mapping[str, Reading[Target]]:
+        """The released reader of the family, the best one, and two other harnesses' ways."""
+        best = tuple_points.best(self.dialect, self.convention)
+        share = "share of the points in the mask"
+        made = {
+            OFFICIAL: place_reading(
+                tuple_points.strict(READERS, self.dialect, self.convention),
+                self.size_wh,
+                self._share,
+                reader="by family: tuples, numbered XML, fenced JSON; else the dialect's",
+                rule=share,
+                source="Zhoues/RoboRefer Evaluation/summarize_acc.py, commit d97a995",
+                aggregate=by_split,
+            ),
+            ROBUST: place_reading(
+                best,
+                self.size_wh,
+                self._share,
+                reader="places in any form after the thoughts",
+                rule=share,
+                source="er-bench",
+                aggregate=by_split,
+            ),
+            "any_hit": place_reading(
+                best,
+                self.size_wh,
+                self._any,
+                reader="places in any form after the thoughts",
+                rule="1 if any point is in the mask",
+                source="open-compass/VLMEvalKit refspatial.py:338-489, commit e8e78f05",
+                aggregate=by_split,
+            ),
+        }
+        if tuple_points.asks_for_tuples(self.dialect):
+            made["lmms_eval"] = place_reading(
+                tuple_points.LMMS_EVAL,
+                self.size_wh,
+                self._rounded,
+                reader="every pair of a tuple, scaled with the image",
+                rule="mean of round(mask / 255) over points; splits weighted by size",
+                source="EvolvingLMMs-Lab/lmms-eval refspatial/utils.py, commit 75571cfe",
+                aggregate=weighted_by_size,
+            )
+        return made
+
+    def mask(self, sample: Sample[Target]) -> Mask:
+        """The pixels above 0 in the first channel."""
+        return self.masks.values(sample.target.mask) > 0
+
+    def _share(self, sample: Sample[Target], found: Located) -> Score:
+        return _mean(found, self.mask(sample))
+
+    def _rounded(self, sample: Sample[Target], found: Located) -> Score:
+        return _mean(found, self.masks.values(sample.target.mask) > 127)
+
+    def _any(self, sample: Sample[Target], found: Located) -> Score:
+        hit = mean_value(found.points_px_xy, found.boxes_px_xyxy, self.mask(sample)) > 0
+        return Score(float(hit), why="a point is in the mask" if hit else "no point is in the mask")
+
+    def samples(self) -> Iterator[Sample[Target]]:
         """Location, Placement, Unseen; a split that is absent is missed by the row count."""
         raw = [s for s in SPLITS if (self.root / s / "question.json").is_file()]
         if raw:
@@ -120,7 +143,7 @@ class RefSpatial(DrawnTask):
             for row in read_rows(file):
                 yield self._packed(row, _split(file))
 
-    def _raw(self, row: Row, split: str) -> Sample:
+    def _raw(self, row: Row, split: str) -> Sample[Target]:
         folders = self.root / split, self.root
         image, mask = (
             next((p for p in paths if p.is_file()), paths[0])
@@ -129,13 +152,13 @@ class RefSpatial(DrawnTask):
         )
         return self._sample(row, split, Image(FileBlob(image)), mask)
 
-    def _packed(self, row: Row, split: str) -> Sample:
+    def _packed(self, row: Row, split: str) -> Sample[Target]:
         sample_id = f"{split}/{row.get('id')}"
         image = one_image(row, "image", sample_id, self.root)
         mask = one_image(row, "mask", f"{sample_id} mask", self.root)
         return self._sample(row, split, Image(image), mask)
 
-    def _sample(self, row: Row, split: str, image: Image, mask: Path | Blob) -> Sample:
+    def _sample(self, row: Row, split: str, image: Image, mask: Path | Blob) -> Sample[Target]:
         suffix = row.text("suffix") if row.fields.get("suffix") else SUFFIX
         target = Target(mask, row.text("prompt"), suffix, row.text("object"))
         sample_id = f"{split}/{row.get('id')}"
@@ -146,73 +169,73 @@ class RefSpatial(DrawnTask):
             cluster=sample_id,
             category=split,
             where=f"{split}/{row.where}" if row.file.name == "question.json" else row.where,
-            meta={"step": row.fields.get("step")},
         )
 
-    def prompt(self, sample: Sample, dialect: AnyDialect) -> Prompt:
-        """The released words for the family (`test_benchmark.py`, lines 6-16)."""
-        target: Target = sample.target
-        if dialect.name in TUPLE_DIALECTS or isinstance(dialect, Benchmark):
-            said = f"{target.prompt} {target.suffix}"
-        elif dialect.name in MOLMO:
-            said = f"Locate several points of {target.object}."
-        elif dialect.name == "robobrain2":
-            said = f"{target.prompt} Please provide its 2D coordinates."
-        elif dialect.name == "gemini":
-            said = f"Locate one point of {target.object}."
+    def prompt(self, sample: Sample[Target]) -> Prompt:
+        """The released words for the family, or the dialect's."""
+        target = sample.target
+        words = of_lineage(WORDS, self.dialect)
+        if words is None:
+            said = self.convention.ask(target.prompt, target.object)
         else:
-            said = dialect.point_prompt(target.prompt, target.object)
-        return Prompt((user(sample.parts[0], said),), Expect.POINTS)
+            told = {"prompt": target.prompt, "suffix": target.suffix, "object": target.object}
+            said = words.format_map(told)
+        return Prompt((user(Image(sample.image), said),), Expect.POINTS)
 
-    def mean(self, sample: Sample, drawn: Drawn) -> float:
-        """The share in the mask."""
-        inside_mask = MASKS.values(sample.target.mask) > 0
-        return mean_value(drawn.points_px_xy, drawn.boxes_px_xyxy, inside_mask)
+    def size_wh(self, sample: Sample[Target]) -> Size:
+        """The size of the mask, which `check` finds to be the image's."""
+        return self.masks.size_wh(sample.target.mask)
 
-    def aggregate(self, scored: Sequence[Scored], reading: str = "official") -> Aggregate:
-        """Means by split, and three conventions of "All"; the headline is (Loc+Pla)/2.
+    def media(self, sample: Sample[Target]) -> Iterable[Blob | Path]:
+        """The image and the mask."""
+        return [sample.image, sample.target.mask]
 
-        `all_location_placement`: RoboBrain 2.0 Table 2. `all_weighted`: lmms-eval's group, split
-        means weighted by split sizes. `all_pooled`: one mean over all items.
-        """
-        by_split: dict[str, list[Scored]] = {s: [] for s in SPLITS}
-        for one in scored:
-            by_split[one.category].append(one)
-        values = {
-            split: [v for s in items if (v := value(s.score, reading)) is not None]
-            for split, items in by_split.items()
-            if items
-        }
-        means = {split: mean(kept) for split, kept in values.items()}
-        sizes = {split: len(by_split[split]) for split in means}
-        weighted = sum(means[s] * sizes[s] for s in means) / sum(sizes.values()) if means else None
-        named = {
-            "all_location_placement": mean([means[s] for s in SPLITS[:2] if s in means]),
-            "all_weighted": float("nan") if weighted is None else weighted,
-            "all_pooled": mean([v for kept in values.values() for v in kept]),
-        }
-        return Aggregate(named["all_location_placement"], {**means, **named})
+    def check(self, sample: Sample[Target]) -> None:
+        """Refuse a mask of another size than its image. Raises DataError."""
+        check_size(sample.target.mask, sample.image, sample.where)
 
-    def write(self, val: Value, sample: Sample, dialect: AnyDialect) -> str:
-        """As the family writes; Molmo with numbered attributes, the only ones read here."""
-        if dialect.name not in MOLMO or not isinstance(val, Points):
-            return super().write(val, sample, dialect)
-        shown = [from_px(p, Unit.PERCENT, self.size_wh(sample)) for p in val.xy]
-        places = " ".join(f'x{i}="{x:.1f}" y{i}="{y:.1f}"' for i, (x, y) in enumerate(shown, 1))
-        return f'<points {places} alt="object">object</points>'
+    def shown(self, sample: Sample[Target]) -> Shown:
+        """The prompt and the mask."""
+        return Shown(sample.target.prompt, truth=Truth(mask=mask_ref(sample.target.mask)))
 
-    def mask_source(self, sample: Sample) -> Path | Blob:
-        """The row's mask."""
-        source: Path | Blob = sample.target.mask
-        return source
-
-    def truth_identity(self, sample: Sample) -> object:
+    def truth_identity(self, sample: Sample[Target]) -> object:
         """The words that are asked with besides the prompt."""
         return [sample.target.object, sample.target.suffix]
 
-    def ideal(self, sample: Sample) -> Value:
-        """The point deepest in the mask."""
-        return Points((deepest(MASKS.values(sample.target.mask) > 0, sample),), Unit.PIXEL)
+
+def _mean(found: Located, mask_hw: Mask) -> Score:
+    n = len(found.points_px_xy) + len(found.boxes_px_xyxy)
+    share = mean_value(found.points_px_xy, found.boxes_px_xyxy, mask_hw)
+    return Score(share, why=f"{share:.0%} of {n} in the mask" if n else "")
+
+
+def by_split(scored: Sequence[Scored]) -> Aggregate:
+    """Means by split, and three conventions of "All"; the headline is (Loc+Pla)/2.
+
+    `all_location_placement`: RoboBrain 2.0 Table 2. `all_weighted`: lmms-eval's group, split
+    means weighted by split sizes. `all_pooled`: one mean over all items.
+    """
+    items = {s: [one for one in scored if one.category == s] for s in SPLITS}
+    kept = {
+        split: [one.score for one in ones if one.score is not None]
+        for split, ones in items.items()
+        if ones
+    }
+    means = {split: mean(values) for split, values in kept.items()}
+    sizes = {split: len(items[split]) for split in means}
+    n = sum(sizes.values())
+    metrics = {
+        "all_location_placement": mean([means[s] for s in SPLITS[:2] if s in means]),
+        "all_weighted": sum(means[s] * sizes[s] for s in means) / n if n else float("nan"),
+        "all_pooled": mean([v for values in kept.values() for v in values]),
+    }
+    return Aggregate(metrics["all_location_placement"], means, metrics)
+
+
+def weighted_by_size(scored: Sequence[Scored]) -> Aggregate:
+    """The same numbers; the headline is the mean of the splits weighted by their sizes."""
+    made = by_split(scored)
+    return Aggregate(made.metrics["all_weighted"], made.categories, made.metrics)
 
 
 def _split(file: Path) -> str:

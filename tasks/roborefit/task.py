@@ -7,31 +7,25 @@ IoU >= 0.5; the other numbers of `scorers/boxes.py` stand beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
-from typing import ClassVar
+from functools import cached_property
 
-from er_bench.core.answer import Answer, Boxes, Value
-from er_bench.core.completion import Completion
-from er_bench.core.dialect import AnyDialect, Benchmark
+from er_bench.core.answer import Answer, Boxes
 from er_bench.core.errors import DataError
 from er_bench.core.geometry import Box, Size, Unit
 from er_bench.core.message import user
 from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.record import Shown, Truth
+from er_bench.core.rollout import Rollout
 from er_bench.core.sample import Image, Sample, Text
-from er_bench.core.score import Score
-from er_bench.core.task import Aggregate, Judgement, QuestionTask, Scored
+from er_bench.core.score import Aggregate, Score, Scored, Verdict, mean, mean_of_samples
+from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
 from er_bench.data.rows import FileBlob, Row, find_files, inside, read_rows
 from er_bench.reading.coordinates import after_thinking, bracket_quads, loose_quads
 from er_bench.scorers.boxes import BoxScore, score_box
-from er_bench.tasks.base.pointing import (
-    boxes_from_px,
-    boxes_px,
-    header_size,
-    image_of,
-    read_objects,
-)
+from er_bench.tasks.base.located import Convention, Read, box_convention, located
+from er_bench.tasks.base.masks import Masks
 
 PROMPT = (
     "{problem}\nGive the bounding box of the object that is meant, as [x1, y1, x2, y2] in pixels "
@@ -46,18 +40,88 @@ class Target:
     box_px_xyxy: Box
 
 
-class RoboRefIt(QuestionTask):
+def _asked(question: str, referring: str) -> str:
+    return PROMPT.replace("{problem}", question)
+
+
+def _pixels(quads: Sequence[tuple[float, ...]]) -> Answer:
+    boxes = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in quads)
+    if not boxes or not all(abs(n) < 1e300 for box in boxes for n in box):
+        return Answer.unparsed()
+    return Answer(Boxes(boxes, Unit.PIXEL))
+
+
+def _read(text: str) -> Answer:
+    return _pixels(bracket_quads(text))
+
+
+def _read_tolerant(text: str) -> Answer:
+    return _pixels(loose_quads(after_thinking(text)))
+
+
+def _no_points(points: object) -> str:
+    raise NotImplementedError("boxes are asked for, not points")
+
+
+def _write(boxes: Boxes) -> str:
+    return f"[{', '.join(str(round(n)) for n in boxes.xyxy[0])}]"
+
+
+OWN = Convention(Unit.PIXEL, _asked, _read, _read_tolerant, _no_points, _write)
+"""er-bench's own words; the data set fixes none for boxes."""
+
+
+class RoboRefIt(QuestionTask[Target]):
     """One box for one instruction."""
 
-    judges_in_thread: ClassVar[bool] = True
+    judges_in_thread = True
 
-    def samples(self) -> Iterator[Sample]:
+    @cached_property
+    def convention(self) -> Convention:
+        """The dialect's way with boxes."""
+        return box_convention(self.dialect, OWN)
+
+    @cached_property
+    def _images(self) -> Masks:
+        return Masks()
+
+    @cached_property
+    def readings(self) -> Mapping[str, Reading[Target]]:
+        """The strict and the tolerant reader."""
+        strict, tolerant = self.convention.read, self.convention.read_tolerant
+
+        def official(sample: Sample[Target], rollout: Rollout) -> Verdict:
+            return self._verdict(strict, sample, rollout)
+
+        def robust(sample: Sample[Target], rollout: Rollout) -> Verdict:
+            return self._verdict(tolerant, sample, rollout)
+
+        rule = "IoU of the first box at least 0.5"
+        source = "pickxiguapi/Embodied-R1, commit e599e95; InternVL refcoco evaluate_grounding.py"
+        return {
+            OFFICIAL: Reading("[x1, y1, x2, y2], or the dialect's", rule, source, official, beside),
+            ROBUST: Reading("boxes in any form", rule, "er-bench", robust, beside),
+        }
+
+    def _verdict(self, read: Read, sample: Sample[Target], rollout: Rollout) -> Verdict:
+        completion, truth = rollout.completion, sample.target.box_px_xyxy
+        answer = read(completion.text)
+        pixels = isinstance(answer.value, Boxes) and answer.value.unit is Unit.PIXEL
+        size: Size = (1, 1) if pixels or answer.value is None else self.size_wh(sample)
+        boxes = located(answer, size, sample.where, completion).boxes_px_xyxy
+        made = score_box(boxes, truth) if boxes else BoxScore()
+        parts = made.parts() | {"n_boxes": float(len(boxes))}
+        why = f"IoU {made.iou:.3f}" if boxes else ""
+        score = Score(float(made.iou >= 0.5), parts, why)
+        return Verdict.of(answer, score, boxes_px_xyxy=boxes)
+
+    def samples(self) -> Iterator[Sample[Target]]:
         """Every row."""
         for file in find_files(self.root, "rows.json", "roborefit*.json", "*.json"):
             for row in read_rows(file):
                 yield self._sample(row)
 
-    def _sample(self, row: Row) -> Sample:
+    def _sample(self, row: Row) -> Sample[Target]:
         name = row.text("image")
         paths = [inside(folder, name, row, "image") for folder in (self.root / "images", self.root)]
         image = FileBlob(next((p for p in paths if p.is_file()), paths[0]))
@@ -70,48 +134,16 @@ class RoboRefIt(QuestionTask):
             where=row.where,
         )
 
-    def prompt(self, sample: Sample, dialect: AnyDialect) -> Prompt:
-        """er-bench's own words, or the dialect's; the data set fixes none for boxes."""
-        image, text = sample.parts
-        assert isinstance(text, Text)
-        if isinstance(dialect, Benchmark):
-            said = PROMPT.replace("{problem}", text.text)
-        else:
-            said = dialect.box_prompt(text.text, text.text)
-        return Prompt((user(image, said),), Expect.BOXES)
+    def prompt(self, sample: Sample[Target]) -> Prompt:
+        """er-bench's own words, or the dialect's."""
+        said = self.convention.ask(sample.text, sample.text)
+        return Prompt((user(Image(sample.image), said),), Expect.BOXES)
 
-    def judge(self, sample: Sample, completion: Completion, dialect: AnyDialect) -> Judgement:
-        """IoU >= 0.5 of the first box, and every other number as parts."""
-        text = completion.text
-        if isinstance(dialect, Benchmark):
-            official = _pixels(bracket_quads(text))
-            robust = _pixels(loose_quads(after_thinking(text)))
-        else:
-            official, robust = dialect.read_boxes(text), dialect.read_boxes_tolerant(text)
-        one, other = (self._score(a, sample, completion) for a in (official, robust))
-        parts = one.parts() | {f"robust_{k}": v for k, v in other.parts().items()}
-        parts["n_boxes"] = len(official.value.xyxy) if isinstance(official.value, Boxes) else 0
-        return Judgement(
-            official, robust, Score(float(one.iou >= 0.5), float(other.iou >= 0.5), parts)
-        )
+    def size_wh(self, sample: Sample[Target]) -> Size:
+        """From the image's header: the rows do not tell it."""
+        return self._images.size_wh(sample.image)
 
-    def _score(self, answer: Answer, sample: Sample, completion: Completion) -> BoxScore:
-        if not isinstance(answer.value, Boxes):
-            return BoxScore()
-        size: Size = (1, 1) if answer.value.unit is Unit.PIXEL else self.size_wh(sample)
-        found = boxes_px(answer, size, sample, completion)
-        return score_box(found, sample.target.box_px_xyxy)
-
-    def aggregate(self, scored: Sequence[Scored], reading: str = "official") -> Aggregate:
-        """acc@0.5, and the mean of every other number; GIoU, from -1 to 1, apart."""
-        made = super().aggregate(scored, reading)
-        prefix = "" if reading == "official" else "robust_"
-        names = BoxScore().parts() if scored else {}
-        means = {n: fmean(s.score.parts[prefix + n] for s in scored) for n in names}
-        giou = {"giou": means.pop("giou")} if means else {}
-        return Aggregate(made.score, means, giou)
-
-    def check(self, sample: Sample) -> None:
+    def check(self, sample: Sample[Target]) -> None:
         """The box must lie on the image."""
         (w, h), (_, _, x2, y2) = self.size_wh(sample), sample.target.box_px_xyxy
         if x2 > w or y2 > h:
@@ -122,35 +154,20 @@ class RoboRefIt(QuestionTask):
                 field="bbox",
             )
 
-    def truth_identity(self, sample: Sample) -> object:
+    def shown(self, sample: Sample[Target]) -> Shown:
+        """The instruction and the true box."""
+        return Shown(sample.text, truth=Truth(boxes_px_xyxy=(sample.target.box_px_xyxy,)))
+
+    def truth_identity(self, sample: Sample[Target]) -> object:
         """The box."""
         return sample.target.box_px_xyxy
 
-    def size_wh(self, sample: Sample) -> Size:
-        """From the image's header: the rows do not tell it."""
-        return header_size(image_of(sample))
 
-    def ideal(self, sample: Sample) -> Value:
-        """The true box."""
-        return Boxes((sample.target.box_px_xyxy,), Unit.PIXEL)
-
-    def write(self, value: Value, sample: Sample, dialect: AnyDialect) -> str:
-        """A box in pixels, as a model with this dialect would write it."""
-        assert isinstance(value, Boxes)
-        if isinstance(dialect, Benchmark):
-            return f"[{', '.join(str(round(n)) for n in value.xyxy[0])}]"
-        boxes = boxes_from_px(value.xyxy, dialect.unit, self.size_wh(sample))
-        return dialect.write_boxes(Boxes(tuple(boxes), dialect.unit))
-
-    def objects(self, sample: Sample) -> Sequence[Value]:
-        """The box of each thing, from `objects.json` of a mini split."""
-        return [
-            Boxes(((x1, y1, x2, y2),), Unit.PIXEL)
-            for x1, y1, x2, y2 in read_objects(self.root).get(sample.id, ())
-        ]
-
-
-TASK = RoboRefIt
+def beside(scored: Sequence[Scored]) -> Aggregate:
+    """acc@0.5, and the mean of every other number; GIoU goes from -1 to 1."""
+    made = mean_of_samples(scored)
+    names = BoxScore().parts() if scored else {}
+    return Aggregate(made.score, metrics={n: mean([s.parts[n] for s in scored]) for n in names})
 
 
 def _box(row: Row) -> Box:
@@ -164,8 +181,4 @@ def _box(row: Row) -> Box:
     return x1, y1, x2, y2
 
 
-def _pixels(quads: Sequence[tuple[float, ...]]) -> Answer:
-    boxes = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in quads)
-    if not boxes or not all(abs(n) < 1e300 for box in boxes for n in box):
-        return Answer.unparsed()
-    return Answer(Boxes(boxes, Unit.PIXEL))
+TASK = RoboRefIt

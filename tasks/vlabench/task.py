@@ -10,25 +10,27 @@ import hashlib
 import json
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
-from er_bench.core.answer import Answer, Plan, Value
-from er_bench.core.completion import Completion
-from er_bench.core.dialect import AnyDialect
+from pydantic import JsonValue
+
+from er_bench.core.answer import Answer, Plan
 from er_bench.core.errors import DataError
 from er_bench.core.message import user
 from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.record import Shown, Truth
+from er_bench.core.rollout import Rollout
 from er_bench.core.sample import Image, Part, Sample, Text
-from er_bench.core.score import Score
-from er_bench.core.task import Aggregate, Judgement, QuestionTask, Scored, category_means, mean
+from er_bench.core.score import Aggregate, Score, Scored, Verdict, category_means, mean
+from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
 from er_bench.data.rows import FileBlob
 from er_bench.data.upstream import official_file
 from er_bench.reading.skill_plan import read_fenced_plan, read_plan
-from er_bench.scorers.plan import PlanScore, score_plan
+from er_bench.scorers.plan import PlanScore, Step, score_plan
 
 DIMENSIONS = {
     "M&T": ("M&T",),
@@ -52,14 +54,15 @@ MINI_PROMPT_SHA256 = "8aaf57aa24a95feca1e5f25c861cac8aee6e363138553b5c5331f22556
 class Demonstration:
     """The truth: the steps that were shown, and whether their subtasks may change places."""
 
-    steps: tuple[Mapping[str, Any], ...]
+    steps: tuple[Step, ...]
     star: bool
+    instruction: str
 
 
-class VlaBench(QuestionTask):
+class VlaBench(QuestionTask[Demonstration]):
     """VLABench on the released folders `<dimension>/<task>/example<N>/`."""
 
-    def samples(self) -> Iterator[Sample]:
+    def samples(self) -> Iterator[Sample[Demonstration]]:
         """Every example, by dimension, task and number."""
         if not self.system_text.strip():
             raise DataError("the prompt text is empty", file=self.root)
@@ -67,7 +70,7 @@ class VlaBench(QuestionTask):
             for folder in folders:
                 yield self.sample(dimension, folder)
 
-    def sample(self, dimension: str, folder: Path) -> Sample:
+    def sample(self, dimension: str, folder: Path) -> Sample[Demonstration]:
         """One example."""
         task = folder.parent.name
         sample_id = f"{dimension}/{task}/{folder.name}"
@@ -75,7 +78,9 @@ class VlaBench(QuestionTask):
         return Sample(
             id=sample_id,
             parts=tuple(self._message(folder, shots)),
-            target=Demonstration(_steps(_output(folder), folder), task in STAR_TASKS),
+            target=Demonstration(
+                _steps(_output(folder), folder), task in STAR_TASKS, _instruction(folder)
+            ),
             cluster=f"{dimension}/{task}",
             category=dimension,
             where=f"{sample_id}/output",
@@ -130,68 +135,68 @@ class VlaBench(QuestionTask):
             text.append("Please analyze the problem step by step and give the answer")
         yield Text("\n".join(text))
 
-    def prompt(self, sample: Sample, dialect: AnyDialect) -> Prompt:
+    def prompt(self, sample: Sample[Demonstration]) -> Prompt:
         """One user message, texts and images in turn."""
         return Prompt((user(*sample.parts),), Expect.PLAN)
 
-    def judge(self, sample: Sample, completion: Completion, dialect: AnyDialect) -> Judgement:
-        """Match the plan with the demonstration; all the match's numbers are kept, read twice."""
-        official, robust = read_fenced_plan(completion.text), read_plan(completion.text)
-        scores = {"": _score(official, sample), "robust_": _score(robust, sample)}
-        parts = {f"{how}{k}": v for how, s in scores.items() for k, v in s.parts().items()}
-        return Judgement(official, robust, Score(parts["total"], parts["robust_total"], parts))
-
-    def aggregate(self, scored: Sequence[Scored], reading: str = "official") -> Aggregate:
-        """The mean of the dimensions' means; each of these; the parts the same way; the micro mean.
-
-        The released code stops at the dimensions.
-        """
-        how = "" if reading == "official" else "robust_"
-        names = PlanScore().parts()
-        by_part = {
-            name: category_means((s.category, s.score.parts[f"{how}{name}"]) for s in scored)
-            for name in names
+    @cached_property
+    def readings(self) -> Mapping[str, Reading[Demonstration]]:
+        """The released fence and the best reader by the paper's sum; the released sum beside."""
+        paper = "0.4 skills + 0.4 parameters + 0.1 both + 0.1 exact (arXiv 2412.18194, eq. 6)"
+        released = "0.4 skills + 0.4 parameters, as released: at most 0.8"
+        source = "OpenMOSS/VLABench evaluation/utils.py, commit 47b04bf"
+        fence = "the JSON in the first ```json fence"
+        return {
+            OFFICIAL: plan_reading(read_fenced_plan, "total", fence, paper, source),
+            ROBUST: plan_reading(read_plan, "total", "the last list of steps", paper, "er-bench"),
+            "released_total": plan_reading(
+                read_fenced_plan, "released_total", fence, released, source
+            ),
         }
-        beside = {name: mean([*values.values()]) for name, values in by_part.items()}
-        total = beside.pop("total")
-        micro = mean([s.score.parts[f"{how}total"] for s in scored])
-        return Aggregate(total, {**by_part["total"], **beside, "micro": micro})
 
-    def truth_identity(self, sample: Sample) -> object:
+    def shown(self, sample: Sample[Demonstration]) -> Shown:
+        """The instruction and the demonstration."""
+        steps = json.dumps([dict(step) for step in sample.target.steps])
+        return Shown(sample.target.instruction, truth=Truth(steps))
+
+    def truth_identity(self, sample: Sample[Demonstration]) -> object:
         """Steps and graph."""
         return [[dict(step) for step in sample.target.steps], sample.target.star]
 
-    def ideal(self, sample: Sample) -> Value:
-        """The demonstration."""
-        return Plan(sample.target.steps)
 
-    def random_value(self, sample: Sample, rng: random.Random) -> Value:
-        """Pick and place of two random tags."""
-        return _pick_and_place(rng.randint(1, 9), rng.randint(1, 9))
+def plan_reading(
+    read: Callable[[str], Answer], headline: str, reader: str, rule: str, source: str
+) -> Reading[Demonstration]:
+    """A reading that matches a plan with the demonstration; all the match's numbers are kept."""
 
-    def blind_value(self, sample: Sample) -> Value:
-        """The commonest plan, pick and place, on the first two tags."""
-        return _pick_and_place(1, 2)
+    def judge(sample: Sample[Demonstration], rollout: Rollout) -> Verdict:
+        answer, truth = read(rollout.completion.text), sample.target
+        score = PlanScore()
+        if isinstance(answer.value, Plan):
+            score = score_plan(truth.steps, answer.value.steps, star=truth.star)
+        parts = score.parts()
+        shares = f"skills {score.skill:.2f}, parameters {score.entity:.2f}"
+        why = shares if isinstance(answer.value, Plan) else ""
+        return Verdict.of(answer, Score(parts[headline], parts, why))
 
-    def write(self, value: Value, sample: Sample, dialect: AnyDialect) -> str:
-        """The plan in a ```json fence."""
-        steps = [dict(step) for step in value.steps] if isinstance(value, Plan) else []
-        return f"```json\n{json.dumps(steps, indent=1)}\n```"
+    def aggregate(scored: Sequence[Scored]) -> Aggregate:
+        return mean_of_dimensions(scored, headline)
 
-
-def _pick_and_place(entity: int, container: int) -> Plan:
-    return Plan(
-        (
-            {"name": "pick", "params": {"target_entity_name": entity}},
-            {"name": "place", "params": {"target_container_name": container}},
-        )
-    )
+    return Reading(reader, rule, source, judge, aggregate)
 
 
-def _score(answer: Answer, sample: Sample) -> PlanScore:
-    if not isinstance(answer.value, Plan):
-        return PlanScore()
-    return score_plan(sample.target.steps, answer.value.steps, star=sample.target.star)
+def mean_of_dimensions(scored: Sequence[Scored], headline: str) -> Aggregate:
+    """The mean of the dimensions' means; each of these; the parts the same way; the micro mean.
+
+    The released code stops at the dimensions.
+    """
+    by_part = {
+        name: category_means((s.category, s.parts[name]) for s in scored)
+        for name in PlanScore().parts()
+    }
+    metrics = {name: mean([*values.values()]) for name, values in by_part.items()}
+    metrics["micro"] = mean([s.parts[headline] for s in scored])
+    return Aggregate(metrics.pop(headline), by_part[headline], metrics)
 
 
 def _pictures(text: list[str], first: str, second: str, folder: Path) -> Iterator[Part]:
@@ -218,29 +223,34 @@ def _read(file: Path) -> str:
         raise DataError(f"cannot read it: {error}", file=file) from error
 
 
-def _output(folder: Path) -> Any:
+def _output(folder: Path) -> JsonValue:
     """What `operation_sequence.json` holds."""
     file = folder / "output" / "operation_sequence.json"
     try:
-        return json.loads(_read(file), parse_constant=_refuse)
+        found: JsonValue = json.loads(_read(file), parse_constant=_refuse)
+        return found
     except (ValueError, RecursionError) as error:
         raise DataError(f"not JSON: {error}", file=file) from error
 
 
-def _refuse(constant: str) -> Any:
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number of JSON")
 
 
-def _steps(output: Any, folder: Path) -> tuple[Mapping[str, Any], ...]:
+def _steps(output: JsonValue, folder: Path) -> tuple[Step, ...]:
     steps = output.get("skill_sequence") if isinstance(output, dict) else None
-    whole = isinstance(steps, list) and all(
-        isinstance(s, dict) and isinstance(s.get("name"), str) and isinstance(s.get("params"), dict)
-        for s in steps
-    )
-    if not isinstance(steps, list) or not steps or not whole:
+    items = steps if isinstance(steps, list) else []
+    whole = [
+        s
+        for s in items
+        if isinstance(s, dict)
+        and isinstance(s.get("name"), str)
+        and isinstance(s.get("params"), dict)
+    ]
+    if not whole or len(whole) < len(items):
         file = folder / "output" / "operation_sequence.json"
         raise DataError("expected steps of name and params", file=file, field="skill_sequence")
-    return tuple(steps)
+    return tuple(whole)
 
 
 TASK = VlaBench

@@ -7,33 +7,25 @@ and scores, lines 30-160) and `vsibench.yaml` (decoding).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 
-from er_bench.core.answer import Answer, Value
-from er_bench.core.card import Dataset
-from er_bench.core.completion import Completion
-from er_bench.core.dialect import AnyDialect
+from er_bench.core.answer import Answer
 from er_bench.core.errors import DataError
 from er_bench.core.message import user
 from er_bench.core.prompt import Decoding, Expect, Prompt
+from er_bench.core.record import Shown, Truth
+from er_bench.core.rollout import Rollout
 from er_bench.core.sample import Sample, Text, Video
-from er_bench.core.score import Score
-from er_bench.core.task import (
-    Aggregate,
-    Judgement,
-    QuestionTask,
-    Scored,
-    category_means,
-    mean,
-    value,
-)
+from er_bench.core.score import Aggregate, Score, Scored, Verdict, category_means, mean
+from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
 from er_bench.data.rows import Row, find_files, inside, read_rows
 from er_bench.reading import letter, number
 from er_bench.scorers.number import mean_relative_accuracy
-from er_bench.tasks.base.choice import Choice, gold_letter, judge_choice
+from er_bench.tasks.base.choice import Choice, gold_letter, judge_choice, robust_letter
 
 NUMERIC = (
     "object_counting",
@@ -60,56 +52,59 @@ ROW_FILES = (
 )
 """The first pattern that finds files counts; newer revisions have parquet files of parts only."""
 
-DEBIASED_ROWS = {
-    "object_counting": 251,
-    "object_abs_distance": 434,
-    "object_size_estimation": 353,
-    "room_size_estimation": 200,
-    "object_rel_distance": 310,
-    "object_rel_direction_easy": 212,
-    "object_rel_direction_medium": 54,
-    "object_rel_direction_hard": 116,
-    "route_planning": 114,
-    "obj_appearance_order": 318,
-}
-
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """The truth of a numeric sample."""
+class Target:
+    """The truth: a number or a choice; and whether the debiased set has the row."""
 
-    number: float
+    truth: float | Choice
+    debiased: bool | None
+    """None where the rows do not tell."""
 
 
-class VsiBench(QuestionTask):
+class VsiBench(QuestionTask[Target]):
     """VSI-Bench on the released rows and videos."""
 
-    @property
-    def dataset(self) -> Dataset:
-        """All rows, or those of the debiased set."""
-        found = self.card.dataset
-        if self.protocol != "debiased":
-            return found
-        return found.model_copy(
-            update={"rows": sum(DEBIASED_ROWS.values()), "categories": DEBIASED_ROWS}
-        )
+    @cached_property
+    def readings(self) -> Mapping[str, Reading[Target]]:
+        """The released first word, and the best readers of numbers and letters."""
 
-    def samples(self) -> Iterator[Sample]:
+        def official(sample: Sample[Target], rollout: Rollout) -> Verdict:
+            text, truth = rollout.completion.text, sample.target.truth
+            if isinstance(truth, Choice):
+                return _kept(judge_choice(letter.read_first_word(text), truth), sample)
+            return _kept(_judge_number(number.read_first_word(text), truth), sample)
+
+        def robust(sample: Sample[Target], rollout: Rollout) -> Verdict:
+            text, truth = rollout.completion.text, sample.target.truth
+            if isinstance(truth, Choice):
+                return _kept(judge_choice(robust_letter(text, truth), truth), sample)
+            return _kept(_judge_number(number.read_number(text), truth), sample)
+
+        rule = "mean relative accuracy of a number; right or wrong for a letter"
+        source = "vision-x-nyu/thinking-in-space vsibench/utils.py, commit 51e089c"
+        stated = "the number or letter stated, however written"
+        return {
+            OFFICIAL: Reading("the first word", rule, source, official, mean_of_tasks),
+            ROBUST: Reading(stated, rule, "er-bench", robust, mean_of_tasks),
+        }
+
+    def samples(self) -> Iterator[Sample[Target]]:
         """Every row, by video and id, so that each video is decoded once."""
         files = find_files(self.root, *ROW_FILES)
         pruned = self._pruned_ids()
         samples = [self.sample(row, pruned) for file in files for row in read_rows(file)]
         if self.protocol == "debiased":
-            if any(sample.meta["debiased"] is None for sample in samples):
+            if any(sample.target.debiased is None for sample in samples):
                 raise DataError(
                     "rows do not say which are pruned: neither a `pruned` column nor "
                     "pruned_ids.txt is there",
                     file=self.root,
                 )
-            samples = [sample for sample in samples if sample.meta["debiased"]]
+            samples = [sample for sample in samples if sample.target.debiased]
         yield from sorted(samples, key=lambda s: (s.cluster, int(s.id)))
 
-    def sample(self, row: Row, pruned: frozenset[str] | None) -> Sample:
+    def sample(self, row: Row, pruned: frozenset[str] | None) -> Sample[Target]:
         """One row."""
         row_id, category = str(row.integer("id")), row.text("question_type")
         if category not in NUMERIC + CHOICE:
@@ -119,11 +114,13 @@ class VsiBench(QuestionTask):
         return Sample(
             id=row_id,
             parts=(Video(self._video(row)), Text(self._text(row.text("question"), options))),
-            target=_number(row) if category in NUMERIC else _choice(row, options),
+            target=Target(
+                _number(row) if category in NUMERIC else _choice(row, options),
+                None if marked is None else not marked,
+            ),
             cluster=f"{row.text('dataset')}/{row.text('scene_name')}",
             category=category,
             where=row.where,
-            meta={"debiased": None if marked is None else not marked},
         )
 
     def _text(self, question: str, options: Sequence[str]) -> str:
@@ -145,57 +142,26 @@ class VsiBench(QuestionTask):
         file = self.root / "pruned_ids.txt"
         return frozenset(file.read_text(encoding="utf-8").split()) if file.is_file() else None
 
-    def prompt(self, sample: Sample, dialect: AnyDialect) -> Prompt:
+    def prompt(self, sample: Sample[Target]) -> Prompt:
         """Frames, then the question; 16 new tokens, greedy."""
-        expects = Expect.NUMBER if isinstance(sample.target, Number) else Expect.LETTER
+        letters = isinstance(sample.target.truth, Choice)
+        expects = Expect.LETTER if letters else Expect.NUMBER
         return Prompt((user(*sample.parts),), expects, DECODING)
 
-    def judge(self, sample: Sample, completion: Completion, dialect: AnyDialect) -> Judgement:
-        """Mean relative accuracy of a number; right or wrong for a letter."""
-        text, target = completion.text, sample.target
-        if isinstance(target, Number):
-            judged = _judge_number(target.number, text)
-        else:
-            judged = judge_choice(target, letter.read_first_word(text), text)
-        debiased = sample.meta["debiased"]
-        parts = {} if debiased is None else {"debiased": float(debiased)}
-        return replace(judged, score=replace(judged.score, parts=parts))
+    def shown(self, sample: Sample[Target]) -> Shown:
+        """The question, its options, and the number or letter."""
+        truth = sample.target.truth
+        if isinstance(truth, Choice):
+            return Shown(sample.text, truth.options, Truth(truth.letter))
+        return Shown(sample.text, truth=Truth(f"{truth:g}"))
 
-    def aggregate(self, scored: Sequence[Scored], reading: str = "official") -> Aggregate:
-        """The unweighted mean of the eight task scores; by task, over samples, and debiased."""
-        whole = _by_task(scored, reading)
-        beside = {"micro": mean([value(s.score, reading) or 0.0 for s in scored])}
-        debiased = [s for s in scored if s.score.parts.get("debiased")]
-        if debiased:
-            tasks = _by_task(debiased, reading)
-            beside["debiased"] = _mean_of_tasks(tasks)
-            beside["debiased_micro"] = mean([value(s.score, reading) or 0.0 for s in debiased])
-        return Aggregate(_mean_of_tasks(whole), {**_with_directions(whole), **beside})
-
-    def truth_identity(self, sample: Sample) -> object:
+    def truth_identity(self, sample: Sample[Target]) -> object:
         """The number, or letter and options."""
-        target = sample.target
-        if isinstance(target, Number):
-            return target.number
-        return [target.letter, dict(target.options)]
-
-    def ideal(self, sample: Sample) -> Value:
-        """The number or the letter."""
-        found: Value = (
-            sample.target.number if isinstance(sample.target, Number) else sample.target.letter
-        )
-        return found
-
-    def write(self, value: Value, sample: Sample, dialect: AnyDialect) -> str:
-        """The bare number or letter."""
-        return f"{value:.12g}" if isinstance(value, float) else str(value)
-
-    def letters(self, sample: Sample) -> str:
-        """The options' letters; none for a number."""
-        return "" if isinstance(sample.target, Number) else "".join(sample.target.options)
+        truth = sample.target.truth
+        return [truth.letter, dict(truth.options)] if isinstance(truth, Choice) else truth
 
 
-def _number(row: Row) -> Number:
+def _number(row: Row) -> float:
     text = row.text("ground_truth")
     try:
         found = float(text)
@@ -203,7 +169,7 @@ def _number(row: Row) -> Number:
         found = math.nan
     if not math.isfinite(found):
         raise row.error(f"expected a number, found {text!r}", "ground_truth")
-    return Number(found)
+    return found
 
 
 def _choice(row: Row, options: Sequence[str]) -> Choice:
@@ -216,20 +182,34 @@ def _choice(row: Row, options: Sequence[str]) -> Choice:
     return Choice(gold_letter(row, "ground_truth", "".join(by_letter)), by_letter)
 
 
-def _judge_number(truth: float, text: str) -> Judgement:
-    official, robust = number.read_first_word(text), number.read_number(text)
-    return Judgement(official, robust, Score(_relative(official, truth), _relative(robust, truth)))
-
-
-def _relative(answer: Answer, truth: float) -> float:
+def _judge_number(answer: Answer, truth: float) -> Verdict:
     if not isinstance(answer.value, float):
-        return 0.0
-    return mean_relative_accuracy(answer.value, truth)
+        return Verdict.of(answer, Score(0.0))
+    score = mean_relative_accuracy(answer.value, truth)
+    why = f"{answer.value:g} for {truth:g}: within {round(score * 10)} of 10 tolerances"
+    return Verdict.of(answer, Score(score, why=why))
 
 
-def _by_task(scored: Sequence[Scored], reading: str) -> dict[str, float]:
+def _kept(verdict: Verdict, sample: Sample[Target]) -> Verdict:
+    """The verdict, with the mark that the aggregate needs."""
+    debiased = sample.target.debiased
+    return verdict if debiased is None else replace(verdict, parts={"debiased": float(debiased)})
+
+
+def mean_of_tasks(scored: Sequence[Scored]) -> Aggregate:
+    """The unweighted mean of the eight task scores; by task, over samples, and debiased."""
+    whole = _by_task(scored)
+    metrics = {"micro": mean([s.score or 0.0 for s in scored])}
+    debiased = [s for s in scored if s.parts.get("debiased")]
+    if debiased:
+        metrics["debiased"] = _mean_of_tasks(_by_task(debiased))
+        metrics["debiased_micro"] = mean([s.score or 0.0 for s in debiased])
+    return Aggregate(_mean_of_tasks(whole), _with_directions(whole), metrics)
+
+
+def _by_task(scored: Sequence[Scored]) -> dict[str, float]:
     """The mean of each question type, the three directions kept apart."""
-    return category_means((s.category, value(s.score, reading) or 0.0) for s in scored)
+    return category_means((s.category, s.score or 0.0) for s in scored)
 
 
 def _mean_of_tasks(by_type: dict[str, float]) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import PIL.Image
 import PIL.ImageDraw
 
-from er_bench.core.sample import Blob
+from er_bench.core.sample import Blob, MediaRef
 from er_bench.data.media import image
 
 MARGIN_PX = 36
@@ -29,6 +29,11 @@ class WithAxes:
     def name(self) -> str:
         """The image's name, with a mark."""
         return f"{self.source.name} with axes"
+
+    @property
+    def ref(self) -> MediaRef | None:
+        """The image's own place."""
+        return self.source.ref
 
     def missing(self) -> bool:
         """Whether the image is missing."""

@@ -8,22 +8,36 @@ is scaled with 640x480; an exception while reading drops the question.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from er_bench.core.answer import Answer, Boxes, Points, Value
-from er_bench.core.dialect import AnyDialect, Benchmark, Dialect
-from er_bench.core.geometry import Size, Unit
+import numpy as np
+from numpy.typing import NDArray
+
+from er_bench.core.dialect import BENCHMARK
+from er_bench.core.geometry import Size
 from er_bench.core.message import Message, user
 from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.record import Shown, Truth
 from er_bench.core.sample import Blob, Image, Sample, Text
-from er_bench.data.rows import FileBlob, Row, find_files, inside, read_rows
+from er_bench.core.score import Score
+from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
+from er_bench.data.rows import FileBlob, Row, find_files, inside, one_image, read_rows
 from er_bench.reading.coordinates import tuples
-from er_bench.reading.tuples import Drawn, robopoint
+from er_bench.reading.tuples import robopoint
 from er_bench.scorers.points import mean_value
-from er_bench.tasks.base.mean_in_mask import TUPLE_DIALECTS, DrawnTask
-from er_bench.tasks.base.pointing import MASKS, boxes_from_px, deepest, one_image
+from er_bench.tasks.base import tuple_points
+from er_bench.tasks.base.located import (
+    Convention,
+    Located,
+    box_convention,
+    place_reading,
+    point_convention,
+)
+from er_bench.tasks.base.masks import Masks, check_size, mask_ref
+from er_bench.tasks.base.tuple_points import OWN_BOXES, OWN_POINTS, TUPLE_DIALECTS
 from er_bench.tasks.where2place.axes import WithAxes
 
 SUFFIX = (
@@ -42,6 +56,7 @@ BOX_SYSTEM = (
 BOX_PREFIX = "Here is an image whose dimensions are labeled on the side."
 TEXT_SIZE: Size = (640, 480)
 """What the released reader scales fractions with, whatever the image."""
+READERS = dict.fromkeys(TUPLE_DIALECTS, lambda text, size: robopoint(tuples(text), TEXT_SIZE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +69,77 @@ class Target:
     question: str
 
 
-class Where2Place(DrawnTask):
+class Where2Place(QuestionTask[Target]):
     """Where2Place, 100 rows; protocol `official` or `box_pixels`."""
 
-    readers = dict.fromkeys(TUPLE_DIALECTS, lambda text, size: robopoint(tuples(text), TEXT_SIZE))
+    judges_in_thread = True
 
-    def samples(self) -> Iterator[Sample]:
+    @property
+    def asks_for_boxes(self) -> bool:
+        """Whether the protocol asks for a box over labelled axes."""
+        return self.protocol == "box_pixels"
+
+    @cached_property
+    def convention(self) -> Convention:
+        """The dialect's way with points, or with boxes where the protocol asks for them."""
+        if self.asks_for_boxes:
+            return box_convention(self.dialect, OWN_BOXES)
+        return point_convention(self.dialect, OWN_POINTS)
+
+    @cached_property
+    def masks(self) -> Masks:
+        """The rows' masks."""
+        return Masks()
+
+    @cached_property
+    def readings(self) -> Mapping[str, Reading[Target]]:
+        """The released reader, the best one, and lmms-eval's."""
+        soft = "mean of mask / 255 over points and filled boxes"
+        made = {
+            OFFICIAL: place_reading(
+                tuple_points.strict(READERS, self.dialect, self.convention),
+                self.size_wh,
+                self._soft,
+                reader="tuples of two and four, scaled with 640x480",
+                rule=soft,
+                source="wentaoyuan/RoboPoint summarize_vqa.py, commit adbee8d",
+            ),
+            ROBUST: place_reading(
+                tuple_points.best(self.dialect, self.convention),
+                self.size_wh,
+                self._soft,
+                reader="tuples in any brackets after the thoughts",
+                rule=soft,
+                source="er-bench",
+            ),
+        }
+        if tuple_points.asks_for_tuples(self.dialect) and not self.asks_for_boxes:
+            made["lmms_eval"] = place_reading(
+                tuple_points.LMMS_EVAL,
+                self.size_wh,
+                self._hard,
+                reader="every pair of a tuple, scaled with the image",
+                rule="mean of round(mask / 255) over points",
+                source="EvolvingLMMs-Lab/lmms-eval where2place/utils.py, commit 75571cfe",
+            )
+        return made
+
+    def _soft(self, sample: Sample[Target], found: Located) -> Score:
+        return _mean(found, self.masks.values(sample.target.mask), 255)
+
+    def _hard(self, sample: Sample[Target], found: Located) -> Score:
+        return _mean(found, self.masks.over(sample.target.mask, 127), 1)
+
+    def samples(self) -> Iterator[Sample[Target]]:
         """Every question, in the order that numbers the masks."""
-        kind = "bbox" if self.protocol == "box_pixels" else "point"
+        kind = "bbox" if self.asks_for_boxes else "point"
         number = 0
         for file in find_files(self.root, f"{kind}_questions.jsonl", "*.parquet"):
             for row in read_rows(file):
                 yield self._sample(row, number)
                 number += 1
 
-    def _sample(self, row: Row, number: int) -> Sample:
+    def _sample(self, row: Row, number: int) -> Sample[Target]:
         sample_id = str(row.get("question_id"))
         if "mask" in row.fields:
             text, category = row.text("question"), str(row.fields.get("question_type", "all"))
@@ -92,60 +163,49 @@ class Where2Place(DrawnTask):
             where=row.where,
         )
 
-    def prompt(self, sample: Sample, dialect: AnyDialect) -> Prompt:
+    def prompt(self, sample: Sample[Target]) -> Prompt:
         """The row's text with its suffix; a dialect's own words; or the box prompt over axes."""
-        image, question = sample.parts[0], sample.target.question
-        assert isinstance(image, Image)
-        if self.protocol == "box_pixels":
-            return self._box_prompt(image, question, dialect)
-        if dialect.name in TUPLE_DIALECTS or isinstance(dialect, Benchmark):
+        image, question = Image(sample.image), sample.target.question
+        if self.asks_for_boxes:
+            return self._box_prompt(image, question)
+        if tuple_points.asks_for_tuples(self.dialect):
             said = sample.target.text
         else:
-            said = dialect.point_prompt(question, question)
+            said = self.convention.ask(question, question)
         return Prompt((user(image, said),), Expect.POINTS)
 
-    def _box_prompt(self, image: Image, question: str, dialect: AnyDialect) -> Prompt:
-        if not isinstance(dialect, Benchmark):
-            return Prompt((user(image, dialect.box_prompt(question, question)),), Expect.BOXES)
+    def _box_prompt(self, image: Image, question: str) -> Prompt:
+        if self.dialect != BENCHMARK:
+            return Prompt((user(image, self.convention.ask(question, question)),), Expect.BOXES)
         system = Message("system", (Text(BOX_SYSTEM),))
         labelled = Image(WithAxes(image.blob))
         return Prompt((system, user(f"{BOX_PREFIX} {question}", labelled)), Expect.BOXES)
 
-    def read_dialect(self, text: str, dialect: Dialect) -> tuple[Answer, Answer]:
-        """Points, or boxes where the protocol asks for them."""
-        if self.protocol == "box_pixels":
-            return dialect.read_boxes(text), dialect.read_boxes_tolerant(text)
-        return super().read_dialect(text, dialect)
+    def size_wh(self, sample: Sample[Target]) -> Size:
+        """The size of the mask, which `check` finds to be the image's."""
+        return self.masks.size_wh(sample.target.mask)
 
-    def mean(self, sample: Sample, drawn: Drawn) -> float:
-        """The soft mean: mask values / 255."""
-        values = MASKS.values(sample.target.mask)
-        return mean_value(drawn.points_px_xy, drawn.boxes_px_xyxy, values) / 255
+    def media(self, sample: Sample[Target]) -> Iterable[Blob | Path]:
+        """The image and the mask."""
+        return [sample.image, sample.target.mask]
 
-    def write(self, value: Value, sample: Sample, dialect: AnyDialect) -> str:
-        """Points as usual; boxes as the tuple that the box prompt asks for."""
-        if not isinstance(value, Boxes):
-            return super().write(value, sample, dialect)
-        if isinstance(dialect, Benchmark):
-            return f"({', '.join(str(int(n)) for n in value.xyxy[0])})"
-        boxes = boxes_from_px(value.xyxy, dialect.unit, self.size_wh(sample))
-        return dialect.write_boxes(Boxes(tuple(boxes), dialect.unit))
+    def check(self, sample: Sample[Target]) -> None:
+        """Refuse a mask of another size than its image. Raises DataError."""
+        check_size(sample.target.mask, sample.image, sample.where)
 
-    def mask_source(self, sample: Sample) -> Path | Blob:
-        """The mask of the row's number."""
-        source: Path | Blob = sample.target.mask
-        return source
+    def shown(self, sample: Sample[Target]) -> Shown:
+        """The question and the mask."""
+        return Shown(sample.target.question, truth=Truth(mask=mask_ref(sample.target.mask)))
 
-    def truth_identity(self, sample: Sample) -> object:
+    def truth_identity(self, sample: Sample[Target]) -> object:
         """The mask's number."""
         return sample.target.mask_name
 
-    def ideal(self, sample: Sample) -> Value:
-        """The point deepest in the full-valued part of the mask, or a small box around it."""
-        x, y = deepest(MASKS.values(sample.target.mask) == 255, sample)
-        if self.protocol == "box_pixels":
-            return Boxes(((x - 2.5, y - 2.5, x + 2.5, y + 2.5),), Unit.PIXEL)
-        return Points(((x, y),), Unit.PIXEL)
+
+def _mean(found: Located, values_hw: NDArray[np.generic], full: int) -> Score:
+    mean = mean_value(found.points_px_xy, found.boxes_px_xyxy, values_hw) / full
+    n = len(found.points_px_xy) + len(found.boxes_px_xyxy)
+    return Score(mean, why=f"mean mask value {mean:.3f} over {n}" if n else "")
 
 
 TASK = Where2Place

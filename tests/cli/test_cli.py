@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import er_bench as package
 from er_bench.cli.options import key_values
+from er_bench.core import record
 from er_bench.core.errors import UsageError
-from er_bench.report.results import json_schema
+from er_bench.core.manifest import Manifest
+from er_bench.report import results
 from tests.conftest import Command
 
 HEAVY = ("torch", "transformers", "datasets", "av", "mujoco", "scipy", "pyarrow")
@@ -80,6 +84,16 @@ def test_key_values() -> None:
         key_values("novalue", "--x")
 
 
-def test_the_committed_schema_is_that_of_the_code() -> None:
-    committed = (ROOT / "docs" / "results.schema.json").read_text()
-    assert committed == json_schema(), "write it again: python -m er_bench.report.results"
+@pytest.mark.parametrize(
+    ("file", "made"),
+    [
+        ("manifest.schema.json", Manifest.model_json_schema),
+        ("records.schema.json", record.json_schema),
+        ("results.schema.json", results.json_schema),
+    ],
+)
+def test_the_committed_schemas_are_those_of_the_code(
+    file: str, made: Callable[[], dict[str, object]]
+) -> None:
+    committed = json.loads((ROOT / "docs" / file).read_text())
+    assert committed == made(), "write it again: python docs/schemas.py"

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from er_bench.core.rollout import Step
 from er_bench.reading.action_plan import json_to_action
 from er_bench.scorers.goals import alfred_conditions
 from er_bench.tasks.base.embodiedbench import planner_text
-from er_bench.tasks.base.episodes import Turn
 
 Case = Mapping[str, Any]
 
@@ -28,7 +28,10 @@ def eb_plan(case: Case) -> list[Any]:
 
 
 def eb_alfred_prompt(case: Case) -> str:
-    history = [Turn(*turn) for turn in case["history"]]
+    history = [
+        Step(name, number, valid=True, feedback=feedback, success=False, progress=0.0)
+        for number, name, feedback in case["history"]
+    ]
     return planner_text(
         case["system_prompt"], case["examples"], case["instruction"], case["actions"], history
     )

@@ -11,9 +11,9 @@ from er_bench.core.answer import Answer, Points
 from er_bench.reading.coordinates import bracket_pairs, point_block, tuples
 from er_bench.reading.tuples import Drawn, robopoint, roborefer
 from er_bench.scorers.points import first_or_all, hits_in_radius, matched, mean_value
-from er_bench.tasks.paco_lavis.task import polygon_mask
+from er_bench.tasks.base.polygons import polygon_mask
 from er_bench.tasks.pointarena.families import read_own
-from er_bench.tasks.refspatial.task import READERS
+from er_bench.tasks.refspatial.readers import READERS
 
 Case = Mapping[str, Any]
 SIZE = (640, 480)

@@ -9,8 +9,7 @@ from typing import Any
 
 from er_bench.core.answer import Answer, Plan
 from er_bench.core.registry import Registry
-from er_bench.core.score import Score
-from er_bench.core.task import Scored
+from er_bench.core.score import Scored
 from er_bench.reading import letter, skill_plan
 from er_bench.reading.number import read_first_word
 from er_bench.scorers import number, plan
@@ -47,14 +46,13 @@ def vsibench_mra(case: Case) -> float:
 
 
 def vsibench_aggregate(case: Case) -> float:
-    registry = Registry()
-    task = registry.open_task("vsibench", registry.mini_root("vsibench"))
+    task = Registry().open_mini("vsibench")
     scored = [
-        Scored("video", category, Score(value, value))
+        Scored("video", category, value)
         for category, values in case["scores"].items()
         for value in values
     ]
-    return task.aggregate(scored).score
+    return task.readings["official"].aggregate(scored).score
 
 
 def mmsibench_backtick(case: Case) -> Any:

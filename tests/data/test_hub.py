@@ -94,7 +94,8 @@ def task_on_the_hub(toy_path: Path, tmp_path: Path) -> Path:
             "default_split: mini", ""
         )
     )
-    (folder / "task.py").write_text((toy_path / "toy" / "task.py").read_text())
+    for name in ("task.py", "reference.py"):
+        (folder / name).write_text((toy_path / "toy" / name).read_text())
     return folder.parent
 
 

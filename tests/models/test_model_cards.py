@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 import er_bench
-from er_bench.core.registry import Registry, dialect_names
+from er_bench.core.registry import Registry
 from er_bench.models.auto_vlm import AutoArgs
 from er_bench.models.internvl.engine import InternVLArgs
 from er_bench.models.openai import OpenAIArgs
@@ -24,7 +24,7 @@ LOCAL = [
 def test_card(name: str) -> None:
     card = Registry().model_card(name)
     assert card.name == name
-    assert card.dialect in dialect_names()
+    assert card.dialect in Registry().dialect_names()
     assert card.sources
     for source, row in card.reported.items():
         rows = yaml.safe_load((REPORTED / f"{source}.yaml").read_text())["rows"]

@@ -18,10 +18,11 @@ from er_bench.core.errors import ConfigError, DataError, ModelError, UsageError
 from er_bench.core.message import user
 from er_bench.core.model import Model
 from er_bench.core.prompt import Decoding, Expect, Prompt
-from er_bench.core.registry import Registry, open_model
+from er_bench.core.registry import Registry
 from er_bench.core.sample import Image
 from er_bench.data.rows import BytesBlob, FileBlob
 from er_bench.models.openai import retry_after_s
+from er_bench.run.open_model import open_model
 from tests.chat import ChatServer, completion
 
 

@@ -16,10 +16,11 @@ from aiohttp import web
 from er_bench.core.errors import DataError, UsageError
 from er_bench.core.message import user
 from er_bench.core.prompt import Expect, Prompt
-from er_bench.core.registry import Registry, open_model
+from er_bench.core.registry import Registry
 from er_bench.core.sample import Image, Part, Text, Video
 from er_bench.data import media
 from er_bench.data.rows import BytesBlob
+from er_bench.run.open_model import open_model
 from tests.chat import ChatServer, completion
 
 

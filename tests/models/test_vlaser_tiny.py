@@ -10,7 +10,8 @@ import pytest
 from er_bench.core.answer import Points
 from er_bench.core.dialect import Dialect
 from er_bench.core.geometry import in_mask, points_to_px
-from er_bench.core.registry import Registry, open_model
+from er_bench.core.registry import Registry
+from er_bench.run.open_model import open_model
 from er_bench.scenes import mask
 from er_bench.scenes.held_out import Item, named_points, questions
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+import er_bench as api
 from er_bench.core.errors import UsageError
-from er_bench.core.registry import Registry, open_model
+from er_bench.core.registry import Registry
 from er_bench.report import leaderboard as lb
-from er_bench.run import evaluate
 from tests.conftest import Command
 
 TWELVE = (
@@ -86,11 +86,10 @@ def test_equal_averages_share_a_rank() -> None:
 def test_only_the_published_rows_share_a_column_with_reported_scores(
     task: str, column: str, tmp_path: Path
 ) -> None:
-    registry = Registry()
-    model = open_model(registry, "reference/oracle")
-    options = evaluate.Options(tasks=[task], data=registry.mini_root(task), accept_data=True)
-    opened = evaluate.open_tasks(registry, model, options, lambda line: None, media=True)
-    made = evaluate.run(registry, model, options, tmp_path / "r", resume=False, opened=opened)
+    made = api.evaluate(
+        "reference/oracle", task, out=tmp_path / "r", data=Registry().mini_root(task),
+        accept_data=True,
+    ).results  # fmt: skip
     assert list(lb.measured(made).cells) == [column]
     whole = made.model_copy(deep=True)
     whole.tasks[task].split, whole.tasks[task].comparable = "official", [task]

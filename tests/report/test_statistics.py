@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from er_bench.core.task import mean
+from er_bench.core.score import mean
 from er_bench.report import statistics as stats
 
 

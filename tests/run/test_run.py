@@ -158,7 +158,7 @@ def test_scoring_again_says_which_score_changed(
     common = ["--include-path", toy_path]
     er_bench("run", "--model", "reference/oracle", "--tasks", "toy", *common, "--out", "r")
     path = tmp_path / "r" / "records.jsonl"
-    path.write_text(path.read_text().replace('"text": "A"', '"text": "B"'))
+    path.write_text(path.read_text().replace('"text":"A"', '"text":"B"'))
     done = er_bench("score", "--run", "r", *common)
     assert "toy: score was 1.0, is 0.75" in done.stdout
 
@@ -279,9 +279,9 @@ def test_a_fault_of_er_bench_itself_is_loud(
 ) -> None:
     broken = tmp_path / "broken" / "toy"
     broken.mkdir(parents=True)
-    for name in ("card.yaml", "task.py"):
+    for name in ("card.yaml", "task.py", "reference.py"):
         text = (toy_path / "toy" / name).read_text()
-        (broken / name).write_text(text.replace("text = completion.text", "text = no_such_name"))
+        (broken / name).write_text(text.replace("Score(float(", "Score(no_such_name("))
     (broken / "mini").mkdir()
     write_toy_rows(broken / "mini", 2)
     done = er_bench("run", "--model", "reference/oracle", "--tasks", "toy",

@@ -11,10 +11,12 @@ import textwrap
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from er_bench.core.record import Record
+from er_bench.data.run_folder import read_records
+from tests.conftest import untimed
 from tests.sim.processes import left_behind
 
 HERE = Path(__file__).parent
@@ -32,10 +34,10 @@ sources: [these tests]
 """
 TASK = f"""
 import json, os, sys
-from er_bench.core.answer import Plan
 from er_bench.tasks.base.episodes import EpisodeTask
 from er_bench.core.prompt import Expect, Prompt
 from er_bench.core.message import user
+from er_bench.core.record import Shown
 from er_bench.core.sample import Image, Sample
 from er_bench.sim.client import Deadlines, Spawn
 from er_bench.sim.environment import Episode
@@ -59,14 +61,27 @@ class Counting(EpisodeTask):
         command += [f"{{k}}={{v}}" for k, v in words.items()]
         return Pool([Spawn("counting", command)] * 3, Deadlines(step=2, close=2))
 
-    def ideal(self, sample):
-        return Plan((0,))
-
-    def write(self, value, sample, dialect):
-        return json.dumps({{"executable_plan": [{{"action_id": i}} for i in value.steps]}})
+    def shown(self, sample):
+        return Shown("count")
 
 
 TASK = Counting
+"""
+REFERENCE = """
+import json
+from er_bench.core.answer import Plan
+from er_bench.core.reference import Reference
+
+
+class CountingReference(Reference):
+    def ideal(self, sample):
+        return Plan((0,))
+
+    def write(self, value, sample):
+        return json.dumps({"executable_plan": [{"action_id": i} for i in value.steps]})
+
+
+REFERENCE = CountingReference
 """
 
 
@@ -76,6 +91,7 @@ class Bench:
         (folder / "counting" / "mini").mkdir(parents=True)
         (folder / "counting" / "card.yaml").write_text(CARD)
         (folder / "counting" / "task.py").write_text(textwrap.dedent(TASK))
+        (folder / "counting" / "reference.py").write_text(textwrap.dedent(REFERENCE))
 
     def start(self, *more: str, **options: object) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "er_bench.cli.main", "run", "--model", "reference/oracle"]
@@ -92,9 +108,8 @@ class Bench:
         assert "Traceback" not in said, said
         return process.returncode
 
-    def records(self) -> list[dict[str, Any]]:
-        lines = (self.out / "records.jsonl").read_text().splitlines()
-        return [json.loads(line) for line in lines]
+    def records(self) -> list[Record]:
+        return list(read_records(self.out))
 
     def left_behind(self) -> list[int]:
         return left_behind(self.pids)
@@ -105,25 +120,15 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-def comparable(record: dict[str, Any]) -> dict[str, Any]:
-    text = json.dumps({k: v for k, v in record.items() if k not in ("seconds", "completions")})
-    steps = json.loads(text)
-    for step in steps.get("steps", []):
-        step.pop("sim_seconds", None)
-        step.pop("elapsed_s", None)
-    steps["score"]["parts"].pop("episode_elapsed_seconds")
-    return dict(steps)
-
-
 def test_one_fault_is_made_up_for_and_changes_no_record(bench: Bench, tmp_path: Path) -> None:
     undisturbed = Bench(tmp_path / "undisturbed")
     assert undisturbed.run() == 0
     assert bench.run(fault="exit", at=6, once=tmp_path / "once") == 0
     assert (tmp_path / "once").exists()
-    ids = sorted(r["id"] for r in bench.records())
+    ids = sorted(r.id for r in bench.records())
     assert ids == sorted(f"count/{k}" for k in range(N_EPISODES))
     alike = [
-        sorted((comparable(r) for r in b.records()), key=lambda r: str(r["id"]))
+        sorted(map(untimed, b.records()), key=lambda record: record.key)
         for b in (bench, undisturbed)
     ]
     assert alike[0] == alike[1]
@@ -133,8 +138,8 @@ def test_one_fault_is_made_up_for_and_changes_no_record(bench: Bench, tmp_path: 
 def test_episodes_that_fail_twice_are_env_errors_and_the_run_is_incomplete(bench: Bench) -> None:
     assert bench.run(fault="truncated", at=3) == 3
     records = bench.records()
-    assert Counter(r["status"] for r in records) == {"env_error": N_EPISODES}
-    assert all("tried twice" in r["error"] for r in records)
+    assert Counter(r.status for r in records) == {"env_error": N_EPISODES}
+    assert all("tried twice" in r.error for r in records)
     result = json.loads((bench.out / "results.json").read_text())["tasks"]["counting"]
     assert (result["n_env_error"], result["score"]) == (N_EPISODES, None)
     assert bench.left_behind() == []
@@ -152,9 +157,9 @@ def test_a_killed_run_is_resumed_without_losing_or_doubling_an_episode(bench: Be
     assert len(bench.records()) < N_EPISODES
     assert bench.left_behind() == []
     assert bench.run("--resume") == 0
-    ids = [r["id"] for r in bench.records()]
+    ids = [r.id for r in bench.records()]
     assert sorted(ids) == sorted(f"count/{k}" for k in range(N_EPISODES))
-    assert all(r["status"] == "scored" for r in bench.records())
+    assert all(r.status == "scored" for r in bench.records())
     assert bench.left_behind() == []
 
 

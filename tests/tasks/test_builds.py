@@ -13,16 +13,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from er_bench.cli.data import app
-from er_bench.core.completion import Completion
-from er_bench.core.dialect import BENCHMARK
 from er_bench.core.errors import DataError, UsageError
-from er_bench.core.registry import Registry
+from er_bench.tasks.base.polygons import polygon_mask
 from er_bench.tasks.paco_lavis import build as paco
 from er_bench.tasks.paco_lavis.segmentation import decode_counts, decode_rle, rectangles
-from er_bench.tasks.paco_lavis.task import polygon_mask
 from er_bench.tasks.pixmo_points import build as pixmo
-
-NAMES = Registry()
+from tests.judging import judge, open_task
 
 
 def uncompressed(mask):
@@ -115,12 +111,12 @@ def test_paco_rows_are_made_in_the_released_format_and_scored(tmp_path):
     rows = [json.loads(x) for x in (out / "paco_lavis@er-bench-1.jsonl").read_text().splitlines()]
     assert [r["kind"] for r in rows] == ["part", "object", "object"]
     assert {r["dataset"] for r in rows} == {"paco_lavis@er-bench-1"}
-    task = NAMES.open_task("paco_lavis", out)
+    task = open_task("paco_lavis", out)
     samples = list(task.samples())
-    assert [s.meta["expression"] for s in samples] == ["handle of the mug", "mug", "mug"]
+    assert [s.target.expression for s in samples] == ["handle of the mug", "mug", "mug"]
     assert task.mask(samples[1]).sum() == 2 * 15 * 15
-    hit = Completion("<point>[[100, 100], [600, 100], [600, 900]]</point>")
-    assert task.judge(samples[1], hit, BENCHMARK).score.parts["hits"] == 2
+    said = "<point>[[100, 100], [600, 100], [600, 900]]</point>"
+    assert judge(task, said, samples[1])["official"].parts["hits"] == 2
     assert json.loads((out / "dataset.json").read_text())["rows"] == 3
 
 
@@ -173,14 +169,15 @@ def test_pixmo_rows_are_made_and_scored_with_molmos_metric(tmp_path):
     assert "pixmo_points@er-bench-1: 1 of 1 rows" in pixmo.build(tmp_path, out, None, 0)
     (out / "images").mkdir()
     Image.new("RGB", (40, 30)).save(out / "images" / ("ab" * 32), "PNG")
-    task = NAMES.open_task("pixmo_points", out)
+    task = open_task("pixmo_points", out)
     (sample,) = task.samples()
     task.check(sample)
     assert sample.target.points_per_1000_xy == ((250, 500), (750, 500))
-    said = Completion("<point>[[250, 500], [251, 500]]</point>")
-    parts = task.judge(sample, said, BENCHMARK).score.parts
+    judged = judge(task, "<point>[[250, 500], [251, 500]]</point>", sample)
+    parts = judged["official"].parts
     assert (parts["hits"], parts["total"]) == (2, 2)
     assert (parts["molmo_precision"], parts["molmo_recall"]) == (0.5, 0.5)
+    assert judged["molmo_f1"].score == pytest.approx(0.5)
     assert (out / "urls.tsv").read_text() == f"{'ab' * 32}\thttps://example.org/a.jpg\n"
 
 

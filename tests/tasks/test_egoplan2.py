@@ -3,13 +3,12 @@ import shutil
 
 import pytest
 
-from er_bench.core.completion import Completion
-from er_bench.core.dialect import BENCHMARK
 from er_bench.core.errors import DataError
 from er_bench.core.registry import Registry
 from er_bench.core.sample import Text, Video
 from er_bench.data.media import decode_frames, frame_indices
 from er_bench.tasks.egoplan2 import mini
+from tests.judging import judge, open_task
 
 REGISTRY = Registry()
 MINI = REGISTRY.mini_root("egoplan2")
@@ -32,7 +31,7 @@ ROW = {
 
 def open_rows(root, *rows):
     (root / "EgoPlan-Bench2.json").write_text(json.dumps(rows))
-    return REGISTRY.open_task("egoplan2", root)
+    return open_task("egoplan2", root)
 
 
 def test_the_prompt_is_the_released_template_line_breaks_and_all(tmp_path):
@@ -90,8 +89,8 @@ def test_official_and_robust_readings_differ_as_known(tmp_path):
         ("(b)", 0, 1),
         ("close oven", 0, 1),
     ]:
-        score = task.judge(sample, Completion(text), BENCHMARK).score
-        assert (score.official, score.robust) == (official, robust), text
+        judged = judge(task, text, sample)
+        assert (judged["official"].score, judged["robust"].score) == (official, robust), text
 
 
 def test_domains_are_named_alike_whatever_their_case(tmp_path):

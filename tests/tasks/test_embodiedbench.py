@@ -18,17 +18,19 @@ import pytest
 
 from er_bench.core.answer import Plan
 from er_bench.core.completion import Completion
-from er_bench.core.dialect import BENCHMARK, AnyDialect
 from er_bench.core.errors import DataError, EnvError, UsageError
-from er_bench.core.outcome import Outcome
 from er_bench.core.prompt import Prompt
+from er_bench.core.record import Record
 from er_bench.core.registry import Registry
+from er_bench.core.rollout import EpisodeStart, Rollout, Step, Turn
 from er_bench.core.sample import Image, Sample, Text
 from er_bench.data.rows import BytesBlob
-from er_bench.sim.environment import Environments, InProcessEnvironments, Started, Stepped
-from er_bench.tasks.base.episodes import EpisodeTask, Turn
+from er_bench.run.runner import make_record
+from er_bench.sim.environment import Environments, InProcessEnvironments, Stepped
+from er_bench.tasks.base.episodes import EpisodeTask
 from er_bench.tasks.eb_habitat import pickles
 from er_bench.tasks.eb_habitat.domain import ACTIONS, CATEGORIES, category_of, entities
+from tests.judging import open_task
 
 ALFRED_SUBSETS = ("base", "common_sense", "complex_instruction", "spatial", "visual_appearance",
                   "long_horizon")  # fmt: skip
@@ -83,9 +85,9 @@ def checkout(tmp_path: Path) -> Path:
     return root
 
 
-def opened(name: str, root: Path, protocol: str = "official") -> EpisodeTask:
+def opened(name: str, root: Path, protocol: str = "official") -> EpisodeTask[Any]:
     """The task, its card trusting the texts of the checkout."""
-    task = Registry().open_task(name, root, protocol)
+    task = open_task(name, root, protocol)
     assert isinstance(task, EpisodeTask) and task.card.texts
     hashes = {
         path: hashlib.sha256((root / path).read_bytes()).hexdigest()
@@ -97,8 +99,8 @@ def opened(name: str, root: Path, protocol: str = "official") -> EpisodeTask:
     return task
 
 
-def prompt_text(task: EpisodeTask, sample: Sample, history: Sequence[Turn] = ()) -> str:
-    start = Started(instruction="Do it.", actions=("a", "b"))
+def prompt_text(task: EpisodeTask[Any], sample: Sample[Any], history: Sequence[Step] = ()) -> str:
+    start = EpisodeStart("Do it.", ("a", "b"))
     prompt = task.plan_prompt(sample, start, history, picture())
     (message,) = prompt.messages
     assert isinstance(message.parts[0], Image)
@@ -127,7 +129,7 @@ def test_a_missing_annotation_is_missing_media_not_a_missing_row(checkout: Path)
     task = opened("eb_alfred", checkout)
     first, second, *_ = task.samples()
     assert not any(Path(str(p)).is_file() for p in task.media(first))
-    assert first.target is None and second.target is not None
+    assert first.target.goal is None and second.target.goal is not None
 
 
 def test_a_hub_snapshot_holds_the_tree_and_texts_come_from_the_cache(
@@ -142,7 +144,7 @@ def test_a_hub_snapshot_holds_the_tree_and_texts_come_from_the_cache(
         cached.write_bytes((checkout / path).read_bytes())
     task.root = checkout / "embodiedbench/envs/eb_alfred/data/json_2.1.0"
     samples = list(task.samples())
-    assert len(samples) == 12 and all(s.target for s in samples)
+    assert len(samples) == 12 and all(s.target.goal for s in samples)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,7 @@ def test_a_bad_row_is_named(checkout: Path, change: dict[str, Any], field: str) 
 
 
 def test_a_text_of_another_version_is_an_error(checkout: Path) -> None:
-    task = Registry().open_task("eb_alfred", checkout)  # the card's own hashes
+    task = open_task("eb_alfred", checkout)  # the card's own hashes
     with pytest.raises(DataError, match="check out that commit"):
         list(task.samples())
 
@@ -176,7 +178,8 @@ def test_the_first_and_the_later_prompt(checkout: Path) -> None:
         "steps and plan. At the end, output the action id (0 ~ 1) from the available actions to "
         "excute.\nWrite JSON."
     )
-    later = prompt_text(task, samples[-1], [Turn(1, "b", "Last action is invalid. No.")])
+    failed = Step("b", 1, False, "Last action is invalid. No.", success=False, progress=0.0)
+    later = prompt_text(task, samples[-1], [failed])
     assert "## Task Execution Example  0: \n long a\n\nBe brief." in later
     assert (
         "\n\n The action history:\nStep 0, action id 1, b, env feedback: Last action is invalid. "
@@ -194,16 +197,21 @@ def test_what_each_protocol_asks_for(
     checkout: Path, protocol: str, style: bool, schema: bool
 ) -> None:
     task = opened("eb_alfred", checkout, protocol)
-    start = Started(instruction="x", actions=("a",))
-    prompt = task.plan_prompt(next(task.samples()), start, (), picture())
+    prompt = task.plan_prompt(next(task.samples()), EpisodeStart("x", ("a",)), (), picture())
     assert prompt.text().endswith("Write JSON.") is style
     assert (prompt.json_schema == {"type": "object", "required": ["executable_plan"]}) is schema
     assert prompt.decoding.temperature == 0 and prompt.decoding.max_new_tokens == 2048
 
 
+def written(task: EpisodeTask[Any], plan: Plan) -> str:
+    reference = Registry().reference(task)
+    assert reference is not None
+    return reference.write(plan, next(task.samples()))
+
+
 def test_a_plan_is_written_as_it_is_read(checkout: Path) -> None:
     task = opened("eb_alfred", checkout)
-    text = task.write(Plan((3, 1)), next(task.samples()), BENCHMARK)
+    text = written(task, Plan((3, 1)))
     assert task.reader()(text, ["a"] * 5).action_ids == (3, 1)
 
 
@@ -252,7 +260,7 @@ class Shelves:
         pass
 
 
-def test_an_episode_is_judged_from_the_world_and_scores_again(
+def test_an_episode_is_judged_from_the_world_and_judged_again_the_same(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = opened("eb_alfred", checkout)
@@ -261,27 +269,28 @@ def test_an_episode_is_judged_from_the_world_and_scores_again(
         return InProcessEnvironments(Shelves, "shelves")
 
     monkeypatch.setattr(task, "open_environments", shelves)
-    text = task.write(Plan((0, 1)), next(task.samples()), BENCHMARK)
+    sample, text = next(task.samples()), written(task, Plan((0, 1)))
 
-    class Ask:
-        dialect: AnyDialect = BENCHMARK
+    class Planner:
+        async def ask(self, prompt: Prompt) -> Turn:
+            return Turn(Completion(text), prompt.sha256())
 
-        async def __call__(self, prompt: Prompt) -> Completion:
-            return Completion(text)
-
-    async def run(one: EpisodeTask) -> Outcome:
+    async def run() -> Rollout:
         try:
-            return await one.solve(next(task.samples()), Ask())
+            return await task.solve(sample, Planner())
         finally:
-            await one.close()
+            await task.close()
 
-    outcome = asyncio.run(run(task))
-    assert outcome.score and outcome.score.official == 1.0
-    judged = [s["goal_conditions"] for s in outcome.steps if s["event"] == "step"]
-    assert judged == [[0, 1], [1, 1]]
-    assert "world" not in outcome.steps[1]
-    again = asyncio.run(run(task.replaying(outcome.steps)))
-    assert again.to_json() == outcome.to_json()
+    rollout = asyncio.run(run())
+    judgement = task.judge(sample, rollout)
+    assert judgement["official"].score == judgement["robust"].score == 1.0
+    (turn,) = rollout.turns
+    assert [step.goal_conditions for step in turn.steps] == [(0, 1), (1, 1)]
+    line = make_record(task, sample, ("eb_alfred", sample.id, 0), rollout, judgement).to_line()
+    assert "receptacleObjectIds" not in line  # the world is not kept
+    stored = Record.model_validate_json(line)
+    assert stored.rollout == rollout
+    assert opened("eb_alfred", checkout).judge(sample, stored.rollout) == judgement
 
 
 def test_a_world_that_cannot_be_judged_is_an_env_error(checkout: Path) -> None:
@@ -298,7 +307,7 @@ def test_without_the_simulator_the_task_says_how_to_get_it(
 ) -> None:
     for variable in [v for v in os.environ if v.startswith("ER_BENCH_SIM_")]:
         monkeypatch.delenv(variable)
-    why = Registry().open_task(name, tmp_path).unavailable()
+    why = open_task(name, tmp_path).unavailable()
     assert why and "is not installed" in why and "set ER_BENCH_SIM_" in why
 
 
@@ -336,7 +345,7 @@ def test_the_episodes_of_eb_habitat(checkout: Path) -> None:
     task = opened("eb_habitat", checkout)
     samples = list(task.samples())
     assert [s.id for s in samples] == ["base/0", "base/1", "long_horizon/0"]
-    episode: pickles.HabitatEpisode = samples[0].meta["episode"]
+    episode: pickles.HabitatEpisode = samples[0].target.episode
     assert list(episode.objects) == ["013_apple_:0000", "013_apple_:0001", "024_bowl_:0000"]
     assert episode.receptacle_of == {"013_apple_:0000": "table", "013_apple_:0001": "table"}
     task.check(samples[0])
@@ -422,7 +431,7 @@ def test_every_handle_has_one_category() -> None:
 
 def test_a_protocol_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="repaired"):
-        Registry().open_task("eb_alfred", tmp_path, "lenient")
+        open_task("eb_alfred", tmp_path, "lenient")
 
 
 def test_a_run_without_simulators_has_no_number_and_exit_code_3(tmp_path: Path) -> None:

@@ -5,17 +5,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from er_bench.core.completion import Completion
-from er_bench.core.dialect import BENCHMARK
 from er_bench.core.errors import DataError
-from er_bench.core.registry import Registry
+from er_bench.core.registry import Registry, TaskSpec
 from er_bench.core.sample import Image, Text
-from er_bench.core.task import Scored
 from er_bench.data.rows import BytesBlob, read_rows
 from er_bench.data.tfrecord import write_examples
 from er_bench.run.preflight import inspect
 from er_bench.tasks.erqa import mini
 from er_bench.tasks.erqa.task import interleave, listed_options
+from tests.judging import judge, open_task, scored
 
 REGISTRY = Registry()
 MINI = REGISTRY.mini_root("erqa")
@@ -31,7 +29,7 @@ def identity(task):
             sample.id,
             sample.category,
             task.truth_identity(sample),
-            task.prompt(sample, BENCHMARK).sha256(),
+            task.prompt(sample).sha256(),
             [p.blob.read() for p in sample.parts if isinstance(p, Image)],
         )
         for sample in task.samples()
@@ -53,22 +51,20 @@ def test_the_authors_tfrecord_gives_the_samples_of_the_mirror(tmp_path):
             for row in read_rows(file)
         ),
     )
-    mirror = identity(REGISTRY.open_task("erqa", MINI))
+    mirror = identity(open_task("erqa", MINI))
     assert len(mirror) == 32
-    assert identity(REGISTRY.open_task("erqa", tmp_path)) == mirror
-    prints = [
-        inspect(REGISTRY.open_task("erqa", root), BENCHMARK, None, media=True)
-        for root in (MINI, tmp_path)
-    ]
+    assert identity(open_task("erqa", tmp_path)) == mirror
+    prints = [inspect(open_task("erqa", root), None) for root in (MINI, tmp_path)]
     assert prints[0].fingerprint == prints[1].fingerprint
     assert prints[0].prompt_sha256 == prints[1].prompt_sha256
 
 
 def test_scoring_again_reads_no_image_and_makes_the_same_prompts():
-    whole, light = REGISTRY.open_task("erqa", MINI), REGISTRY.open_task("erqa", MINI)
-    light.with_media = False
+    whole, light = (
+        REGISTRY.open_task(TaskSpec("erqa", MINI, with_media=media)) for media in (True, False)
+    )
     for a, b in zip(whole.samples(), light.samples(), strict=True):
-        assert whole.prompt(a, BENCHMARK).sha256() == light.prompt(b, BENCHMARK).sha256()
+        assert whole.prompt(a).sha256() == light.prompt(b).sha256()
         image = next(p for p in b.parts if isinstance(p, Image))
         with pytest.raises(DataError, match="without its media"):
             image.blob.read()
@@ -107,7 +103,7 @@ def rows(tmp_path, **changes):
     table = pq.read_table(file)
     row = {**table.to_pylist()[0], **changes}
     pq.write_table(pa.Table.from_pylist([row], schema=table.schema), tmp_path / "test.parquet")
-    return list(REGISTRY.open_task("erqa", tmp_path).samples())
+    return list(open_task("erqa", tmp_path).samples())
 
 
 @pytest.mark.parametrize(
@@ -130,26 +126,23 @@ def test_a_bad_row_names_file_row_and_field(tmp_path, field, value, problem):
 
 
 def test_single_and_multi_image_accuracy_stand_beside_the_headline():
-    task = REGISTRY.open_task("erqa", MINI)
-    scored = []
-    for sample in task.samples():
-        wrong = sample.meta["n_images"] > 1
-        judged = task.judge(sample, Completion("x" if wrong else "a."[:1]), BENCHMARK)
-        if not wrong:
-            judged = task.judge(sample, Completion(sample.target.letter.lower() + "."), BENCHMARK)
-        scored.append(Scored(sample.cluster, sample.category, judged.score))
-    numbers = task.aggregate(scored)
+    task = open_task("erqa", MINI)
+    answers = [
+        (sample, "x" if len(list(sample.images())) > 1 else sample.target.letter.lower() + ".")
+        for sample in task.samples()
+    ]
+    numbers = task.readings["official"].aggregate(scored(task, answers))
     assert numbers.score == 24 / 32
-    assert (numbers.by_category["single_image"], numbers.by_category["multi_image"]) == (1, 0)
-    assert numbers.by_category["Multi-view Reasoning"] == 0
+    assert numbers.metrics == {"single_image": 1, "multi_image": 0}
+    assert numbers.categories["Multi-view Reasoning"] == 0
 
 
 def test_verbose_answers_are_wrong_officially_and_right_robustly():
-    task = REGISTRY.open_task("erqa", MINI)
+    task = open_task("erqa", MINI)
     sample = next(task.samples())
     text = f"**{sample.target.letter}. {sample.target.options[sample.target.letter]}**"
-    score = task.judge(sample, Completion(text), BENCHMARK).score
-    assert (score.official, score.robust) == (0, 1)
+    judged = judge(task, text, sample)
+    assert (judged["official"].score, judged["robust"].score) == (0, 1)
 
 
 def test_the_committed_mini_split_is_what_the_generator_makes():

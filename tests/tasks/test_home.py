@@ -15,21 +15,24 @@ import pytest
 
 from er_bench.core.answer import Plan, Value
 from er_bench.core.completion import Completion
-from er_bench.core.dialect import BENCHMARK
 from er_bench.core.errors import DataError
-from er_bench.core.outcome import Outcome
 from er_bench.core.prompt import Prompt
+from er_bench.core.reference import AnyReference
 from er_bench.core.registry import Registry
+from er_bench.core.rollout import Rollout, Turn
 from er_bench.core.sample import Image, Sample, Text
+from er_bench.core.score import Verdict
 from er_bench.sim.client import Spawn
 from er_bench.sim.conformance import check
 from er_bench.sim.simulators import simulator
-from er_bench.tasks.base.home import HomeTask
+from er_bench.tasks.base.home import HomeEpisode, HomeTask
 from er_bench.tasks.eb_habitat.domain import RECEPTACLES
 from er_bench.worlds.home import blind_planner, episode_proof, generate_alfred, generate_rearrange
 from er_bench.worlds.home.descriptions import DESCRIPTIONS, plain
 from er_bench.worlds.home.objects import OBJECTS
 from er_bench.worlds.home.simulator import HomeSimulator
+from er_bench.worlds.home.skills import start
+from tests.judging import open_task
 
 HOMES = ("home_alfred", "home_rearrange")
 MAKERS = {"home_alfred": generate_alfred, "home_rearrange": generate_rearrange}
@@ -42,10 +45,19 @@ def small_plain_pictures(monkeypatch):
 
 
 def open_home(name: str, root: Path | None = None) -> HomeTask:
-    registry = Registry()
-    task = registry.open_task(name, root or registry.mini_root(name))
+    task = open_task(name, root or Registry().mini_root(name))
     assert isinstance(task, HomeTask)
     return task
+
+
+def reference(task: HomeTask) -> AnyReference:
+    found = Registry().reference(task)
+    assert found is not None
+    return found
+
+
+def actions(sample: Sample[HomeEpisode]) -> tuple[str, ...]:
+    return start(sample.target.spec).actions
 
 
 def shipped(name: str) -> list[dict[str, Any]]:
@@ -57,27 +69,34 @@ def shipped(name: str) -> list[dict[str, Any]]:
 class Scripted:
     """Answers with a plan of a sample's own task, and keeps what it was asked."""
 
-    dialect = BENCHMARK
-
-    def __init__(self, task: HomeTask, sample: Sample, value: Callable[[], Value]) -> None:
-        self.task, self.sample, self.value = task, sample, value
+    def __init__(
+        self, task: HomeTask, sample: Sample[HomeEpisode], value: Callable[[], Value]
+    ) -> None:
+        self.reference, self.sample, self.value = reference(task), sample, value
         self.prompts: list[Prompt] = []
 
-    async def __call__(self, prompt: Prompt) -> Completion:
+    async def ask(self, prompt: Prompt) -> Turn:
         self.prompts.append(prompt)
-        return Completion(self.task.write(self.value(), self.sample, BENCHMARK))
+        text = self.reference.write(self.value(), self.sample)
+        return Turn(Completion(text), prompt.sha256())
 
 
-def play(task: HomeTask, sample: Sample, value: Callable[[], Value]) -> tuple[Outcome, Scripted]:
-    ask = Scripted(task, sample, value)
+def play(
+    task: HomeTask, sample: Sample[HomeEpisode], value: Callable[[], Value]
+) -> tuple[Rollout, Scripted]:
+    agent = Scripted(task, sample, value)
 
-    async def run() -> Outcome:
+    async def run() -> Rollout:
         try:
-            return await task.solve(sample, ask)
+            return await task.solve(sample, agent)
         finally:
             await task.close()
 
-    return asyncio.run(run()), ask
+    return asyncio.run(run()), agent
+
+
+def official(task: HomeTask, sample: Sample[HomeEpisode], rollout: Rollout) -> Verdict:
+    return task.judge(sample, rollout)["official"]
 
 
 @pytest.mark.parametrize("name", HOMES)
@@ -86,7 +105,7 @@ def test_the_mini_split_has_twenty_of_each_subset(name):
     samples = list(task.samples())
     assert Counter(s.category for s in samples) == task.card.dataset.categories
     assert len({s.id for s in samples}) == len(samples) == task.card.dataset.rows
-    assert len({(s.target["instruction"], s.cluster) for s in samples}) >= 0.95 * len(samples)
+    assert len({(s.target.spec["instruction"], s.cluster) for s in samples}) >= 0.95 * len(samples)
 
 
 @pytest.mark.parametrize("name", HOMES)
@@ -125,11 +144,12 @@ def test_the_oracle_wins_through_the_loop(name):
     task = open_home(name)
     for sample in list(task.samples())[::30]:
         task.check(sample)
-        outcome, ask = play(task, sample, lambda s=sample: task.ideal(s))
-        assert outcome.score is not None and outcome.score.official == 1.0
-        assert outcome.score.parts["num_invalid_actions"] == 0
-        assert len(ask.prompts) == 1
-        assert "numpy" in outcome.steps[0]["simulator"]
+        rollout, agent = play(task, sample, lambda s=sample: reference(task).ideal(s))
+        verdict = official(task, sample, rollout)
+        assert verdict.score == 1.0
+        assert verdict.parts["num_invalid_actions"] == 0
+        assert len(agent.prompts) == 1
+        assert rollout.start is not None and "numpy" in rollout.start.simulator
 
 
 @pytest.mark.parametrize("name", HOMES)
@@ -137,9 +157,8 @@ def test_random_actions_hardly_ever_win(name):
     task, rng = open_home(name), random.Random(0)
     wins = 0.0
     for sample in list(task.samples())[::20]:
-        outcome, _ = play(task, sample, lambda s=sample: task.random_value(s, rng))
-        assert outcome.score is not None
-        wins += outcome.score.robust
+        rollout, _ = play(task, sample, lambda s=sample: reference(task).random_value(s, rng))
+        wins += task.judge(sample, rollout)["robust"].score
     assert wins == 0
 
 
@@ -148,9 +167,9 @@ def test_the_blind_planner_wins_where_words_suffice_and_not_by_colour(name):
     task = open_home(name)
     won: Counter[str] = Counter()
     for sample, spec in zip(task.samples(), shipped(name), strict=True):
-        plan, actions = task.blind_value(sample), task.actions(sample)
+        plan, known = reference(task).blind_value(sample), actions(sample)
         assert isinstance(plan, Plan)
-        names = [actions[step] for step in plan.steps]
+        names = [known[step] for step in plan.steps]
         won[sample.category] += any(d.success for d in episode_proof.run(spec, names))
     assert won["base"] >= 4
     assert won["visual_appearance"] <= 6
@@ -169,28 +188,27 @@ def test_the_blind_planner_knows_every_thing_by_its_names(name):
 def test_later_prompts_tell_what_was_done(name):
     task = open_home(name)
     sample = next(iter(task.samples()))
-    impossible = task.actions(sample).index(
-        "close the cabinet 7" if "rear" in name else "open the Safe"
-    )
-    outcome, ask = play(task, sample, lambda: Plan((impossible,)))
-    assert outcome.score is not None and outcome.score.parts["num_invalid_actions"] == 10
-    first, second = ask.prompts[0].text(), ask.prompts[1].text()
-    assert sample.target["instruction"] in first and "0: " in first
+    impossible = actions(sample).index("close the cabinet 7" if "rear" in name else "open the Safe")
+    rollout, agent = play(task, sample, lambda: Plan((impossible,)))
+    assert official(task, sample, rollout).parts["num_invalid_actions"] == 10
+    first, second = agent.prompts[0].text(), agent.prompts[1].text()
+    assert sample.target.spec["instruction"] in first and "0: " in first
     assert "Last action is invalid." in second and "Last action is invalid." not in first
-    assert [type(p).__name__ for p in ask.prompts[0].parts()] == ["Image", "Text"]
+    assert [type(p).__name__ for p in agent.prompts[0].parts()] == ["Image", "Text"]
 
 
 def test_the_planner_sees_the_home_as_it_is_now(monkeypatch):
     task = open_home("home_alfred")
     sample = next(iter(task.samples()))
-    names, ideal = task.actions(sample), task.ideal(sample)
+    names, ideal = actions(sample), reference(task).ideal(sample)
     assert isinstance(ideal, Plan)
     plans = iter([Plan((ideal.steps[0], names.index("open the Laptop"))), ideal])
-    _, ask = play(task, sample, lambda: next(plans))
+    _, agent = play(task, sample, lambda: next(plans))
     simulator = HomeSimulator()
-    first = simulator.reset(sample.id, 0, 24, dict(sample.target))["obs"]["head_rgb"]
+    first = simulator.reset(sample.id, 0, 24, dict(sample.target.spec))["obs"]["head_rgb"]
     second = simulator.step(ideal.steps[0])["obs"]["head_rgb"]
-    seen = [p.blob.read() for prompt in ask.prompts for p in prompt.parts() if isinstance(p, Image)]
+    parts = [part for prompt in agent.prompts for part in prompt.parts()]
+    seen = [part.blob.read() for part in parts if isinstance(part, Image)]
     assert seen == [first, second] and first != second
 
 
@@ -295,15 +313,15 @@ def test_eb_habitat_episodes_are_played_with_their_own_names(tmp_path):
     assert samples[0].parts == (Text("Do it."),)
     for sample in samples:
         task.check(sample)
-        outcome, _ = play(task, sample, lambda s=sample: task.ideal(s))
-        assert outcome.score is not None and outcome.score.official == 1.0
-    assert samples[1].target["goal"]["sub_exprs"][0] == "on_top(014_lemon_:0003, table 1)"
+        rollout, _ = play(task, sample, lambda s=sample: reference(task).ideal(s))
+        assert official(task, sample, rollout).score == 1.0
+    assert samples[1].target.spec["goal"]["sub_exprs"][0] == "on_top(014_lemon_:0003, table 1)"
 
 
 def test_objects_stand_where_the_data_has_them(tmp_path):
     habitat_file(tmp_path / "base.pickle", [goal(f"on_top(X, {SOFA})", "not_holding()")])
     task = open_home("home_rearrange", tmp_path)
-    things = {t["id"]: t for t in next(iter(task.samples())).target["things"]}
+    things = {t["id"]: t for t in next(iter(task.samples())).target.spec["things"]}
     for copy, receptacle in enumerate(PLACE_OF):
         handle = f"014_lemon_:{copy:04d}"
         assert things[handle]["parent"] == RECEPTACLES[receptacle]

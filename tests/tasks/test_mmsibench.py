@@ -5,14 +5,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from er_bench.core.completion import Completion
-from er_bench.core.dialect import BENCHMARK
 from er_bench.core.errors import DataError
-from er_bench.core.registry import Registry
+from er_bench.core.registry import Registry, TaskSpec
 from er_bench.core.sample import Image, Text
 from er_bench.data.rows import read_rows
 from er_bench.tasks.mmsibench import mini
 from er_bench.tasks.mmsibench.task import listed_options
+from tests.judging import judge, open_task
 
 REGISTRY = Registry()
 MINI = REGISTRY.mini_root("mmsibench")
@@ -23,7 +22,7 @@ def one_row(root, **changes):
     table = pq.read_table(FILE)
     row = {**table.to_pylist()[0], **changes}
     pq.write_table(pa.Table.from_pylist([row], schema=table.schema), root / "MMSI_Bench.parquet")
-    return list(REGISTRY.open_task("mmsibench", root).samples())
+    return list(open_task("mmsibench", root).samples())
 
 
 def test_images_come_first_and_the_question_asks_for_backticks(tmp_path):
@@ -45,10 +44,11 @@ def test_options_with_commas_inside_are_kept_whole():
 
 
 def test_scoring_again_makes_the_same_prompts(tmp_path):
-    whole, light = (REGISTRY.open_task("mmsibench", MINI) for _ in range(2))
-    light.with_media = False
+    whole, light = (
+        REGISTRY.open_task(TaskSpec("mmsibench", MINI, with_media=media)) for media in (True, False)
+    )
     for a, b in zip(whole.samples(), light.samples(), strict=True):
-        assert whole.prompt(a, BENCHMARK).sha256() == light.prompt(b, BENCHMARK).sha256()
+        assert whole.prompt(a).sha256() == light.prompt(b).sha256()
 
 
 def test_images_are_read_as_bytes_or_as_the_hub_stores_them(tmp_path):
@@ -56,8 +56,8 @@ def test_images_are_read_as_bytes_or_as_the_hub_stores_them(tmp_path):
     for row in rows:
         row["images"] = [{"bytes": image, "path": None} for image in row["images"]]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "test.parquet")
-    bare = list(REGISTRY.open_task("mmsibench", MINI).samples())
-    nested = list(REGISTRY.open_task("mmsibench", tmp_path).samples())
+    bare = list(open_task("mmsibench", MINI).samples())
+    nested = list(open_task("mmsibench", tmp_path).samples())
     for a, b in zip(bare, nested, strict=False):
         assert [p.blob.read() for p in a.parts[:-1]] == [p.blob.read() for p in b.parts[:-1]]
 
@@ -79,15 +79,15 @@ def test_a_hyphen_in_a_type_is_the_dash_of_the_card(tmp_path):
 
 def test_official_and_robust_readings_differ_as_known(tmp_path):
     (sample,) = one_row(tmp_path, answer="C")
-    task = REGISTRY.open_task("mmsibench", MINI)
+    task = open_task("mmsibench", MINI)
     for text, official, robust in [
         ("``C``", 1, 1),
         ("``c``", 0, 1),
         ("The answer is C because D", 0, 1),
         ("A bike is visible, so C", 1, 1),
     ]:
-        score = task.judge(sample, Completion(text), BENCHMARK).score
-        assert (score.official, score.robust) == (official, robust), text
+        judged = judge(task, text, sample)
+        assert (judged["official"].score, judged["robust"].score) == (official, robust), text
 
 
 def test_the_committed_mini_split_is_what_the_generator_makes():

@@ -12,16 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from er_bench.core.completion import Completion
-from er_bench.core.dialect import BENCHMARK
 from er_bench.core.errors import DataError
 from er_bench.core.geometry import Unit
-from er_bench.core.registry import Registry
+from er_bench.core.registry import Registry, TaskSpec
 from er_bench.core.sample import Text
-from er_bench.models.dialects import DIALECTS
+from er_bench.models.dialects.families import QWEN2_5_VL
 from er_bench.run import preflight
 from er_bench.tasks.pointarena import families, mini
 from er_bench.tasks.pointarena.families import read_gemini, read_molmo, read_qwen
+from tests.judging import judge, open_task, scored, spoken
 
 NAMES = Registry()
 
@@ -48,21 +47,16 @@ def make(root: Path, rows, size=(40, 30), mask_size=None):
         mask[:, w // 2 :] = 255
         Image.fromarray(mask).save(root / "selected_masks" / r["mask_filename"])
     (root / "data.json").write_text(json.dumps(rows))
-    return NAMES.open_task("pointarena", root)
+    return open_task("pointarena", root)
 
 
-def judge(task, text, dialect=BENCHMARK, number=0):
-    sample = list(task.samples())[number]
-    return task.judge(sample, Completion(text), dialect)
-
-
-def prompt_text(task, dialect, number=0):
-    return task.prompt(list(task.samples())[number], dialect)
+def asked(task, number=0):
+    return task.prompt(list(task.samples())[number])
 
 
 def test_the_own_prompt_keeps_its_source_s_indentation(tmp_path):
     task = make(tmp_path, [row()])
-    prompt = prompt_text(task, BENCHMARK)
+    prompt = asked(task)
     assert [m.role for m in prompt.messages] == ["system", "user"]
     lines = prompt.messages[1].parts[0].text.split("\n")
     assert lines[0] == ""
@@ -75,7 +69,7 @@ def test_the_own_prompt_keeps_its_source_s_indentation(tmp_path):
 
 def test_counting_asks_for_more_points_and_gets_its_own_indentation(tmp_path):
     task = make(tmp_path, [row(category="counting", count=2)])
-    text = prompt_text(task, BENCHMARK).messages[1].parts[0].text
+    text = asked(task).messages[1].parts[0].text
     assert '[{"point": <point>}, ...]. \n            IMPORTANT: The points MUST be' in text
 
 
@@ -90,9 +84,9 @@ def test_steerable_rows_tell_the_original_point_in_pixels(tmp_path):
         "\nThe image contains an existing original point at pixel coordinates: [20.0, 7.5]."
         "\nThe query refers to this existing point."
     )
-    for dialect in (BENCHMARK, *DIALECTS.values()):
-        assert said in prompt_text(task, dialect).text()
-        assert "original point" not in prompt_text(task, dialect, 1).text()
+    for dialect in NAMES.dialect_names():
+        assert said in asked(spoken(task, dialect)).text()
+        assert "original point" not in asked(spoken(task, dialect), 1).text()
     assert task.remarks() == []
 
 
@@ -122,7 +116,7 @@ def test_a_bad_original_point_names_file_row_and_field(tmp_path, points):
     ],
 )
 def test_each_family_is_asked_in_its_words(tmp_path, dialect, start):
-    prompt = prompt_text(make(tmp_path, [row()]), DIALECTS[dialect])
+    prompt = asked(spoken(make(tmp_path, [row()]), dialect))
     texts = [p.text for p in prompt.parts() if isinstance(p, Text)]
     assert texts[0].startswith(start)
 
@@ -150,8 +144,8 @@ def test_each_family_is_asked_in_its_words(tmp_path, dialect, start):
 )
 def test_the_own_reader_and_rule(tmp_path, text, score):
     judged = judge(make(tmp_path, [row()]), text)
-    assert judged.score.official == score
-    assert judged.score.robust >= score
+    assert judged["official"].score == score
+    assert judged["robust"].score >= score
 
 
 @pytest.mark.parametrize(
@@ -166,7 +160,7 @@ def test_the_own_reader_and_rule(tmp_path, text, score):
 )
 def test_counting(tmp_path, text, score):
     task = make(tmp_path, [row(category="counting", count=2)])
-    assert judge(task, text).score.official == score
+    assert judge(task, text)["official"].score == score
 
 
 def test_gemini_is_read_y_first():
@@ -193,26 +187,39 @@ def test_qwen_is_read_through_xml_json_and_bare_numbers_without_a_rescale(tmp_pa
     assert read_qwen('```json\n[{"point_2d": [30, 10]}]\n```', False).value.xy == ((30.0, 10.0),)
     assert read_qwen("at 30, 10 and 5, 5", counting=True).value.xy == ((30.0, 10.0), (5.0, 5.0))
     assert read_qwen("nowhere", counting=False).value is None
+    task = spoken(make(tmp_path, [row()]), "qwen2_5_vl")
+    judged = judge(task, '[{"point_2d": [15, 10]}]', sizes=((20, 15),))
+    assert (judged["official"].score, judged["robust"].score) == (0, 1)
+
+
+def test_a_derived_dialect_keeps_the_released_words_and_reader_of_its_parent(tmp_path):
     task = make(tmp_path, [row()])
-    sample = next(iter(task.samples()))
-    answer = Completion('[{"point_2d": [15, 10]}]', image_sizes=((20, 15),))
-    judged = task.judge(sample, answer, DIALECTS["qwen2_5_vl"])
-    assert (judged.score.official, judged.score.robust) == (0, 1)
+    mine = QWEN2_5_VL.derive("my_qwen", point_template="Where is {referring}?")
+    derived = type(task)(task.card, task.root, task.protocol, mine)
+    parent, other = spoken(task, "qwen2_5_vl"), spoken(task, "qwen3_vl")
+    assert asked(derived).text() == asked(parent).text() != asked(other).text()
+    said = '<points x="30" y="10">cup</points>'  # only PointArena's reader knows it
+    for one in (derived, parent):
+        assert judge(one, said, sizes=((20, 15),))["official"].points_px_xy == ((30, 10),)
+        assert judge(one, said, sizes=((20, 15),))["official"].score == 1
+    assert judge(other, said)["official"].answer.value is None
+    again = type(task)(task.card, task.root, task.protocol, mine.derive("mine_again"))
+    assert judge(again, said, sizes=((20, 15),))["official"].score == 1
 
 
 def test_what_was_only_thought_is_not_read_by_the_robust_reader(tmp_path):
     task = make(tmp_path, [row()])
     (sample,) = task.samples()
-    said = '<think>maybe [{"point": [0, 0]}]</think>' + task.write(
-        task.ideal(sample), sample, BENCHMARK
-    )
-    assert judge(task, said).score.robust == 1
+    truth = NAMES.reference(task)
+    right = truth.write(truth.ideal(sample), sample)
+    said = f'<think>maybe [{{"point": [0, 0]}}]</think>{right}'
+    assert judge(task, said)["robust"].score == 1
 
 
 def test_pixels_of_the_sent_image_need_its_size(tmp_path):
-    task = make(tmp_path, [row()])
+    task = spoken(make(tmp_path, [row()]), "qwen2_5_vl")
     with pytest.raises(DataError, match="image_sizes"):
-        judge(task, '[{"point_2d": [15, 10]}]', DIALECTS["qwen2_5_vl"])
+        judge(task, '[{"point_2d": [15, 10]}]')
 
 
 @given(
@@ -246,11 +253,11 @@ def test_file_names_are_found_in_any_normal_form_and_after_a_zip_s_cp437(tmp_pat
     assert sample.id == unicodedata.normalize("NFC", name)
     composed = tmp_path / "selected_images" / unicodedata.normalize("NFC", name)
     shutil.move(tmp_path / "selected_images" / unicodedata.normalize("NFD", name), composed)
-    fresh = NAMES.open_task("pointarena", tmp_path)
+    fresh = open_task("pointarena", tmp_path)
     assert not next(iter(fresh.samples())).parts[1].blob.missing()
     garbled = tmp_path / "selected_images" / name.encode().decode("cp437")
     shutil.move(composed, garbled)
-    fresh = NAMES.open_task("pointarena", tmp_path)
+    fresh = open_task("pointarena", tmp_path)
     assert next(iter(fresh.samples())).parts[1].blob.path == garbled
     assert fresh.truth_identity(sample) == task.truth_identity(sample)
 
@@ -264,13 +271,14 @@ def test_the_hub_s_zip_files_are_read_where_they_are(tmp_path):
                 info = zipfile.ZipInfo(f"{folder}/{path.name.encode().decode('cp437')}")
                 packed.writestr(info, path.read_bytes())
         shutil.rmtree(tmp_path / folder)
-    task = NAMES.open_task("pointarena", tmp_path)
-    found = preflight.inspect(task, BENCHMARK, None, media=True)
+    task = open_task("pointarena", tmp_path)
+    found = preflight.inspect(task, None)
     assert (found.missing, found.faults) == ({}, {})
-    assert judge(task, '[{"point": [30, 10]}]', number=1).score.official == 1
+    _, second = task.samples()
+    assert judge(task, '[{"point": [30, 10]}]', second)["official"].score == 1
     (tmp_path / "selected_masks.zip").write_bytes(b"PK")
     with pytest.raises(DataError, match=r"not a readable zip archive.*selected_masks\.zip"):
-        list(NAMES.open_task("pointarena", tmp_path).samples())
+        list(open_task("pointarena", tmp_path).samples())
 
 
 def test_a_mask_of_another_size_is_a_fault_of_the_row(tmp_path):
@@ -280,7 +288,7 @@ def test_a_mask_of_another_size_is_a_fault_of_the_row(tmp_path):
         DataError, match=r"20x15, its image 40x30.*a_mask.png, row data.json row 0, field mask"
     ):
         task.check(sample)
-    assert preflight.inspect(task, BENCHMARK, None, media=True).faults.keys() == {"a.jpg"}
+    assert preflight.inspect(task, None).faults.keys() == {"a.jpg"}
 
 
 @pytest.mark.parametrize(
@@ -297,35 +305,32 @@ def test_a_mask_of_another_size_is_a_fault_of_the_row(tmp_path):
 def test_bad_rows_name_file_row_and_field(tmp_path, change, field):
     (tmp_path / "data.json").write_text(json.dumps([row(), {**row("b.jpg"), **change}]))
     with pytest.raises(DataError, match=rf"data.json, row 1, field {field}"):
-        list(NAMES.open_task("pointarena", tmp_path).samples())
+        list(open_task("pointarena", tmp_path).samples())
 
 
 def test_two_rows_of_one_image_are_refused(tmp_path):
-    task = make(tmp_path, [row(), row()])
+    make(tmp_path, [row(), row()])
+    task = NAMES.open_task(TaskSpec("pointarena", tmp_path, with_media=False))
     with pytest.raises(DataError, match=r"two rows have the id 'a.jpg'"):
-        preflight.inspect(task, BENCHMARK, None, media=False)
+        preflight.inspect(task, None)
 
 
 def test_missing_images_and_masks_are_both_found(tmp_path):
     task = make(tmp_path, [row()])
     shutil.rmtree(tmp_path / "selected_masks")
     (tmp_path / "selected_images" / "a.jpg").unlink()
-    found = preflight.inspect(task, BENCHMARK, None, media=True)
+    found = preflight.inspect(task, None)
     assert "selected_images/a.jpg, selected_masks/a_mask.png" in found.missing["a.jpg"]
 
 
 def test_macro_is_the_mean_of_categories_and_micro_the_headline(tmp_path):
     rows = [row(), row("b.jpg", "spatial", "b.png"), row("c.jpg", "reasoning", "c.png")]
     task = make(tmp_path, rows)
-    from er_bench.core.task import Scored
-
-    scored = [
-        Scored(s.cluster, s.category, task.judge(s, Completion(text), BENCHMARK).score)
-        for s, text in zip(task.samples(), ['[{"point": [30, 10]}]', "", ""], strict=True)
-    ]
-    made = task.aggregate(scored)
+    answers = zip(task.samples(), ['[{"point": [30, 10]}]', "", ""], strict=True)
+    made = task.readings["official"].aggregate(scored(task, answers))
     assert made.score == pytest.approx(1 / 3)
-    assert made.by_category == {"reasoning": 0, "spatial": 0.5, "macro": 0.25}
+    assert made.categories == {"reasoning": 0, "spatial": 0.5}
+    assert made.metrics == {"macro": 0.25}
 
 
 def test_the_generator_makes_the_committed_mini_split(tmp_path):

@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 
 from er_bench.core.answer import Status
-from er_bench.core.completion import Completion
-from er_bench.core.dialect import BENCHMARK
 from er_bench.core.registry import Registry
 from er_bench.core.sample import Image, Video
-from er_bench.core.task import Scored
+from tests.judging import judge, open_task, scored
 
 REGISTRY = Registry()
 TASKS = ("erqa", "egoplan2", "vsibench", "mmsibench", "vlabench")
@@ -19,19 +17,19 @@ PROTOCOLS = [(name, p) for name in TASKS for p in REGISTRY.task_card(name).proto
 
 
 def open_mini(name, protocol=None):
-    return REGISTRY.open_task(name, REGISTRY.mini_root(name), protocol)
+    return open_task(name, REGISTRY.mini_root(name), protocol)
 
 
 @pytest.mark.parametrize(("name", "protocol"), PROTOCOLS)
 def test_the_truth_scores_100_percent_in_both_readings(name, protocol):
-    task, scored = open_mini(name, protocol), []
-    for sample in task.samples():
-        text = task.write(task.ideal(sample), sample, BENCHMARK)
-        judged = task.judge(sample, Completion(text), BENCHMARK)
-        assert (judged.official.status, judged.robust.status) == (Status.OK, Status.OK)
-        scored.append(Scored(sample.cluster, sample.category, judged.score))
+    task = open_mini(name, protocol)
+    truth = REGISTRY.reference(task)
+    answers = [(sample, truth.write(truth.ideal(sample), sample)) for sample in task.samples()]
+    for sample, text in answers:
+        assert {v.answer.status for v in judge(task, text, sample).values()} == {Status.OK}
     for reading in ("official", "robust"):
-        assert task.aggregate(scored, reading).score == pytest.approx(1)
+        made = task.readings[reading].aggregate(scored(task, answers, reading))
+        assert made.score == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("name", "protocol"), PROTOCOLS)
@@ -40,7 +38,7 @@ def test_samples_are_the_same_on_every_pass_and_their_media_are_there(name, prot
     first, second = (list(task.samples()) for _ in range(2))
     assert len({sample.id for sample in first}) == len(first)
     for a, b in zip(first, second, strict=True):
-        assert task.prompt(a, BENCHMARK).sha256() == task.prompt(b, BENCHMARK).sha256()
+        assert task.prompt(a).sha256() == task.prompt(b).sha256()
         assert json.dumps(task.truth_identity(a)) == json.dumps(task.truth_identity(b))
         task.check(a)
         media = list(task.media(a))
@@ -51,10 +49,11 @@ def test_samples_are_the_same_on_every_pass_and_their_media_are_there(name, prot
 @pytest.mark.parametrize("name", TASKS)
 def test_sizes_and_balance(name):
     root, task = REGISTRY.mini_root(name), open_mini(name)
+    truth = REGISTRY.reference(task)
     samples = list(task.samples())
     assert 24 <= len(samples) <= 60
     assert sum(f.stat().st_size for f in root.rglob("*") if f.is_file()) < 10**6
-    four_way = Counter(task.ideal(s) for s in samples if len(task.letters(s)) == 4)
+    four_way = Counter(truth.ideal(s) for s in samples if len(truth.letters(s)) == 4)
     if four_way:
         assert max(four_way.values()) - min(four_way.values()) <= 1
     categories = task.card.dataset.categories
@@ -65,7 +64,7 @@ def test_sizes_and_balance(name):
 def test_prompts_hold_the_media_in_place(name):
     task = open_mini(name)
     for sample in task.samples():
-        parts = list(task.prompt(sample, BENCHMARK).parts())
+        parts = list(task.prompt(sample).parts())
         assert parts == list(sample.parts)
         assert any(isinstance(part, (Image, Video)) for part in parts)
 
@@ -75,8 +74,7 @@ def test_prompts_hold_the_media_in_place(name):
 def test_any_answer_is_judged(name, text):
     task = open_mini(name)
     for sample in list(task.samples())[::10]:
-        score = task.judge(sample, Completion(text), BENCHMARK).score
-        assert 0 <= score.official <= 1 and 0 <= score.robust <= 1
+        assert all(0 <= verdict.score <= 1 for verdict in judge(task, text, sample).values())
 
 
 @pytest.mark.parametrize("name", TASKS)

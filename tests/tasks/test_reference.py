@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from er_bench import api
+from er_bench.core.dialect import Benchmark
 from er_bench.core.geometry import Unit
-from er_bench.core.registry import Registry, dialect, dialect_names, open_model
-from er_bench.report import results
-from er_bench.run import evaluate
+from er_bench.core.registry import Registry
+from er_bench.report.results import TaskResult
 
 REGISTRY = Registry()
 STATIC = sorted(
@@ -20,19 +21,16 @@ STATIC = sorted(
 )
 
 
-def run(kind: str, task: str, out: Path, dialect_name: str = "benchmark") -> results.TaskResult:
-    model = open_model(REGISTRY, f"reference/{kind}", dialect_name=dialect_name)
-    options = evaluate.Options(tasks=[task], split="mini")
-    opened = evaluate.open_tasks(REGISTRY, model, options, lambda line: None, media=True)
-    made = evaluate.run(REGISTRY, model, options, out, resume=False, opened=opened)
-    return made.tasks[opened[0].task.label]
+def run(kind: str, task: str, out: Path, dialect: str = "benchmark") -> TaskResult:
+    made = api.evaluate(f"reference/{kind}", task, split="mini", dialect=dialect, out=out)
+    return made.results.tasks[task]
 
 
 def pairs() -> list[tuple[str, str]]:
     """Every task with its own prompt, and pointing and box tasks in every dialect as well."""
     found = [(task, "benchmark") for task in STATIC]
     spatial = [t for t in STATIC if {"pointing", "boxes"} & set(REGISTRY.task_card(t).groups)]
-    return found + [(t, d) for t in spatial for d in dialect_names() if d != "benchmark"]
+    return found + [(t, d) for t in spatial for d in REGISTRY.dialect_names() if d != "benchmark"]
 
 
 @pytest.mark.parametrize(("task", "dialect_name"), pairs())
@@ -45,7 +43,7 @@ def test_the_oracle_scores_everything(task: str, dialect_name: str, tmp_path: Pa
 @pytest.mark.parametrize("task", STATIC)
 def test_every_mini_split_is_of_the_promised_size(task: str) -> None:
     folder = REGISTRY.mini_root(task)
-    rows = sum(1 for _ in REGISTRY.open_task(task, folder).samples())
+    rows = sum(1 for _ in REGISTRY.open_mini(task).samples())
     assert 24 <= rows <= 60
     assert sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) < 1_000_000
 
@@ -53,22 +51,17 @@ def test_every_mini_split_is_of_the_promised_size(task: str) -> None:
 @pytest.mark.parametrize("task", [t for t in STATIC if REGISTRY.task_card(t).groups[0] == "qa"])
 def test_chance_scores_what_chance_predicts(task: str, tmp_path: Path) -> None:
     """Twenty passes over the letters of a task: the mean is that of a uniform guess."""
-    opened = REGISTRY.open_task(task, REGISTRY.mini_root(task))
-    expected = [1 / len(opened.letters(s)) for s in opened.samples() if opened.letters(s)]
-    model = open_model(REGISTRY, "reference/chance")
-    options = evaluate.Options(tasks=[task], split="mini", repeats=20)
-    tasks = evaluate.open_tasks(REGISTRY, model, options, lambda line: None, media=True)
-    evaluate.run(REGISTRY, model, options, tmp_path / "r", resume=False, opened=tasks)
-    from er_bench.run.store import read_records
-
-    lettered = {s.id for s in opened.samples() if opened.letters(s)}
-    scores = [r["score"]["official"] for r in read_records(tmp_path / "r") if r["id"] in lettered]
-    p = sum(expected) / len(expected)
-    assert len(scores) == 20 * len(expected)
+    truth = REGISTRY.reference(REGISTRY.open_mini(task))
+    assert truth is not None
+    n_options = {s.id: len(truth.letters(s)) for s in truth.samples() if truth.letters(s)}
+    made = api.evaluate("reference/chance", task, split="mini", repeats=20, out=tmp_path / "r")
+    scores = [r.judgement["official"].score for r in made.records if r.id in n_options]
+    p = sum(1 / n for n in n_options.values()) / len(n_options)
+    assert len(scores) == 20 * len(n_options)
     assert abs(sum(scores) / len(scores) - p) < 4 * math.sqrt(p * (1 - p) / len(scores))
 
 
 def test_every_dialect_says_what_its_numbers_count() -> None:
-    for name in dialect_names():
-        if name != "benchmark":
-            assert dialect(name).unit in Unit  # type: ignore[union-attr]
+    for dialect in map(REGISTRY.dialect, REGISTRY.dialect_names()):
+        if not isinstance(dialect, Benchmark):
+            assert dialect.unit in Unit

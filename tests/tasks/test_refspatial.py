@@ -12,17 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from er_bench.core.completion import Completion
-from er_bench.core.dialect import BENCHMARK
 from er_bench.core.errors import DataError
 from er_bench.core.registry import Registry
-from er_bench.core.score import Score
-from er_bench.core.task import Scored
-from er_bench.models.dialects import DIALECTS
+from er_bench.core.score import Scored
 from er_bench.models.dialects.families import ROBOREFER_SUFFIX
 from er_bench.run import preflight
 from er_bench.tasks.refspatial import mini
-from er_bench.tasks.refspatial.task import READERS, SUFFIX
+from er_bench.tasks.refspatial.readers import READERS
+from er_bench.tasks.refspatial.task import SUFFIX
+from tests.judging import judge, open_task, scored, spoken
 
 NAMES = Registry()
 COMMON = {"object": "the orange box", "prompt": "Please point out the orange box."}
@@ -43,11 +41,11 @@ def make(root: Path, splits=("Location",), mask=None):
         row = {"id": 0, **COMMON, "suffix": SUFFIX, "rgb_path": "image/0.png",
                "mask_path": "mask/0.png", "category": split, "step": 1}  # fmt: skip
         (root / split / "question.json").write_text(json.dumps([row]))
-    return NAMES.open_task("refspatial", root)
+    return open_task("refspatial", root)
 
 
-def judge(task, text, dialect=BENCHMARK):
-    return task.judge(next(iter(task.samples())), Completion(text), dialect)
+def asked(task):
+    return task.prompt(next(iter(task.samples()))).text()
 
 
 def test_the_suffix_is_the_dialect_s():
@@ -66,13 +64,11 @@ def test_the_suffix_is_the_dialect_s():
     ],
 )  # fmt: skip
 def test_each_family_is_asked_in_the_released_words(tmp_path, name, said):
-    task = make(tmp_path)
-    assert task.prompt(next(iter(task.samples())), DIALECTS[name]).text() == said
+    assert asked(spoken(make(tmp_path), name)) == said
 
 
 def test_a_model_without_a_dialect_is_asked_with_the_suffix(tmp_path):
-    task = make(tmp_path)
-    assert task.prompt(next(iter(task.samples())), BENCHMARK).text().endswith(SUFFIX)
+    assert asked(make(tmp_path)).endswith(SUFFIX)
 
 
 @pytest.mark.parametrize(
@@ -97,17 +93,15 @@ def test_a_model_without_a_dialect_is_asked_with_the_suffix(tmp_path):
     ],
 )
 def test_scores_by_family(tmp_path, name, text, official):
-    dialect = BENCHMARK if name == "benchmark" else DIALECTS[name]
-    judged = judge(make(tmp_path), text, dialect)
-    assert judged.score.official == official
+    assert judge(spoken(make(tmp_path), name), text)["official"].score == official
 
 
 def test_robust_reads_what_the_released_reader_misses(tmp_path):
     task = make(tmp_path)
-    assert judge(task, '[{"point": [500, 750]}]', DIALECTS["gemini"]).score.robust == 1
+    assert judge(spoken(task, "gemini"), '[{"point": [500, 750]}]')["robust"].score == 1
     single = '<point x="75.0" y="50.0" alt="a">a</point>'
-    assert judge(task, single, DIALECTS["molmo_single"]).score.robust == 1
-    assert judge(task, "[( .75, 0.5 )]").score.robust == 1
+    assert judge(spoken(task, "molmo_single"), single)["robust"].score == 1
+    assert judge(task, "[( .75, 0.5 )]")["robust"].score == 1
 
 
 @given(text=st.text() | st.text(alphabet='[]{}()"point:,.0123456789`\n xy1='))
@@ -120,15 +114,34 @@ def test_released_readers_never_raise(text):
 def test_three_conventions_of_all(tmp_path):
     task = make(tmp_path)
     values = {"Location": [1.0, 0.0, None], "Placement": [1.0], "Unseen": [0.0, 0.0]}
-    scored = [
-        Scored(f"{s}{k}", s, Score(v, 1.0)) for s, vs in values.items() for k, v in enumerate(vs)
-    ]
-    made = task.aggregate(scored)
-    assert made.score == made.by_category["all_location_placement"] == 0.75
-    assert made.by_category["all_weighted"] == pytest.approx((3 * 0.5 + 1) / 6)
-    assert made.by_category["all_pooled"] == pytest.approx(2 / 5)
-    assert task.aggregate(scored, "robust").score == 1
-    assert np.isnan(task.aggregate([]).score)
+    items = [Scored(f"{s}{k}", s, v) for s, vs in values.items() for k, v in enumerate(vs)]
+    made = task.readings["official"].aggregate(items)
+    assert made.score == made.metrics["all_location_placement"] == 0.75
+    assert made.metrics["all_weighted"] == pytest.approx((3 * 0.5 + 1) / 6)
+    assert made.metrics["all_pooled"] == pytest.approx(2 / 5)
+    assert made.categories == {"Location": 0.5, "Placement": 1, "Unseen": 0}
+    assert task.readings["lmms_eval"].aggregate(items).score == made.metrics["all_weighted"]
+    right = [Scored(item.cluster, item.category, 1.0) for item in items]
+    assert task.readings["robust"].aggregate(right).score == 1
+    assert np.isnan(task.readings["official"].aggregate([]).score)
+
+
+def test_lmms_eval_rounds_the_mask_where_the_released_code_takes_whatever_is_over_0(tmp_path):
+    judged = judge(make(tmp_path), "[(0.75, 0.5)]")  # the mask's value is 1 there
+    assert (judged["official"].score, judged["lmms_eval"].score) == (1, 0)
+
+
+def test_one_hit_is_enough_for_any_hit(tmp_path):
+    task = make(tmp_path, ("Location", "Placement"))
+    texts = ["[(0.1, 0.5), (0.75, 0.5)]", "[(0.1, 0.5)]"]
+    judged = [judge(task, text) for text in texts]
+    assert [j["any_hit"].score for j in judged] == [1, 0]
+    assert [j["official"].score for j in judged] == [0.5, 0]
+    assert judge(task, "nowhere")["any_hit"].score == 0
+    answers = list(zip(task.samples(), texts, strict=True))
+    made = task.readings["any_hit"].aggregate(scored(task, answers, "any_hit"))
+    assert (made.score, made.categories) == (0.5, {"Location": 1, "Placement": 0})
+    assert task.readings["official"].aggregate(scored(task, answers)).score == 0.25
 
 
 def test_the_hub_s_parquet_is_read(tmp_path):
@@ -142,10 +155,10 @@ def test_the_hub_s_parquet_is_read(tmp_path):
                "mask": encoded(half()), **COMMON, "suffix": SUFFIX, "step": 1}  # fmt: skip
         file = tmp_path / f"{split}-00000-of-00001.parquet"
         pq.write_table(pa.Table.from_pylist([row]), file)
-    task = NAMES.open_task("refspatial", tmp_path)
+    task = open_task("refspatial", tmp_path)
     samples = list(task.samples())
     assert [s.id for s in samples] == ["Location/1", "Unseen/0"]
-    assert judge(task, "[(0.75, 0.5)]").score.official == 1
+    assert judge(task, "[(0.75, 0.5)]")["official"].score == 1
     (tmp_path / "other.parquet").write_bytes(file.read_bytes())
     with pytest.raises(DataError, match="begins with none of Location"):
         list(task.samples())
@@ -153,10 +166,7 @@ def test_the_hub_s_parquet_is_read(tmp_path):
 
 def test_faults_are_named(tmp_path):
     task = make(tmp_path, mask=half((32, 24)))
-    assert (
-        "32x24, its image 64x48"
-        in preflight.inspect(task, BENCHMARK, None, media=True).faults["Location/0"]
-    )
+    assert "32x24, its image 64x48" in preflight.inspect(task, None).faults["Location/0"]
     rows = json.loads((tmp_path / "Location" / "question.json").read_text())
     rows[0]["mask_path"] = "../../x"
     (tmp_path / "Location" / "question.json").write_text(json.dumps(rows))

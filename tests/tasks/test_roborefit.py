@@ -5,15 +5,13 @@ import json
 import pytest
 from PIL import Image
 
-from er_bench.core.completion import Completion
-from er_bench.core.dialect import BENCHMARK
 from er_bench.core.errors import DataError
 from er_bench.core.prompt import Expect
 from er_bench.core.registry import Registry
-from er_bench.core.task import Scored
-from er_bench.models.dialects import DIALECTS
+from er_bench.core.score import Scored
 from er_bench.run import preflight
 from er_bench.tasks.roborefit import mini
+from tests.judging import judge, open_task, spoken
 
 NAMES = Registry()
 
@@ -22,11 +20,7 @@ def make(root, bbox=(10.0, 10.0, 30.0, 20.0), **more):
     Image.new("RGB", (40, 30)).save(root / "a.png")
     row = {"id": 1, "problem": "hand me the cup", "image": "a.png", "bbox": list(bbox), **more}
     (root / "rows.json").write_text(json.dumps([row]))
-    return NAMES.open_task("roborefit", root)
-
-
-def judge(task, text, dialect=BENCHMARK, **more):
-    return task.judge(next(iter(task.samples())), Completion(text, **more), dialect).score
+    return open_task("roborefit", root)
 
 
 def test_it_stays_out_of_all():
@@ -49,28 +43,29 @@ def test_it_stays_out_of_all():
     ],
 )
 def test_scores(tmp_path, name, text, official):
-    dialect = BENCHMARK if name == "benchmark" else DIALECTS[name]
-    task = make(tmp_path)
-    assert task.prompt(next(iter(task.samples())), dialect).expects is Expect.BOXES
-    assert judge(task, text, dialect).official == official
+    task = spoken(make(tmp_path), name)
+    assert task.prompt(next(iter(task.samples()))).expects is Expect.BOXES
+    assert judge(task, text)["official"].score == official
 
 
 def test_pixels_of_the_sent_image(tmp_path):
     said = '[{"bbox_2d": [20, 20, 60, 40]}]'
-    score = judge(make(tmp_path), said, DIALECTS["qwen2_5_vl"], image_sizes=((80, 60),))
-    assert score.official == 1
-    assert score.parts["iou"] == 1
+    task = spoken(make(tmp_path), "qwen2_5_vl")
+    verdict = judge(task, said, sizes=((80, 60),))["official"]
+    assert verdict.score == 1
+    assert verdict.parts["iou"] == 1
+    assert verdict.boxes_px_xyxy == ((10, 10, 30, 20),)
 
 
 def test_the_numbers_beside_the_headline(tmp_path):
     task = make(tmp_path)
-    score = judge(task, "[10, 10, 30, 16]")
-    made = task.aggregate([Scored("a", "all", score)])
-    assert made.score == made.by_category["acc@0.5"] == 1
-    assert made.by_category["iou"] == pytest.approx(0.6)
-    assert made.by_category["acc@0.75"] == 0
-    assert made.by_category["parse_rate"] == 1
-    assert score.parts["n_boxes"] == 1
+    verdict = judge(task, "[10, 10, 30, 16]")["official"]
+    made = task.readings["official"].aggregate([Scored("a", "all", verdict.score, verdict.parts)])
+    assert made.score == made.metrics["acc@0.5"] == 1
+    assert made.metrics["iou"] == pytest.approx(0.6)
+    assert made.metrics["acc@0.75"] == 0
+    assert made.metrics["parse_rate"] == 1
+    assert verdict.parts["n_boxes"] == 1
 
 
 @pytest.mark.parametrize(
@@ -83,7 +78,7 @@ def test_bad_boxes_name_file_row_and_field(tmp_path, bbox):
 
 def test_a_box_off_the_image_is_a_fault(tmp_path):
     task = make(tmp_path, (10, 10, 50, 20))
-    assert "the image is 40x30" in preflight.inspect(task, BENCHMARK, None, media=True).faults["1"]
+    assert "the image is 40x30" in preflight.inspect(task, None).faults["1"]
 
 
 def test_the_generator_makes_the_committed_rows(tmp_path):

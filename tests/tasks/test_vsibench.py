@@ -4,15 +4,13 @@ import shutil
 
 import pytest
 
-from er_bench.core.completion import Completion
-from er_bench.core.dialect import BENCHMARK
 from er_bench.core.errors import DataError
 from er_bench.core.registry import Registry
 from er_bench.core.sample import Video
-from er_bench.core.score import Score
-from er_bench.core.task import Scored
+from er_bench.core.score import Scored
 from er_bench.data.media import decode_frames
 from er_bench.tasks.vsibench import mini
+from tests.judging import judge, open_task
 
 REGISTRY = Registry()
 MINI = REGISTRY.mini_root("vsibench")
@@ -35,12 +33,12 @@ CHOICE = {
 
 def open_rows(tmp_path, *rows, protocol=None):
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return REGISTRY.open_task("vsibench", tmp_path, protocol)
+    return open_task("vsibench", tmp_path, protocol)
 
 
 def test_the_prompt_is_the_released_one(tmp_path):
     task = open_rows(tmp_path, ROW, {**CHOICE, "id": 2})
-    texts = {s.id: task.prompt(s, BENCHMARK) for s in task.samples()}
+    texts = {s.id: task.prompt(s) for s in task.samples()}
     assert texts["5154"].text() == (
         "These are frames of a video.\nHow many chair(s) are in this room?\n"
         "Please answer the question using a single word or phrase."
@@ -93,9 +91,7 @@ def test_a_bad_row_names_file_row_and_field(tmp_path, row, field, value):
 
 def scored(categories, **parts):
     return [
-        Scored("v", name, Score(value, value, parts))
-        for name, values in categories.items()
-        for value in values
+        Scored("v", name, value, parts) for name, values in categories.items() for value in values
     ]
 
 
@@ -103,30 +99,32 @@ EASY, MEDIUM, HARD = (f"object_rel_direction_{level}" for level in ("easy", "med
 
 
 def test_missing_direction_types_are_named_and_never_an_error():
-    task = REGISTRY.open_task("vsibench", MINI)
-    numbers = task.aggregate(scored({"object_counting": [1.0, 0.6], EASY: [1], HARD: [1, 0]}))
+    task = open_task("vsibench", MINI)
+    aggregate = task.readings["official"].aggregate
+    numbers = aggregate(scored({"object_counting": [1.0, 0.6], EASY: [1], HARD: [1, 0]}))
     assert numbers.score == pytest.approx((0.8 + 1 + 0.5) / 3)
-    assert math.isnan(numbers.by_category[MEDIUM])
-    assert math.isnan(numbers.by_category["object_rel_direction"])
-    assert MEDIUM not in task.aggregate(scored({"object_counting": [1]})).by_category
-    assert math.isnan(task.aggregate([]).score)
+    assert math.isnan(numbers.categories[MEDIUM])
+    assert math.isnan(numbers.categories["object_rel_direction"])
+    assert MEDIUM not in aggregate(scored({"object_counting": [1]})).categories
+    assert math.isnan(aggregate([]).score)
 
 
 def test_micro_and_debiased_stand_beside_the_headline():
-    task = REGISTRY.open_task("vsibench", MINI)
+    task = open_task("vsibench", MINI)
     kept = scored({EASY: [1], MEDIUM: [0], HARD: [0.5], "object_counting": [0.1]}, debiased=1.0)
-    numbers = task.aggregate(kept + scored({"object_counting": [0.9, 0.8]}, debiased=0.0))
+    left_out = scored({"object_counting": [0.9, 0.8]}, debiased=0.0)
+    numbers = task.readings["official"].aggregate(kept + left_out)
     assert numbers.score == pytest.approx((0.5 + 0.6) / 2)
-    assert numbers.by_category["micro"] == pytest.approx(3.3 / 6)
-    assert numbers.by_category["debiased"] == pytest.approx((0.5 + 0.1) / 2)
-    assert numbers.by_category["debiased_micro"] == pytest.approx(1.6 / 4)
+    assert numbers.metrics["micro"] == pytest.approx(3.3 / 6)
+    assert numbers.metrics["debiased"] == pytest.approx((0.5 + 0.1) / 2)
+    assert numbers.metrics["debiased_micro"] == pytest.approx(1.6 / 4)
 
 
 def test_parts_of_the_rows_are_left_where_the_whole_is_there(tmp_path):
     rows = [{**ROW, "id": k} for k in range(3)]
     (tmp_path / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     shutil.copy(MINI / "test-00000-of-00001.parquet", tmp_path / "test_debiased.parquet")
-    assert len(list(REGISTRY.open_task("vsibench", tmp_path).samples())) == 3
+    assert len(list(open_task("vsibench", tmp_path).samples())) == 3
 
 
 def test_the_debiased_protocol_takes_its_rows_from_column_or_list(tmp_path):
@@ -144,19 +142,17 @@ def test_the_debiased_protocol_takes_its_rows_from_column_or_list(tmp_path):
 
 def test_a_truth_of_zero_and_units_and_words(tmp_path):
     task = open_rows(tmp_path, {**ROW, "ground_truth": "0"})
-    sample = next(task.samples())
-    assert task.judge(sample, Completion("4"), BENCHMARK).score.official == 0
-    assert task.judge(sample, Completion("0"), BENCHMARK).score.official == 1
-    task = open_rows(tmp_path, ROW)
-    score = task.judge(next(task.samples()), Completion("There are four."), BENCHMARK).score
-    assert (score.official, score.robust) == (0, 1)
+    assert judge(task, "4")["official"].score == 0
+    assert judge(task, "0")["official"].score == 1
+    judged = judge(open_rows(tmp_path, ROW), "There are four.")
+    assert (judged["official"].score, judged["robust"].score) == (0, 1)
 
 
 def test_the_committed_rows_and_clips_are_what_the_generator_makes(tmp_path):
     mini.write(tmp_path)
-    made, kept = (list(REGISTRY.open_task("vsibench", r).samples()) for r in (tmp_path, MINI))
+    made, kept = (list(open_task("vsibench", r).samples()) for r in (tmp_path, MINI))
     for a, b in zip(made, kept, strict=True):
-        assert (a.id, a.parts[1], a.target, a.meta) == (b.id, b.parts[1], b.target, b.meta)
+        assert (a.id, a.parts[1], a.target) == (b.id, b.parts[1], b.target)
     for folder, scene, *_ in mini.CLIPS:
         pair = [
             decode_frames(Video(root / folder / f"{scene}.mp4"), 4, "linspace")

@@ -11,17 +11,14 @@ import pytest
 from PIL import Image
 
 from er_bench.cli.main import main
-from er_bench.core.completion import Completion
-from er_bench.core.dialect import BENCHMARK
 from er_bench.core.errors import DataError, UsageError
 from er_bench.core.prompt import Expect
 from er_bench.core.registry import Registry
-from er_bench.core.task import Scored
-from er_bench.models.dialects import DIALECTS
 from er_bench.models.dialects.families import ROBOPOINT_SUFFIX
 from er_bench.run import preflight
 from er_bench.tasks.where2place import mini
 from er_bench.tasks.where2place.task import BOX_SYSTEM, SUFFIX
+from tests.judging import judge, open_task, scored, spoken
 
 NAMES = Registry()
 
@@ -49,11 +46,11 @@ def make(root: Path, n=1, mask=None, protocol=None):
         rows.append({"question_id": k, "image": f"{k}.jpg", "text": text, "category": "seen"})
     for name in ("point_questions.jsonl", "bbox_questions.jsonl"):
         (root / name).write_text("\n".join(json.dumps(r) for r in rows))
-    return NAMES.open_task("where2place", root, protocol)
+    return open_task("where2place", root, protocol)
 
 
-def judge(task, text, dialect=BENCHMARK):
-    return task.judge(next(iter(task.samples())), Completion(text), dialect)
+def asked(task):
+    return task.prompt(next(iter(task.samples())))
 
 
 def test_the_suffix_is_the_one_of_the_family_that_made_it():
@@ -62,12 +59,10 @@ def test_the_suffix_is_the_one_of_the_family_that_made_it():
 
 @pytest.mark.parametrize("name", ["benchmark", "robopoint", "fraction_tuples"])
 def test_the_prompt_is_the_row_s_text(tmp_path, name):
-    dialect = BENCHMARK if name == "benchmark" else DIALECTS[name]
     task = make(tmp_path)
-    prompt = task.prompt(next(iter(task.samples())), dialect)
-    assert prompt.text() == f"Find some spots by the cup. {SUFFIX}"
-    other = task.prompt(next(iter(task.samples())), DIALECTS["internvl_1000"])
-    assert other.text().endswith("directly. Find some spots by the cup.")
+    assert asked(spoken(task, name)).text() == f"Find some spots by the cup. {SUFFIX}"
+    other = asked(spoken(task, "internvl_1000")).text()
+    assert other.endswith("directly. Find some spots by the cup.")
 
 
 @pytest.mark.parametrize(
@@ -84,25 +79,28 @@ def test_the_prompt_is_the_row_s_text(tmp_path, name):
     ],
 )
 def test_scores(tmp_path, text, official, robust):
-    score = judge(make(tmp_path), text).score
-    assert score.official == (official if official is None else pytest.approx(official, abs=0.01))
-    assert score.robust == pytest.approx(robust, abs=0.01)
+    judged = judge(make(tmp_path), text)
+    expected = official if official is None else pytest.approx(official, abs=0.01)
+    assert judged["official"].score == expected
+    assert judged["robust"].score == pytest.approx(robust, abs=0.01)
 
 
 def test_dropped_questions_leave_the_mean(tmp_path):
     task = make(tmp_path, 2)
     texts = ["[(0.75, 0.75)]", "(0, 0.5, 1.0, 1.0)"]
-    scored = [
-        Scored(s.cluster, s.category, task.judge(s, Completion(t), BENCHMARK).score)
-        for s, t in zip(task.samples(), texts, strict=True)
-    ]
-    assert task.aggregate(scored).score == 1
-    assert task.aggregate(scored, "robust").score == pytest.approx(0.75, abs=0.01)
-    assert task.aggregate(scored).by_category == {"seen": 1}
+    answers = list(zip(task.samples(), texts, strict=True))
+    made = {
+        name: reading.aggregate(scored(task, answers, name))
+        for name, reading in task.readings.items()
+    }
+    assert made["official"].score == 1
+    assert made["robust"].score == pytest.approx(0.75, abs=0.01)
+    assert made["lmms_eval"].score == 0.5  # never dropped: a box is no point
+    assert made["official"].categories == {"seen": 1}
 
 
 def test_a_run_says_how_many_questions_leave_the_mean(tmp_path, monkeypatch, capsys):
-    rows = list(NAMES.open_task("where2place", NAMES.mini_root("where2place")).samples())
+    rows = list(open_task("where2place", NAMES.mini_root("where2place")).samples())
     texts = ["(0, 0.5, 1.0, 1.0)", *["[(0.5, 0.5)]"] * (len(rows) - 1)]
     lines = [json.dumps({"id": r.id, "response": t}) for r, t in zip(rows, texts, strict=True)]
     (tmp_path / "said.jsonl").write_text("\n".join(lines))
@@ -126,15 +124,29 @@ def test_masks_are_soft(tmp_path):
     task = make(tmp_path, mask=Image.fromarray(page))
     stored = np.asarray(Image.open(tmp_path / "masks" / "00.jpg"))
     y, x = np.argwhere((stored > 20) & (stored < 60))[0]
-    assert judge(task, f"({x}, {y})").score.official == pytest.approx(stored[y, x] / 255)
+    assert judge(task, f"({x}, {y})")["official"].score == pytest.approx(stored[y, x] / 255)
+
+
+@pytest.mark.parametrize(
+    ("value", "official", "lmms_eval"),
+    [(36, 0.141, 0), (127, 0.498, 0), (128, 0.502, 1), (255, 1, 1)],
+)
+def test_lmms_eval_rounds_a_soft_mask(tmp_path, value, official, lmms_eval):
+    """Grounding notes, case 20; an even JPEG keeps its value."""
+    task = make(tmp_path, mask=Image.new("L", (640, 480), value))
+    judged = judge(task, "[(0.75, 0.75)]")
+    assert judged["official"].score == pytest.approx(official, abs=0.0005)
+    assert judged["robust"].score == judged["official"].score
+    assert judged["lmms_eval"].score == lmms_eval
 
 
 def test_a_family_s_own_units(tmp_path):
     task = make(tmp_path)
-    assert judge(task, "<point>[[750, 750]]</point>", DIALECTS["internvl_1000"]).score.official == 1
-    assert judge(task, "[(750, 750)]", DIALECTS["internvl_1000"]).score.official == 0
-    gemini = '```json\n[{"point": [600, 900]}]\n```'
-    assert judge(task, gemini, DIALECTS["gemini"]).score.official == 1
+    internvl, gemini = spoken(task, "internvl_1000"), spoken(task, "gemini")
+    assert judge(internvl, "<point>[[750, 750]]</point>")["official"].score == 1
+    assert judge(internvl, "[(750, 750)]")["official"].score == 0
+    said = '```json\n[{"point": [600, 900]}]\n```'
+    assert judge(gemini, said)["official"].score == 1
 
 
 def test_the_parquet_copy_is_read_with_its_masks(tmp_path):
@@ -145,42 +157,43 @@ def test_the_parquet_copy_is_read_with_its_masks(tmp_path):
     }  # fmt: skip
     (tmp_path / "data").mkdir()
     pq.write_table(pa.Table.from_pylist([row]), tmp_path / "data" / "test-00000.parquet")
-    task = NAMES.open_task("where2place", tmp_path)
+    task = open_task("where2place", tmp_path)
     (sample,) = task.samples()
     assert (sample.id, sample.category) == ("7", "unseen")
     task.check(sample)
-    assert task.prompt(sample, BENCHMARK).text() == f"Find some spots. {SUFFIX}"
-    assert judge(task, "[(0.75, 0.75)]").score.official == 1
+    assert task.prompt(sample).text() == f"Find some spots. {SUFFIX}"
+    assert judge(task, "[(0.75, 0.75)]")["official"].score == 1
 
 
 def test_the_box_protocol(tmp_path):
     task = make(tmp_path, protocol="box_pixels")
     assert task.label == "where2place@box_pixels"
     (sample,) = task.samples()
-    prompt = task.prompt(sample, BENCHMARK)
+    prompt = task.prompt(sample)
     assert prompt.expects is Expect.BOXES
-    system, asked = (m.parts[0].text for m in prompt.messages)
+    system, said = (m.parts[0].text for m in prompt.messages)
     assert system == BOX_SYSTEM
-    assert asked == (
+    assert said == (
         "Here is an image whose dimensions are labeled on the side. Find some spots by the cup."
     )
     page = Image.open(io.BytesIO(prompt.messages[1].parts[1].blob.read()))
     assert page.width > 640
-    assert judge(task, "(320, 240, 640, 480)").score.official == pytest.approx(1, abs=0.01)
-    assert judge(task, "(0, 240, 640, 480)").score.official == pytest.approx(0.5, abs=0.01)
+    assert judge(task, "(320, 240, 640, 480)")["official"].score == pytest.approx(1, abs=0.01)
+    assert judge(task, "(0, 240, 640, 480)")["official"].score == pytest.approx(0.5, abs=0.01)
     said = "<box>[[500, 500, 1000, 1000]]</box>"
-    found = judge(task, said, DIALECTS["internvl_1000"])
-    assert found.score.official == pytest.approx(1, abs=0.01)
-    for dialect in (BENCHMARK, DIALECTS["internvl_1000"], DIALECTS["gemini"]):
-        text = task.write(task.ideal(sample), sample, dialect)
-        assert judge(task, text, dialect).score.official == 1
+    found = judge(spoken(task, "internvl_1000"), said)
+    assert found["official"].score == pytest.approx(1, abs=0.01)
+    for dialect in ("benchmark", "internvl_1000", "gemini"):
+        truth = NAMES.reference(spoken(task, dialect))
+        text = truth.write(truth.ideal(sample), sample)
+        assert judge(truth.task, text)["official"].score == 1
     with pytest.raises(UsageError, match="write no boxes"):
-        task.prompt(sample, DIALECTS["molmo_multi"])
+        asked(spoken(task, "molmo_multi"))
 
 
 def test_a_mask_of_another_size_is_refused(tmp_path):
     task = make(tmp_path, mask=Image.new("L", (320, 240)))
-    found = preflight.inspect(task, BENCHMARK, None, media=True)
+    found = preflight.inspect(task, None)
     assert "the mask is 320x240, its image 640x480" in found.faults["0"]
     with pytest.raises(DataError, match=r"00\.jpg, row point_questions\.jsonl row 0, field mask"):
         task.check(next(iter(task.samples())))
@@ -189,11 +202,11 @@ def test_a_mask_of_another_size_is_refused(tmp_path):
 def test_missing_and_repeated_rows_are_found(tmp_path):
     task = make(tmp_path, 2)
     (tmp_path / "masks" / "01.jpg").unlink()
-    assert "masks/01.jpg" in preflight.inspect(task, BENCHMARK, None, media=True).missing["1"]
+    assert "masks/01.jpg" in preflight.inspect(task, None).missing["1"]
     line = (tmp_path / "point_questions.jsonl").read_text().splitlines()[0]
     (tmp_path / "point_questions.jsonl").write_text(f"{line}\n{line}\n")
     with pytest.raises(DataError, match="two rows have the id '0'"):
-        preflight.inspect(task, BENCHMARK, None, media=True)
+        preflight.inspect(task, None)
 
 
 def test_the_generator_makes_the_committed_rows(tmp_path):

@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from er_bench.models.dialects.families import INTERNVL_1000, VLASER_POINT_PREFIX
+from er_bench.models.dialects.families import INTERNVL_1000
 from er_bench.models.internvl.prompt import SYSTEM_MESSAGE
 from er_bench.models.internvl.tiny import SPECIAL_TOKENS
+from er_bench.reading.coordinates import POINT_BLOCK_REQUEST
 from er_bench.scenes import COLOURS, SHAPES
 from er_bench.scenes.training_conversations import (
     LETTER_TAILS,
@@ -30,7 +31,7 @@ LARGEST = 1000
 BOX_SUFFIX = INTERNVL_1000.box_prompt("", "").strip()
 PHRASES = (
     SYSTEM_MESSAGE,
-    VLASER_POINT_PREFIX,
+    POINT_BLOCK_REQUEST,
     BOX_SUFFIX,
     *LETTER_TAILS,
     NUMBER_TAIL,
@@ -120,7 +121,7 @@ def _corpus() -> Iterable[str]:
     for conversation in itertools.islice(stream, 1500):
         for turn in conversation.turns:
             question = turn.question
-            for phrase in (VLASER_POINT_PREFIX, BOX_SUFFIX):
+            for phrase in (POINT_BLOCK_REQUEST, BOX_SUFFIX):
                 question = question.replace(phrase, "")
             yield question.translate(no_digits)
             yield turn.answer.translate(no_digits)

@@ -3,23 +3,26 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from er_bench.core.answer import Answer, Plan
 from er_bench.core.card import TaskCard
 from er_bench.core.completion import Completion
-from er_bench.core.dialect import BENCHMARK, AnyDialect
-from er_bench.core.errors import EnvError, ModelError
+from er_bench.core.errors import DataError, EnvError, ModelError
 from er_bench.core.message import user
-from er_bench.core.outcome import Outcome
 from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.record import Record
+from er_bench.core.rollout import EpisodeStart, Rollout, Step, Turn
 from er_bench.core.sample import Blob, Image, Sample
-from er_bench.core.task import Scored
+from er_bench.core.score import Scored
 from er_bench.reading.action_plan import PlanReader, read_robust, read_strict
-from er_bench.sim.environment import Environments, Episode, InProcessEnvironments, Started
-from er_bench.tasks.base.episodes import EpisodeLimits, EpisodeTask, Turn
+from er_bench.run.runner import make_record
+from er_bench.sim.environment import Environments, Episode, InProcessEnvironments
+from er_bench.tasks.base.episodes import EpisodeLimits, EpisodeTask
 
 CARD = TaskCard.model_validate(
     {
@@ -82,24 +85,23 @@ class Lights:
         self.closed = True
 
 
-class LightsTask(EpisodeTask):
+class LightsTask(EpisodeTask[None]):
     robust = False
     fails_at: int | None = None
 
     def __init__(self) -> None:
         super().__init__(CARD, Path())
-        self.prompts: list[tuple[int, str]] = []
 
-    def samples(self) -> Iterator[Sample]:
+    def samples(self) -> Iterator[Sample[None]]:
         yield SAMPLE
 
-    def episode(self, sample: Sample) -> Episode:
+    def episode(self, sample: Sample[None]) -> Episode:
         return Episode(id=sample.id, scene=sample.cluster)
 
     def plan_prompt(
-        self, sample: Sample, start: Started, history: Sequence[Turn], image: Blob
+        self, sample: Sample[None], start: EpisodeStart, history: Sequence[Step], image: Blob
     ) -> Prompt:
-        told = " ".join(f"{t.action_id}:{t.feedback}" for t in history)
+        told = " ".join(f"{s.action_id}:{s.feedback}" for s in history)
         return Prompt((user(Image(image), f"{start.instruction} {told}"),), Expect.PLAN)
 
     def open_environments(self) -> Environments:
@@ -112,22 +114,18 @@ class LightsTask(EpisodeTask):
 class Script:
     """A model that says what it was told to, and remembers what it was shown."""
 
-    dialect: AnyDialect = BENCHMARK
-
-    def __init__(
-        self, says: Iterable[str | Exception], constrained: bool = False, looks: bool = True
-    ) -> None:
-        self._says, self._constrained, self._looks = iter(says), constrained, looks
+    def __init__(self, says: Iterable[str | Exception], constrained: bool = False) -> None:
+        self._says, self._constrained = iter(says), constrained
         self.seen: list[tuple[bytes, str]] = []
 
-    async def __call__(self, prompt: Prompt) -> Completion:
+    async def ask(self, prompt: Prompt) -> Turn:
         images = [part.blob for part in prompt.parts() if isinstance(part, Image)]
         assert len(images) == 1  # the newest only
-        self.seen.append((images[0].read() if self._looks else b"", prompt.text()))
+        self.seen.append((images[0].read(), prompt.text()))
         said = next(self._says)
         if isinstance(said, Exception):
             raise said
-        return Completion(said, constrained=self._constrained)
+        return Turn(Completion(said, constrained=self._constrained), prompt.sha256())
 
 
 def plan(*ids: object) -> str:
@@ -135,10 +133,10 @@ def plan(*ids: object) -> str:
 
 
 def play(
-    *says: str | Exception, task: LightsTask | None = None, looks: bool = True
-) -> tuple[Outcome, Script]:
-    async def run() -> tuple[Outcome, Script]:
-        opened, model = task or LightsTask(), Script(says, looks=looks)
+    *says: str | Exception, task: LightsTask | None = None, constrained: bool = False
+) -> tuple[Rollout, Script]:
+    async def run() -> tuple[Rollout, Script]:
+        opened, model = task or LightsTask(), Script(says, constrained)
         try:
             return await opened.solve(SAMPLE, model), model
         finally:
@@ -147,53 +145,55 @@ def play(
     return asyncio.run(run())
 
 
-def events(outcome: Outcome) -> list[tuple[str, object]]:
-    return [(s["event"], s.get("action_id", s.get("ending"))) for s in outcome.steps]
-
-
-def parts(outcome: Outcome) -> dict[str, float]:
-    assert outcome.score
-    return dict(outcome.score.parts)
+def parts(rollout: Rollout, task: LightsTask | None = None) -> dict[str, float]:
+    return dict((task or LightsTask()).judge(SAMPLE, rollout)["official"].parts)
 
 
 def test_a_plan_is_carried_out_until_the_goal_is_reached() -> None:
-    outcome, model = play(plan(0, 1, 2, WAIT))
-    assert events(outcome) == [
-        ("reset", None), ("step", 0), ("step", 1), ("step", 2), ("end", "success"),
-    ]  # fmt: skip
-    assert outcome.score and outcome.score.official == outcome.score.robust == 1.0
+    rollout, model = play(plan(0, 1, 2, WAIT))
+    assert rollout.start == EpisodeStart("Light all lamps.", tuple(ACTIONS))
+    (turn,) = rollout.turns
+    assert [(step.action_id, step.action) for step in turn.steps] == [
+        (k, f"light lamp {k}") for k in range(3)
+    ]
+    assert rollout.ending == "success"
+    judged = LightsTask().judge(SAMPLE, rollout)
+    assert [judged[reading].score for reading in ("official", "robust")] == [1.0, 1.0]
+    assert judged["official"].answer == judged["robust"].answer == Answer(Plan((0, 1, 2)))
     assert len(model.seen) == 1
-    assert parts(outcome)["planner_steps"] == 1 and parts(outcome)["num_steps"] == 3
+    assert parts(rollout)["planner_steps"] == 1 and parts(rollout)["num_steps"] == 3
 
 
 def test_after_the_first_failed_action_the_model_plans_again_with_the_newest_picture() -> None:
-    outcome, model = play(plan(0, CLIMB, 1, 2), plan(1, 2))
+    rollout, model = play(plan(0, CLIMB, 1, 2), plan(1, 2))
     assert [image for image, _ in model.seen] == [b"picture after 0", b"picture after 2"]
     assert model.seen[1][1] == "Light all lamps. 0:Done. 4:Too steep."
-    assert parts(outcome)["num_invalid_actions"] == 1
-    assert [s["call"] for s in outcome.steps if s["event"] == "step"] == [0, 0, 1, 1]
+    assert parts(rollout)["num_invalid_actions"] == 1
+    assert [[step.action_id for step in turn.steps] for turn in rollout.turns] == [
+        [0, CLIMB], [1, 2],
+    ]  # fmt: skip
 
 
 def test_an_episode_has_thirty_steps_and_the_plan_is_cut_to_them() -> None:
-    outcome, model = play(plan(*[WAIT] * 20), plan(*[WAIT] * 20))
-    assert events(outcome)[-1] == ("end", "env_steps")
-    assert parts(outcome)["num_steps"] == 30 and len(model.seen) == 2
-    assert parts(outcome)["task_success"] == 0
+    rollout, model = play(plan(*[WAIT] * 20), plan(*[WAIT] * 20))
+    assert rollout.ending == "env_steps"
+    assert parts(rollout)["num_steps"] == 30 and len(model.seen) == 2
+    assert parts(rollout)["task_success"] == 0
 
 
 def test_ten_failures_in_all_end_it_and_need_not_be_in_a_row() -> None:
-    outcome, _ = play(*[plan(WAIT, CLIMB)] * 10)
-    assert events(outcome)[-1] == ("end", "invalid_actions")
-    assert parts(outcome)["num_invalid_actions"] == 10 and parts(outcome)["num_steps"] == 20
+    rollout, _ = play(*[plan(WAIT, CLIMB)] * 10)
+    assert rollout.ending == "invalid_actions"
+    assert parts(rollout)["num_invalid_actions"] == 10 and parts(rollout)["num_steps"] == 20
 
 
 def test_an_unreadable_plan_counts_as_one_failure() -> None:
-    outcome, _ = play(plan(0), "no plan", plan(99), plan(1), *[plan(CLIMB)] * 7, "??")
-    assert events(outcome)[-1] == ("end", "invalid_plan")
-    assert parts(outcome)["num_invalid_actions"] == 10
-    assert parts(outcome)["planner_output_error"] == 2
-    assert parts(outcome)["task_progress"] == 0.0  # as released
-    assert parts(outcome)["task_progress_reached"] == pytest.approx(2 / 3)
+    rollout, _ = play(plan(0), "no plan", plan(99), plan(1), *[plan(CLIMB)] * 7, "??")
+    assert rollout.ending == "invalid_plan"
+    assert parts(rollout)["num_invalid_actions"] == 10
+    assert parts(rollout)["planner_output_error"] == 2
+    assert parts(rollout)["task_progress"] == 0.0  # as released
+    assert parts(rollout)["task_progress_reached"] == pytest.approx(2 / 3)
 
 
 def test_the_prompt_after_an_unreadable_plan_is_the_same() -> None:
@@ -202,16 +202,17 @@ def test_the_prompt_after_an_unreadable_plan_is_the_same() -> None:
 
 
 def test_an_empty_plan_ends_it_at_once() -> None:
-    outcome, _ = play(plan(0), plan())
-    assert events(outcome)[-1] == ("end", "empty_plan")
-    assert parts(outcome)["empty_plan"] == 1 and parts(outcome)["task_progress"] == 0.0
+    rollout, _ = play(plan(0), plan())
+    assert rollout.ending == "empty_plan"
+    assert parts(rollout)["empty_plan"] == 1 and parts(rollout)["task_progress"] == 0.0
 
 
 def test_nothing_but_garbage_ends_after_ten_calls_unparsed() -> None:
-    outcome, model = play(*["?"] * 99)
+    rollout, model = play(*["?"] * 99)
     assert len(model.seen) == 10
-    assert outcome.official_answer and outcome.official_answer.status == "unparsed"
-    assert outcome.score and outcome.score.official == 0.0
+    verdict = LightsTask().judge(SAMPLE, rollout)["official"]
+    assert verdict.answer.status == "unparsed"
+    assert verdict.score == 0.0
 
 
 def test_no_script_can_ask_more_often_than_the_limits_allow() -> None:
@@ -222,46 +223,82 @@ def test_no_script_can_ask_more_often_than_the_limits_allow() -> None:
 
 def test_the_robust_reading_is_counted_and_drives_only_when_told() -> None:
     fenced = "```json\n" + plan(0, 1, 2) + "\n```"
-    outcome, _ = play(fenced, plan(0, 1, 2))
-    assert parts(outcome)["robust_plan_parsed"] == 1
-    assert parts(outcome)["planner_output_error"] == 1
+    rollout, _ = play(fenced, plan(0, 1, 2))
+    assert parts(rollout)["robust_plan_parsed"] == 1
+    assert parts(rollout)["planner_output_error"] == 1
     task = LightsTask()
     task.robust = True
-    outcome, _ = play(fenced, task=task)
-    assert parts(outcome)["planner_steps"] == 1 and parts(outcome)["task_success"] == 1
+    rollout, _ = play(fenced, task=task)
+    numbers = parts(rollout, task)
+    assert numbers["planner_steps"] == 1 and numbers["task_success"] == 1
+
+
+def test_the_robust_reading_knows_a_plan_where_only_the_best_reader_does() -> None:
+    fenced = "```json\n" + plan(0) + "\n```"
+    rollout, _ = play(*[fenced] * 10)
+    judged = LightsTask().judge(SAMPLE, rollout)
+    assert judged["official"].answer.status == "unparsed"
+    assert judged["robust"].answer == Answer(Plan(()))
+    assert judged["official"].score == judged["robust"].score == 0.0
 
 
 def test_held_decoding_is_recorded() -> None:
-    async def run() -> Outcome:
-        task = LightsTask()
-        try:
-            return await task.solve(SAMPLE, Script([plan(0), plan(1, 2)], constrained=True))
-        finally:
-            await task.close()
-
-    assert parts(asyncio.run(run()))["constrained_calls"] == 2
+    rollout, _ = play(plan(0), plan(1, 2), constrained=True)
+    assert parts(rollout)["constrained_calls"] == 2
 
 
-def test_a_stored_episode_scores_the_same_without_a_simulator() -> None:
-    says = [plan(0, CLIMB), "?", plan(1, 2)]
-    outcome, _ = play(*says)
+def test_a_stored_episode_is_judged_the_same_without_a_simulator() -> None:
+    task = LightsTask()
+    rollout, _ = play(plan(0, CLIMB), "?", plan(1, 2))
+    judgement = task.judge(SAMPLE, rollout)
+    record = make_record(task, SAMPLE, ("lights", SAMPLE.id, 0), rollout, judgement)
     made = len(Lights.made)
-    stored = json.loads(json.dumps(outcome.to_json()))["steps"]
-    again, _ = play(*says, task=LightsTask().replaying(tuple(stored)), looks=False)
-    assert again.to_json() == outcome.to_json()
+    stored = Record.model_validate_json(record.to_line())
+    assert stored.rollout == rollout and rollout.elapsed_s is not None
+    assert LightsTask().judge(SAMPLE, stored.rollout) == judgement == stored.judgement
     assert len(Lights.made) == made
 
 
+def said_instead(rollout: Rollout, *says: str) -> Rollout:
+    """A rollout whose texts are others: as if another reader had read the same ones."""
+    turns = zip(rollout.turns, says, strict=True)
+    return replace(
+        rollout, turns=tuple(replace(turn, completion=Completion(said)) for turn, said in turns)
+    )
+
+
 def test_a_stored_episode_refuses_another_action() -> None:
-    outcome, _ = play(plan(0, 1, 2))
-    with pytest.raises(EnvError, match="took action 1 at entry 2"):
-        play(plan(0, 2, 1), task=LightsTask().replaying(outcome.steps), looks=False)
+    rollout, _ = play(plan(0, 1, 2))
+    refusal = r"took actions \[0, 1, 2\].*asks for \[0, 2, 1\]; run the episode again.*here"
+    with pytest.raises(DataError, match=refusal):
+        LightsTask().judge(SAMPLE, said_instead(rollout, plan(0, 2, 1)))
+
+
+@pytest.mark.parametrize(
+    ("says", "instead"),
+    [
+        ([plan(0), plan(1, 2)], ["?", plan(1, 2)]),
+        ([plan(0), plan(1, 2)], [plan(), plan(1, 2)]),
+        (["?", plan(0, 1, 2)], [plan(WAIT), plan(0, 1, 2)]),
+        ([plan(0), plan(1, 2)], [plan(0, WAIT), plan(1, 2)]),
+        ([plan(0, 1), plan(2)], [plan(0), plan(2)]),
+        (["?", plan(0, 1, 2)], [plan(), plan(0, 1, 2)]),
+        ([plan(0), plan()], [plan(0), "?"]),
+    ],
+    ids=["unread now", "empty now", "read now", "longer", "shorter", "ends it now", "goes on now"],
+)
+def test_a_stored_episode_refuses_a_plan_that_would_have_gone_another_way(
+    says: list[str], instead: list[str]
+) -> None:
+    rollout, _ = play(*says)
+    with pytest.raises(DataError, match="run the episode again"):
+        LightsTask().judge(SAMPLE, said_instead(rollout, *instead))
 
 
 def test_a_model_that_fails_in_mid_episode_leaves_a_simulator_that_can_be_used() -> None:
     task, before = LightsTask(), len(Lights.made)
 
-    async def run() -> Outcome:
+    async def run() -> Rollout:
         with pytest.raises(ModelError):
             await task.solve(SAMPLE, Script([plan(0), ModelError("no answer")]))
         try:
@@ -309,11 +346,13 @@ def test_a_step_without_a_judgement_is_an_env_error() -> None:
 def test_what_is_printed_beside_the_score() -> None:
     first, _ = play(plan(0, 1, 2))
     second, _ = play("?", plan(CLIMB), plan())
-    scored = [Scored("room", "base", o.score) for o in (first, second) if o.score]
-    made = LightsTask().aggregate(scored)
-    assert made.score == 0.5 and made.by_category == {"base": 0.5}
-    assert made.means["planner_steps"] == 2.0
-    assert made.means["num_invalid_actions"] == 1.0
-    assert made.means["invalid_action_rate"] == pytest.approx(2 / 5)
-    assert made.means["output_error_rate"] == pytest.approx(1 / 4)
-    assert made.means["empty_plan"] == 0.5
+    task = LightsTask()
+    for name, reading in task.readings.items():
+        verdicts = [task.judge(SAMPLE, rollout)[name] for rollout in (first, second)]
+        made = reading.aggregate([Scored("room", "base", v.score, v.parts) for v in verdicts])
+        assert made.score == 0.5 and made.categories == {"base": 0.5}
+        assert made.metrics["planner_steps"] == 2.0
+        assert made.metrics["num_invalid_actions"] == 1.0
+        assert made.metrics["invalid_action_rate"] == pytest.approx(2 / 5)
+        assert made.metrics["output_error_rate"] == pytest.approx(1 / 4)
+        assert made.metrics["empty_plan"] == 0.5

@@ -68,9 +68,9 @@ class Run:
 def prepare(recipe: Recipe, console: Console) -> Run:
     """Read the mixture and plan every step. Raises ConfigError, DataError."""
     if recipe.eval_tasks:
-        from er_bench.train.evaluation import selected
+        from er_bench.train.evaluation import check_selection
 
-        selected(recipe)
+        check_selection(recipe)
     known = family(recipe.family)
     folder = known.folder(recipe.model, recipe.revision)
     codec = known.codec(folder, system_message=recipe.system_message)
@@ -154,7 +154,7 @@ def build_trainer(run: Run, console: Console) -> SftTrainer:
     from accelerate import PartialState
     from transformers.utils import logging
 
-    from er_bench.train.evaluation import Evaluation
+    from er_bench.train.evaluation import InTraining
     from er_bench.train.methods.sft.progress import Progress
     from er_bench.train.methods.sft.trainer import SftTrainer, training_arguments
 
@@ -177,8 +177,9 @@ def build_trainer(run: Run, console: Console) -> SftTrainer:
     trainer = SftTrainer(model, args, run.data(), run.codec)
     trainer.add_callback(Progress(run.batches.step_tokens, console))
     if recipe.eval_tasks:
-        trainer.evaluation = Evaluation(run, trainer, console)
-        trainer.add_callback(trainer.evaluation)
+        evaluation = InTraining(recipe, run.family, run.codec, trainer, console)
+        trainer.evaluation = evaluation
+        trainer.add_callback(evaluation)
     return trainer
 
 

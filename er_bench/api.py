@@ -1,0 +1,387 @@
+"""The Python API: evaluate a model, score answers, load a run. The command line is made of it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
+
+from pydantic import JsonValue
+
+from er_bench.core.errors import UsageError
+from er_bench.core.manifest import Identity, Manifest, ModelInfo, Rows
+from er_bench.core.model import Model
+from er_bench.core.record import SCHEMA_VERSION, Record
+from er_bench.core.registry import Registry
+from er_bench.core.sample import Blob, MediaRef
+from er_bench.core.task import OFFICIAL, ROBUST
+from er_bench.data.referenced import referenced
+from er_bench.data.run_folder import PROMPTS, TEXTS, read_manifest, read_records
+from er_bench.report.results import (
+    Counted,
+    Results,
+    TaskContext,
+    changed_numbers,
+    make_results,
+    read_results,
+)
+from er_bench.run import evaluate as evaluation
+from er_bench.run import score_again
+from er_bench.run.asking import Limits
+from er_bench.run.evaluate import Options
+from er_bench.run.frames import FrameSize
+from er_bench.run.machine_facts import run_info
+from er_bench.run.open_model import open_model
+from er_bench.run.open_tasks import Opened, RowChoice, Say, open_tasks
+from er_bench.run.store import RunStore
+
+if TYPE_CHECKING:
+    import pandas
+
+R = TypeVar("R")
+
+
+def _quiet(line: str) -> None:
+    del line
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run: its folder, its results, and its records, read when they are asked for."""
+
+    folder: Path
+    results: Results
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the run is."""
+        return read_manifest(self.folder)
+
+    @property
+    def records(self) -> list[Record]:
+        """Every record."""
+        return list(self.iter_records())
+
+    def iter_records(self) -> Iterator[Record]:
+        """The records, one at a time."""
+        return read_records(self.folder)
+
+    def medium(self, record: Record, ref: MediaRef) -> Blob:
+        """A picture or video that a record names; `read()` gives its bytes. Raises DataError."""
+        root = Path(self.manifest.tasks[record.task].root)
+        return referenced(ref, data=root, run=self.folder)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A line a record and reading: task, id, category, reading, score, answer, text, ...
+
+        Raises UsageError without pandas.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise UsageError("to_pandas needs pandas: pip install pandas") from error
+        return pandas.DataFrame([row for record in self.iter_records() for row in _rows(record)])
+
+
+def _rows(record: Record) -> Iterator[dict[str, object]]:
+    shared = {
+        "task": record.task, "id": record.id, "repeat": record.repeat,
+        "cluster": record.cluster, "category": record.category, "status": str(record.status),
+        "question": record.question, "text": "\n".join(c.text for c in record.completions()),
+        "error": record.error,
+    }  # fmt: skip
+    if not record.judgement:
+        yield {**shared, "reading": None, "score": None, "answer": None, "why": record.error}
+    for name, verdict in record.judgement.items():
+        answer = verdict.answer
+        yield {**shared, "reading": name, "score": verdict.score, "answer": answer.value,
+               "answer_status": str(answer.status), "why": verdict.why}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A model and tasks, opened and looked over, ready to run."""
+
+    registry: Registry
+    model: Model
+    choice: RowChoice
+    opened: Sequence[Opened]
+    options: Options = field(default_factory=Options)
+
+    @property
+    def n_samples(self) -> int:
+        """Samples that a whole run takes, repeats counted."""
+        return sum(o.found.n_wanted for o in self.opened) * self.options.repeats
+
+    async def run(
+        self,
+        out: Path,
+        *,
+        resume: bool = False,
+        on_record: Callable[[Record], None] = lambda record: None,
+    ) -> Run:
+        """Run what is not done yet and make the results."""
+        await evaluation.run(
+            self.registry, self.model, self.choice, self.options, self.opened, out,
+            resume=resume, on_record=on_record,
+        )  # fmt: skip
+        return _counted(out, self.opened)
+
+
+class Settings(TypedDict, total=False):
+    """What `prepare`, `evaluate` and `evaluate_async` take beside model and tasks."""
+
+    split: str
+    """`official` (the published rows, by default) or `mini` (bundled, offline)."""
+    data: Path | str | None
+    """The benchmark as its authors release it; for several tasks a folder of sub-folders."""
+    limit: int | None
+    """First N rows of each task."""
+    backend: str | None
+    model_args: Mapping[str, JsonValue]
+    gen_args: Mapping[str, JsonValue]
+    dialect: str | None
+    """How the model writes points and boxes, over its card's."""
+    repeats: int
+    seed: int
+    concurrency: int | None
+    """Samples in flight; None is the model's own."""
+    limits: Limits
+    frames: FrameSize
+    """How the pictures of episodes are kept: `none`, `small` (by default) or `full`."""
+    allow_missing: bool
+    accept_data: bool
+    include: Sequence[Path | str]
+    """Folders with tasks, cards and plug-ins of your own."""
+    command: Sequence[str]
+    say: Say
+
+
+def prepare(
+    model: str | Model, tasks: str | Sequence[str], **settings: Unpack[Settings]
+) -> Evaluation:
+    """Open a model and tasks and look over the rows; nothing is asked yet.
+
+    `model` is a card's name, `backend/ID` or a model of your own; `tasks` are names, groups or
+    `all`. Raises UsageError for wrong names and settings, DataError for wrong or missing data.
+    """
+    registry = Registry(tuple(map(Path, settings.get("include", ()))))
+    if isinstance(model, str):
+        model = open_model(
+            registry,
+            model,
+            backend=settings.get("backend"),
+            model_args=settings.get("model_args"),
+            gen_args=settings.get("gen_args"),
+            dialect=settings.get("dialect"),
+            seed=settings.get("seed", 0),
+        )
+    choice = RowChoice(
+        registry.select(tasks if isinstance(tasks, str) else ",".join(tasks)),
+        settings.get("split", "official"),
+        _path(settings.get("data")),
+        settings.get("limit"),
+        settings.get("allow_missing", False),
+        settings.get("accept_data", False),
+    )
+    limits = settings.get("limits", Limits())
+    if limits.request_timeout_s is None:
+        limits = replace(limits, request_timeout_s=model.request_timeout_s)
+    options = Options(
+        settings.get("repeats", 1),
+        settings.get("seed", 0),
+        settings.get("concurrency"),
+        limits,
+        settings.get("frames", "small"),
+        settings.get("command", ()),
+    )
+    say = settings.get("say", _quiet)
+    opened = open_tasks(registry, choice, model.dialect.name, say, model)
+    return Evaluation(registry, model, choice, opened, options)
+
+
+def _path(told: Path | str | None) -> Path | None:
+    return None if told is None else Path(told)
+
+
+async def evaluate_async(
+    model: str | Model,
+    tasks: str | Sequence[str],
+    *,
+    out: Path | str | None = None,
+    resume: bool = False,
+    **settings: Unpack[Settings],
+) -> Run:
+    """`evaluate` for a running event loop (a notebook, a server)."""
+    made = await asyncio.to_thread(partial(prepare, model, tasks, **settings))
+    return await made.run(Path(out) if out else default_folder(made.model.name), resume=resume)
+
+
+def evaluate(
+    model: str | Model,
+    tasks: str | Sequence[str],
+    *,
+    out: Path | str | None = None,
+    resume: bool = False,
+    **settings: Unpack[Settings],
+) -> Run:
+    """Run a model on tasks and return the run; `settings` are described in `Settings`.
+
+    Works in a script and in a notebook, where a loop runs already.
+    """
+    return in_own_loop(evaluate_async(model, tasks, out=out, resume=resume, **settings))
+
+
+def in_own_loop(work: Coroutine[object, object, R]) -> R:
+    """The result of a coroutine, run in a loop of its own: in this thread if it has none yet."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    results: list[R] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(asyncio.run(work))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="er-bench")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def default_folder(model: str) -> Path:
+    """Where a run goes when nobody says."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    return Path("runs") / f"{model.replace('/', '-')}-{stamp}"
+
+
+def load_run(folder: Path | str) -> Run:
+    """A run that was made before. Raises StoreError."""
+    return Run(Path(folder), read_results(Path(folder)))
+
+
+def score(
+    run: Path | str,
+    *,
+    out: Path | str | None = None,
+    data: Path | str | None = None,
+    readings: Iterable[str] | None = None,
+    include: Sequence[Path | str] = (),
+) -> Run:
+    """Judge a run's records again, without a model, into `out` (RUN-rescored by default).
+
+    `readings` are names of readings, all by default; `official` and `robust` are always made.
+    Raises StoreError when `run` is no run folder or `out` holds a run already, DataError when
+    the rows are no longer those that the run used.
+    """
+    return score_and_compare(run, out=out, data=data, readings=readings, include=include)[0]
+
+
+def score_and_compare(
+    run: Path | str,
+    *,
+    out: Path | str | None = None,
+    data: Path | str | None = None,
+    readings: Iterable[str] | None = None,
+    include: Sequence[Path | str] = (),
+) -> tuple[Run, list[str]]:
+    """`score`, and a line for every number that is another one now."""
+    folder = Path(run)
+    target = Path(out) if out else folder.with_name(f"{folder.resolve().name}-rescored")
+    registry, manifest = Registry(tuple(map(Path, include))), read_manifest(folder)
+    opened = score_again.opened_for_run(registry, manifest, _path(data))
+    wanted = _wanted(opened, readings)
+    before: dict[str, Counted] = {}
+
+    def counted_before(records: Iterable[Record]) -> Iterator[Record]:
+        for record in records:
+            before.setdefault(record.task, Counted()).add(record)
+            yield record
+
+    with RunStore(target, score_again.fresh_manifest(manifest, opened), resume=False) as store:
+        for record in score_again.judged_again(
+            counted_before(read_records(folder)), opened, wanted
+        ):
+            store.append(record)
+    for name in (PROMPTS, TEXTS):
+        if (folder / name).exists():
+            shutil.copyfile(folder / name, target / name)
+    if (folder / "frames").is_dir():
+        shutil.copytree(folder / "frames", target / "frames")
+    made = _counted(target, opened)
+    return made, changed_numbers(before, made.results, [o.task for o in opened])
+
+
+def score_responses(
+    task: str,
+    responses: Path | str,
+    out: Path | str,
+    *,
+    data: Path | str | None = None,
+    split: str = "official",
+    dialect: str = "benchmark",
+    readings: Iterable[str] | None = None,
+    accept_data: bool = False,
+    include: Sequence[Path | str] = (),
+) -> Run:
+    """Judge answers made elsewhere. Samples without an answer are not scored.
+
+    Raises DataError for a damaged file, and for answers to samples that do not exist.
+    """
+    file, registry = Path(responses), Registry(tuple(map(Path, include)))
+    answers = score_again.read_responses(file)
+    (word,) = registry.select(task)
+    choice = RowChoice([word], split, _path(data), accept_data=accept_data)
+    opened = open_tasks(registry, choice, dialect, _quiet, None)
+    answers.check(opened[0].task)
+    decoding: dict[str, JsonValue] = {}
+    model = ModelInfo(
+        name=file.stem, card_sha256=None, checkpoint=file.name, revision=None,
+        backend="responses", dialect=dialect, decoding=decoding,
+    )  # fmt: skip
+    manifest = Manifest(
+        schema_version=SCHEMA_VERSION,
+        info=run_info(()),
+        model=model,
+        identity=Identity(
+            model=model.model_dump(include={"name", "backend", "checkpoint", "dialect"}),
+            tasks={o.task.label: evaluation.task_identity(o) for o in opened},
+            repeats=1,
+            seed=0,
+        ),
+        options=Rows(split=split, data=str(Path(data).resolve()) if data else None, limit=None),
+        tasks={o.task.label: evaluation.task_plan(o, 1) for o in opened},
+    )
+    with RunStore(Path(out), manifest, resume=False) as store:
+        for record in answers.records(opened[0].task, _wanted(opened, readings)):
+            store.append(record)
+    return _counted(Path(out), opened)
+
+
+def _wanted(opened: Sequence[Opened], readings: Iterable[str] | None) -> list[str] | None:
+    """The readings to make. Raises UsageError for a name that no task has."""
+    if readings is None:
+        return None
+    known = {name for o in opened for name in o.task.readings}
+    wanted = list(dict.fromkeys([OFFICIAL, ROBUST, *readings]))
+    if wrong := [name for name in wanted if name not in known]:
+        raise UsageError(f"there is no reading {wrong[0]!r}; there are: {', '.join(sorted(known))}")
+    return wanted
+
+
+def _counted(folder: Path, opened: Sequence[Opened]) -> Run:
+    contexts = [TaskContext(o.task, o.split, o.found.fingerprint, o.why_not) for o in opened]
+    made = make_results(folder, read_manifest(folder), contexts, read_records(folder))
+    return Run(folder, made)

@@ -1,0 +1,31 @@
+"""`er-bench export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from er_bench.cli import options as o
+
+if TYPE_CHECKING:
+    from er_bench.report.exporters import Exporter
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="Where the files go.")],
+    format_name: Annotated[
+        str, typer.Option("--format", help="csv, or one that a package of yours brings.")
+    ] = "csv",
+    include_path: o.Include = None,
+) -> None:
+    """Write a run in a format that other tools read."""
+    from er_bench.core.registry import Kind, Registry
+    from er_bench.report import exporters
+
+    registry = Registry(tuple(include_path or ()))
+    exporter = cast("Exporter", registry.find(Kind.EXPORTER, format_name))
+    for path in exporters.export(run, exporter, out):
+        print(f"written: {path}")

@@ -1,0 +1,82 @@
+"""A rollout: what happened between a sample and an agent, turn by turn, ready to be judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from er_bench.core.completion import Completion
+from er_bench.core.sample import MediaRef
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action in an environment, and what came back."""
+
+    action: str
+    """The skill's name."""
+    action_id: int
+    """Its place in the episode's list of actions."""
+    valid: bool
+    """Whether the action could be done."""
+    feedback: str
+    """What the agent was told."""
+    success: bool
+    progress: float
+    """In [0, 1]."""
+    goal_conditions: tuple[int, int] | None = None
+    """(met, total), where the goal is made of conditions."""
+    reward: float | None = None
+    """The simulator's own, if it has one."""
+    done: bool = False
+    """Whether the simulator itself ended the episode."""
+    sim_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One exchange: what was shown, what was answered, what an environment said back."""
+
+    completion: Completion
+    prompt_sha256: str = ""
+    """Identity of the prompt; its words are in the run's `prompts.jsonl`."""
+    media: tuple[MediaRef, ...] = ()
+    """The pictures and videos of the prompt, in order."""
+    steps: tuple[Step, ...] = ()
+    """What was done with the answer, in an episode."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeStart:
+    """What an environment said at the start of an episode."""
+
+    instruction: str
+    actions: tuple[str, ...]
+    """Names of the actions, by id."""
+    simulator: str = ""
+    """What simulates and draws."""
+    fingerprint: str = ""
+    """SHA-256 over the episode's start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """Everything that happened on one sample; a judgement is a function of this and the sample."""
+
+    turns: tuple[Turn, ...] = ()
+    start: EpisodeStart | None = None
+    """Set in episodes."""
+    ending: str = ""
+    """What ended an episode."""
+    elapsed_s: float | None = None
+    """How long an episode took."""
+
+    @property
+    def completion(self) -> Completion:
+        """The completion of a question, which is asked once."""
+        (turn,) = self.turns
+        return turn.completion
+
+    @classmethod
+    def answered(cls, completion: Completion) -> Rollout:
+        """A question answered elsewhere."""
+        return cls((Turn(completion),))

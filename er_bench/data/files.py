@@ -1,0 +1,33 @@
+"""Writing files whole or not at all, and names that are safe as files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: object, *, indent: int | None = 2) -> None:
+    """Write a JSON file whole or not at all."""
+    write_text(path, json.dumps(content, indent=indent, ensure_ascii=False) + "\n")
+
+
+def safe_name(text: str) -> str:
+    """A text in characters that every file system takes, with a hash that keeps texts apart."""
+    readable = re.sub(r"[^A-Za-z0-9.-]+", "_", text).strip("._")[-80:]
+    return f"{readable}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -1,0 +1,122 @@
+"""Asking a model on a task's behalf: retries, limits, and keeping what was asked and answered."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from er_bench.core.completion import Completion
+from er_bench.core.errors import ModelError
+from er_bench.core.model import Asked
+from er_bench.core.prompt import Prompt
+from er_bench.core.record import Key
+from er_bench.core.rollout import Turn
+from er_bench.core.sample import Image, MediaRef, Video
+from er_bench.run.frames import FrameKeeper
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How hard one request is tried.
+
+    The wait before try k is uniform in [0, min(cap, base * 2^(k-1))] ("full jitter", M. Brooker,
+    Exponential Backoff and Jitter, AWS 2015), or what the server asks for with Retry-After.
+    After `patience` requests in a row that failed for good, requests are tried once only, until
+    one succeeds: a dead server ends a run soon.
+    """
+
+    max_retries: int = 5
+    backoff_base_s: float = 1.0
+    backoff_cap_s: float = 60.0
+    retry_after_cap_s: float = 300.0
+    request_timeout_s: float | None = None
+    patience: int = 8
+
+    def wait_s(self, attempt: int, retry_after_s: float | None) -> float:
+        """How long to wait before the next try."""
+        if retry_after_s is not None:
+            return min(retry_after_s, self.retry_after_cap_s)
+        ceiling = min(self.backoff_cap_s, self.backoff_base_s * 2 ** (attempt - 1))
+        return random.uniform(0, ceiling)
+
+
+@dataclass(slots=True)
+class Health:
+    """Whether the model has answered lately; shared by all requests of a run."""
+
+    failures_in_a_row: int = 0
+
+
+class Asking:
+    """The `Agent` of one sample: asks with retries, and keeps every turn and prompt."""
+
+    def __init__(
+        self,
+        ask: Asked,
+        limits: Limits,
+        health: Health,
+        root: Path,
+        key: Key,
+        frames: FrameKeeper | None = None,
+    ) -> None:
+        self._ask, self._limits, self._health = ask, limits, health
+        self._root, self._key, self._frames = root, key, frames
+        self.turns: list[Turn] = []
+        self.prompts: list[Prompt] = []
+
+    async def ask(self, prompt: Prompt) -> Turn:
+        """Ask, with retries. Raises ModelError when the last try failed."""
+        completion = await self._completion(prompt)
+        media = [ref async for ref in self._media(prompt)]
+        turn = Turn(completion, prompt.sha256(), tuple(media))
+        self.turns.append(turn)
+        self.prompts.append(prompt)
+        return turn
+
+    async def _completion(self, prompt: Prompt) -> Completion:
+        attempt = 0
+        while True:
+            try:
+                completion = await self._try(prompt)
+            except ModelError as error:
+                attempt += 1
+                worn = self._health.failures_in_a_row >= self._limits.patience
+                if not error.retryable or worn or attempt > self._limits.max_retries:
+                    self._health.failures_in_a_row += 1
+                    tries = f" (tried {attempt} times)" if attempt > 1 else ""
+                    raise ModelError(f"{error}{tries}") from error
+                await asyncio.sleep(self._limits.wait_s(attempt, error.retry_after_s))
+            else:
+                self._health.failures_in_a_row = 0
+                return replace(completion, latency_s=round(completion.latency_s, 4))
+
+    async def _try(self, prompt: Prompt) -> Completion:
+        timeout_s = self._limits.request_timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._ask(prompt)
+        except TimeoutError:
+            raise ModelError(f"no answer within {timeout_s:g} s", retryable=True) from None
+
+    async def _media(self, prompt: Prompt) -> AsyncIterator[MediaRef]:
+        """Where each picture and video of a prompt can be found again; frames are kept first."""
+        for part in prompt.parts():
+            if isinstance(part, Video):
+                yield relative(part.ref, self._root)
+            elif isinstance(part, Image):
+                ref = part.blob.ref
+                if ref is None and self._frames is not None:
+                    number = len(self.turns)
+                    ref = await asyncio.to_thread(self._frames.keep, self._key, number, part.blob)
+                yield relative(ref, self._root) if ref else MediaRef("", "run")
+
+
+def relative(ref: MediaRef, root: Path) -> MediaRef:
+    """A place seen from the task's data folder, where it lies inside."""
+    path = Path(ref.file)
+    if ref.base == "data" and path.is_relative_to(root):
+        return replace(ref, file=str(path.relative_to(root)))
+    return ref

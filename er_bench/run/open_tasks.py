@@ -1,0 +1,139 @@
+"""The tasks of a run, opened on their rows and looked over before the first request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from er_bench.core.errors import DataError, UnavailableError
+from er_bench.core.model import Model
+from er_bench.core.reference import AnyReference
+from er_bench.core.registry import Registry, TaskSpec
+from er_bench.core.task import AnyTask
+from er_bench.run import preflight
+from er_bench.run.preflight import Inspection
+
+Say = Callable[[str], None]
+"""Takes one line about what is being done."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowChoice:
+    """Which tasks and rows are wanted."""
+
+    tasks: Sequence[str]
+    """Task names, each with its protocol after an `@` if it is not the first."""
+    split: str = "official"
+    data: Path | None = None
+    limit: int | None = None
+    allow_missing: bool = False
+    accept_data: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One task, opened and looked over. `why_not` is set when it cannot run here."""
+
+    task: AnyTask
+    split: str
+    found: Inspection
+    accepted: list[str]
+    revision: str | None = None
+    """Commit of the hub data set that the rows came from."""
+    reference: AnyReference | None = None
+    why_not: str | None = None
+
+
+def open_tasks(
+    registry: Registry, choice: RowChoice, dialect: str, say: Say, model: Model | None
+) -> list[Opened]:
+    """Open every task and look over its rows; `say` gets a line for each.
+
+    Without a model, to judge what was answered before, no media are looked at.
+
+    Raises:
+        DataError: rows cannot be read, differ from the card, or lack their media, and no flag
+            lets that pass; the message covers every task.
+    """
+    opened, refusals = [], []
+    for word in choice.tasks:
+        name, _, protocol = word.partition("@")
+        spec = TaskSpec(name, Path(), protocol or None, dialect, with_media=model is not None)
+        try:
+            one = _open(registry, choice, spec, word, say, model)
+        except UnavailableError as error:
+            task = registry.open_task(replace(spec, root=registry.task_folders[name]))
+            split = task.card.default_split
+            opened.append(Opened(task, split, Inspection(), [], why_not=str(error)))
+            say(f"{word}: unavailable: {error}")
+            continue
+        if one.accepted and not choice.accept_data:
+            refusals.append(_mismatch_message(word, one.task.root, one.accepted))
+        problems = preflight.refusal(word, one.found)
+        if problems and not choice.allow_missing:
+            refusals.append(problems + "\n  --allow-missing runs the rest; these are data_error")
+        opened.append(one)
+    if refusals:
+        raise DataError("\n".join(refusals))
+    return opened
+
+
+def _open(
+    registry: Registry, choice: RowChoice, spec: TaskSpec, word: str, say: Say, model: Model | None
+) -> Opened:
+    """One task on its rows. Raises UnavailableError."""
+    if model is not None:
+        here = registry.open_task(replace(spec, root=registry.task_folders[spec.name]))
+        if why := here.unavailable():
+            raise UnavailableError(why)
+    root, split, revision = _root(registry, spec.name, choice)
+    task = registry.open_task(replace(spec, root=root))
+    reference = registry.reference(task)
+    if model is not None and (why := model.unable(reference)):
+        raise UnavailableError(why)
+    say(f"{word}: looking over the rows in {root}")
+    for remark in task.remarks():
+        say(f"{word}: {remark}")
+    found = preflight.inspect(task, choice.limit)
+    differences = [] if split == "mini" else preflight.mismatch(task.dataset, found)
+    label = _split_label(split, found, differences)
+    return Opened(task, label, found, differences, revision, reference)
+
+
+def _split_label(split: str, found: Inspection, differences: Sequence[str]) -> str:
+    """What results call the rows: only all of the published rows are `official`."""
+    if differences:
+        return "custom"
+    return split if found.n_wanted == found.n_rows else f"{split}[:{found.n_wanted}]"
+
+
+def _mismatch_message(task: str, root: Path, differences: Sequence[str]) -> str:
+    lines = "\n  ".join(differences)
+    return (
+        f"{task}: the data in {root} are not the ones on the task's card:\n  {lines}\n"
+        "  --accept-data runs them all the same and says so in the results"
+    )
+
+
+def _root(registry: Registry, name: str, choice: RowChoice) -> tuple[Path, str, str | None]:
+    """The folder of a task's rows, the split it stands for, and its commit on the hub.
+
+    Raises UnavailableError when the rows are not given and cannot be fetched.
+    """
+    card = registry.task_card(name)
+    if choice.data is not None:
+        names = {word.partition("@")[0] for word in choice.tasks}
+        root = choice.data if len(names) == 1 else choice.data / name
+        if not root.is_dir():
+            raise DataError(f"{name}: there is no data folder {root}")
+        return root, "official", None
+    if "mini" in (choice.split, card.default_split):
+        return registry.mini_root(name), "mini", None
+    if card.dataset.id is None:
+        how = card.dataset.how_to_get or "they were never released"
+        raise UnavailableError(f"its rows are not on the hub: {how}; give them with --data DIR")
+    from er_bench.data.hub import snapshot
+
+    root, revision = snapshot(card.dataset)
+    return root, "official", revision

@@ -1,0 +1,166 @@
+"""Judging without a model: the records of a run, or answers made elsewhere.
+
+Nothing is replayed: a judgement is a function of the sample and the rollout.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from er_bench.core.completion import Completion
+from er_bench.core.errors import DataError
+from er_bench.core.geometry import Size
+from er_bench.core.manifest import Manifest
+from er_bench.core.record import SCHEMA_VERSION, Record, RecordStatus
+from er_bench.core.registry import Registry
+from er_bench.core.rollout import Rollout
+from er_bench.core.task import AnySample, AnyTask
+from er_bench.run.evaluate import task_identity
+from er_bench.run.open_tasks import Opened, RowChoice, open_tasks
+from er_bench.run.runner import make_record
+
+
+def _quiet(line: str) -> None:
+    del line
+
+
+def opened_for_run(registry: Registry, manifest: Manifest, data: Path | None) -> list[Opened]:
+    """The tasks of a run, opened again. Raises DataError when the rows are not those of the run."""
+    told = manifest.options
+    given = data or (Path(told.data) if told.data else None)
+    choice = RowChoice(
+        list(manifest.identity.tasks), told.split, given, told.limit, accept_data=True
+    )
+    opened = open_tasks(registry, choice, manifest.model.dialect, _quiet, None)
+    for o in opened:
+        then = manifest.identity.tasks[o.task.label]
+        if then.data_fingerprint != o.found.fingerprint:
+            raise DataError(
+                f"{o.task.label}: these rows are not the ones of the run: "
+                f"fingerprint {o.found.fingerprint}, in the run {then.data_fingerprint}; "
+                "give the run's data with --data",
+                file=o.task.root,
+            )
+        o.found.prompt_sha256 = then.prompt_sha256
+    return opened
+
+
+def fresh_manifest(manifest: Manifest, opened: Sequence[Opened]) -> Manifest:
+    """The manifest of a run whose records are judged again."""
+    tasks = {o.task.label: task_identity(o) for o in opened}
+    identity = manifest.identity.model_copy(update={"tasks": tasks})
+    return manifest.model_copy(update={"schema_version": SCHEMA_VERSION, "identity": identity})
+
+
+def judged_again(
+    records: Iterable[Record], opened: Sequence[Opened], readings: Sequence[str] | None
+) -> Iterator[Record]:
+    """Records, each judged anew; those of failed samples stay as they are.
+
+    A sample whose rows are there now but cannot be judged becomes `data_error`.
+    """
+    tasks = {o.task.label: o.task for o in opened}
+    samples = {label: {s.id: s for s in task.samples()} for label, task in tasks.items()}
+    for record in records:
+        task = tasks[record.task]
+        sample = samples[record.task][record.id]
+        yield _again(task, sample, record, readings)
+
+
+def _again(
+    task: AnyTask, sample: AnySample, record: Record, readings: Sequence[str] | None
+) -> Record:
+    if record.status is not RecordStatus.SCORED:
+        return record
+    try:
+        wanted = None if readings is None else [r for r in readings if r in task.readings]
+        judgement = task.judge(sample, record.rollout, wanted)
+    except DataError as error:
+        status, why = RecordStatus.DATA_ERROR, f"{sample.where}: {error}"
+        return make_record(task, sample, record.key, record.rollout, {}, status, why)
+    again = make_record(task, sample, record.key, record.rollout, judgement)
+    return again.model_copy(update={"seconds": record.seconds})
+
+
+class Response(BaseModel):
+    """One line of a file of answers made elsewhere."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: str | int
+    response: str
+    image_sizes: list[Size] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """Answers made elsewhere, by sample id."""
+
+    file: Path
+    by_id: Mapping[str, Completion]
+
+    def check(self, task: AnyTask) -> None:
+        """Raise DataError when an answer is to a sample that the task does not have."""
+        known = {sample.id for sample in task.samples()}
+        if unknown := [i for i in self.by_id if i not in known]:
+            raise DataError(
+                f"{len(unknown)} answers are to samples that {task.label} does not have: "
+                f"{', '.join(unknown[:5])}",
+                file=self.file,
+                field="id",
+            )
+
+    def records(self, task: AnyTask, readings: Sequence[str] | None) -> Iterator[Record]:
+        """A record for each sample; samples without an answer are not scored."""
+        for sample in task.samples():
+            key = (task.label, sample.id, 0)
+            completion = self.by_id.get(sample.id)
+            if completion is None:
+                status = RecordStatus.MODEL_ERROR
+                error = f"no stored answer (sample {sample.id!r})"
+                yield make_record(task, sample, key, Rollout(), {}, status, error)
+                continue
+            rollout = Rollout.answered(completion)
+            record = make_record(task, sample, key, rollout, {})
+            yield _again(task, sample, record, readings)
+
+
+def read_responses(file: Path) -> Responses:
+    """Answers from JSON lines `{"id", "response", "image_sizes"?}`.
+
+    Raises DataError naming file, line and field.
+    """
+    found: dict[str, Completion] = {}
+    for number, row in _lines(file):
+        try:
+            response = Response.model_validate(row)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"])) or "the line"
+            raise DataError(
+                "missing or of the wrong type", file=file, row=number, field=field
+            ) from error
+        sample_id = str(response.id)
+        if sample_id in found:
+            raise DataError(f"two answers for id {sample_id!r}", file=file, row=number, field="id")
+        found[sample_id] = Completion(response.response, image_sizes=tuple(response.image_sizes))
+    return Responses(file, found)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, object]]:
+    """Number and content of every line that is not blank. Raises DataError naming the line."""
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    try:
+                        yield number, json.loads(line)
+                    except ValueError as error:
+                        raise DataError(f"not JSON: {error}", file=path, row=number) from error
+    except OSError as error:
+        raise DataError(f"cannot read it: {error.strerror}", file=path) from error

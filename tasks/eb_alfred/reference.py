@@ -1,0 +1,7 @@
+"""The companion of `eb_alfred`."""
+
+from __future__ import annotations
+
+from er_bench.tasks.base.embodiedbench_reference import REFERENCE
+
+__all__ = ["REFERENCE"]

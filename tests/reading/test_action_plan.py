@@ -1,0 +1,129 @@
+"""Plans of action ids: the released reader, its repairs, and the robust one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from er_bench.reading.action_plan import (
+    READERS,
+    PlanReading,
+    PlanStatus,
+    json_to_action,
+    read_repaired,
+    read_robust,
+    read_strict,
+)
+
+ACTIONS = ["find a Mug", "pick up the Mug", "find a Sink", "open the Fridge"]
+
+
+def plan(*ids: object) -> str:
+    return json.dumps({"executable_plan": [{"action_id": i, "action_name": "x"} for i in ids]})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (plan(1, 3), ([1, 3], 0)),
+        (plan(3), ([3], 0)),
+        (plan(4), (-1, 0)),
+        (plan(-1, 2), (-1, 0)),
+        (plan(1, 2, 9, 3), ([1, 2], 0)),
+        (plan(), (-2, 0)),
+        ('{"executable_plan": ""}', (-2, 0)),
+        ('{"executable_plan": {}}', (-2, 0)),
+        (plan("1"), (-1, 1)),
+        (plan(1, None), (-1, 1)),
+        ('{"executable_plan": [{"id": 1}]}', (-1, 1)),
+        ('{"executable_plan": {"action_id": 1}}', (-1, 1)),
+        ('{"plan": []}', (-1, 1)),
+        ("[]", (-1, 1)),
+        ("", (-1, 1)),
+        ("```json\n" + plan(1) + "\n```", (-1, 1)),
+        (plan(1) + " trailing", (-1, 1)),
+        (plan(True), ([True], 0)),
+        (plan(1.5), ([1.5], 0)),
+    ],
+)
+def test_the_released_reader(text: str, expected: tuple[object, int]) -> None:
+    assert json_to_action(text, len(ACTIONS)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"), [(plan(True), ()), (plan(1, 2.0), (1,)), (plan(1, True, 2), (1,))]
+)
+def test_a_plan_ends_before_an_id_that_is_no_whole_number(text: str, ids: tuple[int, ...]) -> None:
+    assert read_strict(text, ACTIONS).action_ids == ids
+
+
+def test_the_repairs_of_the_released_internvl_path() -> None:
+    single = "```json\n{'language_plan': 'go', 'executable_plan': [{'action_id': 2}]}\n```"
+    assert read_strict(single, ACTIONS).status is PlanStatus.INVALID
+    assert read_repaired(single, ACTIONS).action_ids == (2,)
+    possessive = "{'language_plan': 'the robot's arm', 'executable_plan': [{'action_id': 2}]}"
+    assert read_repaired(possessive, ACTIONS).action_ids == (2,)
+    valid = json.dumps({"language_plan": "don't", "executable_plan": [{"action_id": 2}]})
+    assert read_strict(valid, ACTIONS).action_ids == (2,)
+    assert read_repaired(valid, ACTIONS).status is PlanStatus.INVALID  # damaged by the repair
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        plan(2, 1),
+        "Sure! Here is the plan:\n```json\n" + plan(2, 1) + "\n```\nGood luck.",
+        "{'language_plan': 'it\\'s here', 'executable_plan': [{'action_id': 2}, {'action_id': 1}]}",
+        plan("2", "1"),
+        plan(2.0, 1),
+        '{"a": "{", "executable_plan": [{"action_id": 2, "action_name": "x"}, {"action_id": 1, "a',
+        '{"executable_plan": [\n{"action_id": 2, "action_name": "find"}\n{"action_id": 1}\n]}',
+        '{"executable_plan": [2, 1]}',
+        '{"executable_plan": [{"action_name": "find a Sink"}, {"action_id": 1}]}',
+        'thinking about "executable_plan"... {"x": 1} ' + plan(2, 1),
+        plan(2, 1, 99),
+    ],
+)
+def test_the_robust_reader_reads_what_can_be_meant(text: str) -> None:
+    assert read_robust(text, ACTIONS) == PlanReading(PlanStatus.OK, (2, 1))
+
+
+def test_the_robust_reader_guesses_nothing() -> None:
+    assert read_robust("I would find a Mug.", ACTIONS).status is PlanStatus.INVALID
+    assert read_robust(plan(), ACTIONS).status is PlanStatus.EMPTY
+    assert read_robust(plan(77, 1), ACTIONS).status is PlanStatus.INVALID
+    assert read_robust(plan(True), ACTIONS).status is PlanStatus.INVALID
+
+
+pieces = st.sampled_from(
+    [
+        '{"executable_plan": [',
+        '{"action_id": ',
+        "1",
+        '"',
+        "'",
+        "}",
+        "]",
+        "{",
+        ",",
+        "```json",
+        "é",
+        "9" * 5000,
+    ]
+)
+
+
+@given(st.one_of(st.text(), st.lists(pieces, max_size=30).map("".join)))
+def test_no_reader_ever_raises_or_leaves_the_range(text: str) -> None:
+    for read in READERS.values():
+        found = read(text, ACTIONS)
+        assert all(type(i) is int and 0 <= i < len(ACTIONS) for i in found.action_ids)
+        assert bool(found.action_ids) == (found.status is PlanStatus.OK)
+
+
+def test_deep_nesting_is_no_plan() -> None:
+    text = '{"executable_plan": ' + "[" * 100_000
+    assert [read(text, ACTIONS).status for read in READERS.values()] == [PlanStatus.INVALID] * 3
