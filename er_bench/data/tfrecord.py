@@ -13,8 +13,9 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import google_crc32c
+
 from er_bench.core.errors import DataError
-from er_bench.data.crc32c import crc32c
 
 Feature = list[bytes] | list[float] | list[int]
 
@@ -64,7 +65,7 @@ def _records(file: Path) -> Iterator[bytes]:
 
 
 def _mask(data: bytes) -> bytes:
-    crc = crc32c(data)
+    crc: int = google_crc32c.value(data)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
