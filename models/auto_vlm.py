@@ -18,8 +18,8 @@ from er_bench.core.geometry import Size
 from er_bench.core.prompt import Decoding, Prompt
 from er_bench.core.sample import Image, Text, Video
 from er_bench.data import media
+from er_bench.models.checkpoint import quiet
 from er_bench.models.engine import Reply, Request, generation_config
-from er_bench.models.internvl.load import quiet
 
 if TYPE_CHECKING:
     import torch

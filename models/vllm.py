@@ -25,10 +25,11 @@ from er_bench.core.errors import ConfigError, ErBenchError, ModelError, UsageErr
 from er_bench.core.geometry import Size
 from er_bench.core.model import Model, ModelSettings
 from er_bench.core.prompt import Prompt
+from er_bench.models.checkpoint import read_config, snapshot
 from er_bench.models.engine import DEFAULT_NEW_TOKENS
 from er_bench.models.internvl.config import is_native, is_original
 from er_bench.models.internvl.engine import InternVLArgs, picture
-from er_bench.models.internvl.load import read_config, read_tokenizer, snapshot
+from er_bench.models.internvl.load import read_tokenizer
 from er_bench.models.internvl.prompt import Vocabulary, lay_out
 from er_bench.models.internvl.tiling import EXACT_PIXELS
 from er_bench.models.settings import check_names, parse_args

@@ -35,8 +35,8 @@ def convert(
 ) -> None:
     """Rewrite a checkpoint: InternVLChat (Vlaser) to a native transformers folder, or back."""
     from er_bench.core.errors import UsageError
+    from er_bench.models.checkpoint import snapshot
     from er_bench.models.internvl.convert import to_native, to_original
-    from er_bench.models.internvl.load import snapshot
 
     if to not in ("native", "original"):
         raise UsageError(f"--to takes native or original, not {to!r}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from er_bench.core.errors import ConfigError, UsageError
+from er_bench.models.checkpoint import CONFIG, check_packages, read_config
 from er_bench.models.internvl.checkpoint_files import (
     share_weights,
     write_json,
@@ -19,7 +20,7 @@ from er_bench.models.internvl.checkpoint_files import (
     write_original_tokenizer,
 )
 from er_bench.models.internvl.config import is_native, is_original, native_config, original_config
-from er_bench.models.internvl.load import CONFIG, check_packages, read_config, read_tokenizer
+from er_bench.models.internvl.load import read_tokenizer
 from er_bench.models.internvl.prompt import Vocabulary
 from er_bench.models.internvl.weights import (
     INDEX,

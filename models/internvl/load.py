@@ -1,4 +1,4 @@
-"""Open an InternVL checkpoint: a native folder, an original InternVLChat folder, or a hub id.
+"""Open an InternVL checkpoint: a native folder, or an original InternVLChat one.
 
 No remote code is run and torchvision is not needed: original weights are mapped onto the native
 classes of transformers.
@@ -6,16 +6,14 @@ classes of transformers.
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from er_bench.core.errors import ConfigError, MissingExtraError
+from er_bench.core.errors import ConfigError
+from er_bench.models.checkpoint import check_packages, quiet, read_config
 from er_bench.models.internvl.config import is_native, is_original, native_config
 from er_bench.models.internvl.prompt import Vocabulary
 from er_bench.models.internvl.weights import check_untied, load_original
@@ -23,10 +21,6 @@ from er_bench.models.internvl.weights import check_untied, load_original
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
-
-CONFIG = "config.json"
-_PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.jinja", "*.model"]
-"""Files of a hub repository that are fetched: data only, never code."""
 
 
 @dataclass(frozen=True)
@@ -51,65 +45,6 @@ class InternVL:
     def tokens_per_tile(self) -> int:
         """Language tokens that one tile becomes."""
         return int(self.model.config.image_seq_length)
-
-
-def check_packages() -> None:
-    """Check that checkpoints can be run at all.
-
-    Raises MissingExtraError without torch and transformers, and ConfigError when the installed
-    torchvision belongs to another torch: transformers then fails in obscure places.
-    """
-    for name in ("torch", "transformers", "accelerate"):
-        if importlib.util.find_spec(name) is None:
-            raise MissingExtraError("running a checkpoint", "hf", f"no module named {name!r}")
-    if importlib.util.find_spec("torchvision") is None:
-        return
-    try:
-        importlib.import_module("torchvision")
-    except (ImportError, RuntimeError, AttributeError, OSError) as error:
-        raise ConfigError(
-            f"torchvision is installed but broken ({error}): it was built for another torch. "
-            "er-bench does not need it: pip uninstall torchvision, or install the build that "
-            "matches torch"
-        ) from error
-
-
-def quiet() -> None:
-    """Keep transformers' progress bars off everything but a terminal."""
-    from transformers.utils import logging
-
-    if not sys.stderr.isatty():
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def snapshot(checkpoint: str, revision: str | None = None) -> Path:
-    """The folder of a checkpoint: itself, or the hub repository's local copy.
-
-    Raises ConfigError when there is neither such a folder nor such a repository.
-    """
-    folder = Path(checkpoint).expanduser()
-    if folder.is_dir():
-        return folder
-    if checkpoint.count("/") != 1 or checkpoint.startswith((".", "/", "~")):
-        raise ConfigError(f"there is no folder {checkpoint!r}, and it is no hub id (owner/name)")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(checkpoint, revision=revision, allow_patterns=_PATTERNS))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise ConfigError(f"cannot get {checkpoint} from the hub: {error}") from error
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """The folder's `config.json`. Raises ConfigError."""
-    try:
-        found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{folder / CONFIG}: cannot read it: {error}") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"{folder / CONFIG}: not an object")
-    return found
 
 
 def is_internvl(config: Mapping[str, Any]) -> bool:

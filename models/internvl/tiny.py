@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from er_bench.models.checkpoint import quiet
 from er_bench.models.internvl.checkpoint_files import write_native_sides
 from er_bench.models.internvl.config import image_seq_length
-from er_bench.models.internvl.load import quiet
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

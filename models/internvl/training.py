@@ -17,11 +17,12 @@ import yaml
 from er_bench.core.errors import ConfigError
 from er_bench.core.geometry import Size
 from er_bench.core.model import Model, ModelSettings
+from er_bench.models.checkpoint import read_config, snapshot
 from er_bench.models.internvl import tiling
 from er_bench.models.internvl.checkpoint_files import share_weights, write_native_sides
 from er_bench.models.internvl.config import image_seq_length, is_original, native_config
 from er_bench.models.internvl.engine import InternVLArgs, InternVLEngine
-from er_bench.models.internvl.load import InternVL, load, read_config, read_tokenizer, snapshot
+from er_bench.models.internvl.load import InternVL, load, read_tokenizer
 from er_bench.models.internvl.prompt import Control, Piece, Slot, Style, Vocabulary
 from er_bench.models.settings import DeviceArgs, parse_args
 from er_bench.models.transformers import TransformersModel
