@@ -29,9 +29,10 @@ from er_bench.core.model import Model, ModelSettings
 from er_bench.core.prompt import Prompt
 from er_bench.core.sample import Image, Text, Video
 from er_bench.data import media
-from er_bench.models.internvl.engine import still_budget
-from er_bench.models.internvl.prompt import CONTROL, FramePrefix, MultiImageBudget
-from er_bench.models.internvl.tiling import EXACT_PIXELS
+from er_bench.models.internvl.conversation import FramePrefix
+from er_bench.models.internvl.pictures import still_budget
+from er_bench.models.internvl.tiling import EXACT_PIXELS, MultiImageBudget
+from er_bench.models.internvl.vocabulary import CONTROL
 from er_bench.models.settings import parse_args
 
 PASSED_THROUGH = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}

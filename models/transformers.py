@@ -19,8 +19,9 @@ from er_bench.models.auto_vlm import AutoArgs, AutoEngine, load_auto
 from er_bench.models.batching import Batcher
 from er_bench.models.checkpoint import check_packages, read_config, snapshot
 from er_bench.models.engine import Engine, Reply, Request
-from er_bench.models.internvl.engine import InternVLArgs, InternVLEngine
+from er_bench.models.internvl.engine import InternVLEngine
 from er_bench.models.internvl.load import is_internvl, load
+from er_bench.models.internvl.pictures import InternVLArgs
 from er_bench.models.settings import DeviceArgs, check_names, parse_args, placement
 
 BATCHES_IN_FLIGHT = 4

@@ -28,10 +28,11 @@ from er_bench.core.prompt import Prompt
 from er_bench.models.checkpoint import read_config, snapshot
 from er_bench.models.engine import DEFAULT_NEW_TOKENS
 from er_bench.models.internvl.config import is_native, is_original
-from er_bench.models.internvl.engine import InternVLArgs, picture
+from er_bench.models.internvl.conversation import render
 from er_bench.models.internvl.load import read_tokenizer
-from er_bench.models.internvl.prompt import Vocabulary, lay_out
+from er_bench.models.internvl.pictures import InternVLArgs, see, still_sizes
 from er_bench.models.internvl.tiling import EXACT_PIXELS
+from er_bench.models.internvl.vocabulary import Vocabulary
 from er_bench.models.settings import check_names, parse_args
 
 
@@ -133,18 +134,21 @@ class VllmModel(Model):
             raise ConfigError(f"{folder}: vLLM could not start: {error}") from error
 
     def _prepare(self, prompt: Prompt) -> tuple[dict[str, Any], tuple[Size, ...]]:
-        pictured = picture(prompt, self._args)
-        ids = self._vocabulary.placeholder_ids(lay_out(pictured.turns, self._args.style))
-        budget = max(pictured.max_tiles, default=1)
+        seen = see(prompt, self._args)
+        tokens = [[1] * len(medium.pictures) for medium in seen]
+        rendered = render(prompt.messages, tokens, self._vocabulary, self._args.style)
+        ids = rendered.filled([self._vocabulary.id("<IMG_CONTEXT>")])
+        budget = max((medium.max_tiles for medium in seen), default=1)
         images = [
-            image if limit > 1 else one_tile(image, self._tile_px)
-            for image, limit in zip(pictured.pictures, pictured.max_tiles, strict=True)
+            image if medium.max_tiles > 1 else one_tile(image, self._tile_px)
+            for medium in seen
+            for image in medium.pictures
         ]
         request: dict[str, Any] = {"prompt_token_ids": ids}
         if images:
             request["multi_modal_data"] = {"image": images}
             request["mm_processor_kwargs"] = {"max_patches": budget, **EXACT_PIXELS}
-        return request, tuple(image.size for image in pictured.stills)
+        return request, still_sizes(seen)
 
     async def _finished(self, request: dict[str, Any], prompt: Prompt) -> Any:
         from vllm import SamplingParams

@@ -64,7 +64,7 @@ def pointing(dialect: Dialect, items: Sequence[Item], said: Sequence[str]) -> li
     named: dict[int, list[float]] = {}
     some, guessed, centred = [], [], []
     for item, text in zip(items, said, strict=True):
-        scene, thing = item.scene, item.turn.about
+        scene, thing = item.scene, item.exchange.about
         assert thing is not None
         spot = place(dialect, text, scene)
         hit = spot is not None and on(scene, spot, [thing])
@@ -81,11 +81,11 @@ def pointing(dialect: Dialect, items: Sequence[Item], said: Sequence[str]) -> li
 
 def matching(name: str, items: Sequence[Item], said: Sequence[str]) -> list[str]:
     """The rows about exact answers; blind says the most frequent answer of its kind."""
-    truths = [item.turn.answer for item in items]
+    truths = [item.exchange.answer for item in items]
     usual = Counter(truths).most_common(1)[0][0]
     hits: dict[int, list[float]] = {}
     for item, text in zip(items, said, strict=True):
-        hits.setdefault(len(item.scene.things), []).append(text == item.turn.answer)
+        hits.setdefault(len(item.scene.things), []).append(text == item.exchange.answer)
     rows = [row(name, [hit for marks in hits.values() for hit in marks])]
     rows += [row(f"{name}, {n} objects", marks) for n, marks in sorted(hits.items())]
     return [*rows, row(f"{name}, blind", [float(t == usual) for t in truths])]
@@ -107,8 +107,8 @@ async def measure(name: str, scenes: int) -> list[str]:
         hits = []
         for item, text in zip(items, said, strict=True):
             spot = place(dialect, text, item.scene)
-            assert item.turn.about is not None
-            hits.append(spot is not None and on(item.scene, spot, [item.turn.about]))
+            assert item.exchange.about is not None
+            hits.append(spot is not None and on(item.scene, spot, [item.exchange.about]))
         rows.append(row(f"all wordings, {n} object{'s' * (n > 1)}", hits))
     await model.close()
     return rows

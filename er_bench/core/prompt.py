@@ -83,4 +83,4 @@ def _part_identity(part: Part) -> list[JsonValue]:
             return ["image", blob.name.rsplit("/", 1)[-1]]
         case Video():
             span = [part.start_frame, part.stop_frame, part.n_frames, part.sampling, part.label]
-            return ["video", part.path.name, *span]
+            return ["video", part.path.name, *span, *(part.clip_s or ())]

@@ -79,6 +79,8 @@ class Video:
     label: Literal["frame", "image"] = "frame"
     fps: float | None = None
     """The frame rate that the frame numbers count in; None is the file's own."""
+    clip_s: tuple[float, float] | None = None
+    """The span from start to end in seconds, where it is given so instead of in frames."""
 
     @property
     def ref(self) -> MediaRef:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 
 from er_bench.core.errors import DataError, MissingExtraError
 from er_bench.core.geometry import Mask, Size
-from er_bench.core.sample import Blob, Video
+from er_bench.core.sample import Blob, Image, Video
 from er_bench.data.byte_cache import ByteCache
+from er_bench.data.rows import FileBlob
 
 FRAME_CACHE_BYTES = 512 * 2**20
 
@@ -32,6 +34,7 @@ def image(blob: Blob) -> PIL.Image.Image:
 
 def image_size(source: Path | Blob) -> Size:
     """`(width, height)` from the header. Raises DataError that names the file."""
+    source = source.path if isinstance(source, FileBlob) else source
     name = str(source) if isinstance(source, Path) else source.name
     try:
         file = source if isinstance(source, Path) else io.BytesIO(source.read())
@@ -96,6 +99,11 @@ def _bytes(frames: Sequence[PIL.Image.Image]) -> int:
 FRAMES = FrameCache()
 
 
+def pictures(part: Image | Video, n: int, sampling: str) -> list[PIL.Image.Image]:
+    """An image, or `n` frames of a video, RGB; see `FrameCache.frames`. Raises DataError."""
+    return [image(part.blob)] if isinstance(part, Image) else FRAMES.frames(part, n, sampling)
+
+
 def decode_frames(video: Video, n: int, sampling: str) -> list[PIL.Image.Image]:
     """Decode `n` frames of a video by PyAV, in one pass over the file. Raises DataError."""
     try:
@@ -107,11 +115,8 @@ def decode_frames(video: Video, n: int, sampling: str) -> list[PIL.Image.Image]:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             total = stream.frames or sum(1 for _ in container.demux(stream) if _.size)
-            rate = float(stream.average_rate or 1) / video.fps if video.fps else 1.0
-            last = total - 1
-            if video.stop_frame is not None:
-                last = min(round(video.stop_frame * rate), last)
-            wanted = frame_indices(round(video.start_frame * rate), last, n, sampling)
+            found = span(video, total, float(stream.average_rate or 1))
+            wanted = frame_indices(found.start, found.stop - 1, n, sampling)
             container.seek(0)
             frames = _pick(container, stream, set(wanted))
     except (av.FFmpegError, IndexError, ValueError) as error:
@@ -121,8 +126,34 @@ def decode_frames(video: Video, n: int, sampling: str) -> list[PIL.Image.Image]:
     return [frames[k] for k in wanted]
 
 
-def video_length(path: Path) -> tuple[int, float]:
-    """How many frames a video has and how many a second. Raises DataError that names the file."""
+def span(video: Video, total: int, fps: float) -> range:
+    """The frames that a video part is about, of a file with `total` frames at `fps`.
+
+    Raises DataError when no frame lies in the clip.
+    """
+    if video.clip_s is not None:
+        first, stop = (min(int(t * fps), total) for t in video.clip_s)
+        if first >= stop:
+            raise DataError(f"no frame of the video's {total} lies in the clip", file=video.path)
+        return range(first, stop)
+    rate = fps / video.fps if video.fps else 1.0
+    last = total - 1
+    if video.stop_frame is not None:
+        last = min(round(video.stop_frame * rate), last)
+    return range(round(video.start_frame * rate), last + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoHeader:
+    """What a video file says of itself."""
+
+    n_frames: int
+    fps: float
+    size_wh: Size
+
+
+def video_header(path: Path) -> VideoHeader:
+    """Length, rate and size of a video's pictures. Raises DataError that names the file."""
     try:
         import av
     except ImportError as error:
@@ -130,8 +161,9 @@ def video_length(path: Path) -> tuple[int, float]:
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
-            rate = float(stream.average_rate or 1)
-            return stream.frames or sum(1 for _ in container.demux(stream) if _.size), rate
+            n_frames = stream.frames or sum(1 for _ in container.demux(stream) if _.size)
+            size_wh = stream.codec_context.width, stream.codec_context.height
+            return VideoHeader(n_frames, float(stream.average_rate or 1), size_wh)
     except (av.FFmpegError, IndexError, ValueError) as error:
         raise DataError(f"not a readable video: {error}", file=path) from error
 

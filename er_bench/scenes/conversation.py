@@ -1,15 +1,16 @@
-"""A conversation about one scene, and its line in an InternVL chat file."""
+"""What is asked and answered about one scene, and the conversation that it makes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from er_bench.core.message import Message
+from er_bench.core.sample import Image, Part, Text
 from er_bench.scenes.shapes import Scene, Thing
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Exchange:
     """One question and its answer; `kind` is the sort of question."""
 
     kind: str
@@ -20,21 +21,23 @@ class Turn:
     option: str = ""
     """The right option's words, where the answer is its letter."""
 
+    def messages(self, *before: Part) -> tuple[Message, Message]:
+        """Question and answer; `before` comes before the question, on a line of its own."""
+        line = (*before, Text("\n")) if before else ()
+        asked = Message("user", (*line, Text(self.question)))
+        return asked, Message("assistant", (Text(self.answer),))
+
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A scene and what is said about it. The first question comes after the picture."""
+    """A scene and what is said about it."""
 
     seed: int
     scene: Scene
-    turns: tuple[Turn, ...]
+    exchanges: tuple[Exchange, ...]
 
-    def to_record(self, image: str) -> dict[str, Any]:
-        """The conversation as a line of an InternVL chat file; `image` is the picture's path."""
-        said: list[dict[str, str]] = []
-        for k, turn in enumerate(self.turns):
-            said.append({"from": "human", "value": ("" if k else "<image>\n") + turn.question})
-            said.append({"from": "gpt", "value": turn.answer})
-        width, height = self.scene.size_wh
-        size = {"width": width, "height": height}
-        return {"id": self.seed, "image": image, **size, "conversations": said}
+    def messages(self, picture: Image) -> tuple[Message, ...]:
+        """The conversation; its first question comes after the picture."""
+        first, *rest = self.exchanges
+        said = [first.messages(picture), *(exchange.messages() for exchange in rest)]
+        return tuple(message for pair in said for message in pair)

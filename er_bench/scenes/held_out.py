@@ -11,7 +11,7 @@ from er_bench.core.message import user
 from er_bench.core.prompt import Decoding, Expect, Prompt
 from er_bench.core.sample import Image
 from er_bench.data.rows import BytesBlob
-from er_bench.scenes.conversation import Turn
+from er_bench.scenes.conversation import Exchange
 from er_bench.scenes.shapes import Scene, draw, random_scene
 from er_bench.scenes.training_conversations import HELD_OUT_SEED, MAKERS, Asker, training_scene
 
@@ -24,15 +24,15 @@ class Item:
 
     seed: int
     scene: Scene
-    turn: Turn
+    exchange: Exchange
 
     def prompt(self) -> Prompt:
         """The question as a model is asked it: the picture, then the text."""
         png = io.BytesIO()
         draw(self.scene).save(png, "PNG")
         image = Image(BytesBlob(f"{self.seed}.png", png.getvalue()))
-        expects = _EXPECTS.get(self.turn.kind, Expect.TEXT)
-        message = user(image, self.turn.question)
+        expects = _EXPECTS.get(self.exchange.kind, Expect.TEXT)
+        message = user(image, self.exchange.question)
         return Prompt((message,), expects, Decoding(max_new_tokens=32, temperature=0.0))
 
 
@@ -56,8 +56,8 @@ def questions(
     while len(items) < count:
         rng = random.Random(seed)
         scene = training_scene(rng, n_things)
-        turn = MAKERS[kind](Asker(scene, rng, dialect))
-        if turn is not None:
-            items.append(Item(seed, scene, turn))
+        exchange = MAKERS[kind](Asker(scene, rng, dialect))
+        if exchange is not None:
+            items.append(Item(seed, scene, exchange))
         seed += 1
     return items

@@ -1,9 +1,9 @@
-"""Training conversations about random scenes, with exact answers, in InternVL's chat format.
+"""Training conversations about random scenes, with exact answers.
 
 Every question that a small model is to answer is asked here in the wordings of the mini splits:
 points and boxes of named things in a family's own dialect, counts, letters, numbers, short plans.
 Seeds: mini splits draw from other generators, held-out evaluation starts at `HELD_OUT_SEED`,
-training at `TRAINING_SEED`. `training_data.py` writes a data set.
+training at `TRAINING_SEED`. `training_set.py` writes a data set.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from er_bench.core.answer import Boxes, Points
 from er_bench.core.dialect import Dialect
 from er_bench.core.geometry import Point, Size, Unit
-from er_bench.scenes.conversation import Conversation, Turn
+from er_bench.scenes.conversation import Conversation, Exchange
 from er_bench.scenes.questions import LETTERS
 from er_bench.scenes.shapes import COLOURS, SHAPES, Scene, Thing, random_scene
 
@@ -132,22 +132,22 @@ class Asker:
         referring: str,
         places: Sequence[Point],
         about: Thing | None = None,
-    ) -> Turn:
+    ) -> Exchange:
         text = self.dialect.point_prompt(question, referring)
-        return Turn(kind, text, self._points(places), about)
+        return Exchange(kind, text, self._points(places), about)
 
-    def point(self) -> Turn:
+    def point(self) -> Exchange:
         """The middle of a named thing."""
         name, thing = self._named()
         question = self.rng.choice(POINT_WORDINGS).format(name)
         return self._asked("point", question, name, [thing.centre_px_xy], thing)
 
-    def point_to(self, thing: Thing) -> Turn:
+    def point_to(self, thing: Thing) -> Exchange:
         """The middle of a thing, asked for in the plainest way."""
         question = POINT_WORDINGS[0].format(thing.label)
         return self._asked("point", question, thing.label, [thing.centre_px_xy], thing)
 
-    def outermost(self) -> Turn | None:
+    def outermost(self) -> Exchange | None:
         """The middle of the thing furthest to one side."""
         word = self.rng.choice(sorted(OUTERMOST))
         ranked = self._ranked(word)
@@ -165,14 +165,14 @@ class Asker:
         gap = abs(ranked[0].centre_px_xy[axis] - ranked[1].centre_px_xy[axis])
         return ranked if gap >= CLEAR_PX else None
 
-    def every(self) -> Turn:
+    def every(self) -> Exchange:
         """The middles of all things of a shape, from left to right."""
         shape = self.rng.choice(self.scene.things).shape
         meant = sorted(t.centre_px_xy for t in self.scene.things if t.shape == shape)
         name = plural(shape)
         return self._asked("every", f"Point to all the {name}.", name, meant)
 
-    def odd(self) -> Turn | None:
+    def odd(self) -> Exchange | None:
         """The thing whose colour no other has."""
         things = self.scene.things
         lone = [t for t in things if sum(u.colour == t.colour for u in things) == 1]
@@ -181,7 +181,7 @@ class Asker:
         name = "object whose color does not match the others"
         return self._asked("odd", f"Point to the {name}.", name, [lone[0].centre_px_xy], lone[0])
 
-    def free(self) -> Turn | None:
+    def free(self) -> Exchange | None:
         """A spot in the free space on one side of a named thing."""
         thing, side = self.rng.choice(self.scene.things), self.rng.choice(SIDES)
         spot = free_spot(self.scene, thing, side)
@@ -190,39 +190,39 @@ class Asker:
         name = f"free space {side} the {thing.label}"
         return self._asked("free", f"Find some spots in the {name}.", name, [spot], thing)
 
-    def box(self) -> Turn:
+    def box(self) -> Exchange:
         """The box of a named thing."""
         name, thing = self._named()
         (x0, y0, x1, y1), size_wh = thing.box_px_xyxy, self.scene.size_wh
         box = (*per_1000((x0, y0), size_wh), *per_1000((x1, y1), size_wh))
         text = self.dialect.box_prompt(f"Find the {name}.", name)
-        return Turn("box", text, self.dialect.write_boxes(Boxes((box,), Unit.PER_1000)), thing)
+        return Exchange("box", text, self.dialect.write_boxes(Boxes((box,), Unit.PER_1000)), thing)
 
-    def what(self) -> Turn:
+    def what(self) -> Exchange:
         """The name of what is at a point."""
         thing = self.rng.choice(self.scene.things)
-        return Turn("what", f"What is at {self._points([thing.centre_px_xy])}?", thing.label)
+        return Exchange("what", f"What is at {self._points([thing.centre_px_xy])}?", thing.label)
 
-    def listing(self) -> Turn:
+    def listing(self) -> Exchange:
         """Name and point of everything, from left to right."""
         things = sorted(self.scene.things, key=lambda t: t.centre_px_xy)
         said = "; ".join(f"{t.label} {self._points([t.centre_px_xy])}" for t in things)
-        return Turn("listing", "List the objects from left to right.", said)
+        return Exchange("listing", "List the objects from left to right.", said)
 
-    def number(self) -> Turn:
+    def number(self) -> Exchange:
         """A named thing's distance from an edge, in thousandths."""
         name, thing = self._named()
         axis = self.rng.randrange(2)
         question = f"How far from the {('left', 'top')[axis]} edge is the {name}, in thousandths?"
         value = per_1000(thing.centre_px_xy, self.scene.size_wh)[axis]
-        return Turn("number", f"{question}\n{NUMBER_TAIL}", f"{value:.0f}", thing)
+        return Exchange("number", f"{question}\n{NUMBER_TAIL}", f"{value:.0f}", thing)
 
-    def count(self) -> Turn:
+    def count(self) -> Exchange:
         """How many things there are of a shape, of a colour, or at all."""
         (one, many), n = self._counted()
         asked = f"{one}(s)" if self.rng.random() < 0.4 else many
         question = self.rng.choice(COUNT_WORDINGS).format(asked)
-        return Turn("count", f"{question}\n{NUMBER_TAIL}", str(n))
+        return Exchange("count", f"{question}\n{NUMBER_TAIL}", str(n))
 
     def _counted(self) -> tuple[tuple[str, str], int]:
         things, rng = self.scene.things, self.rng
@@ -238,7 +238,7 @@ class Asker:
             case _:
                 return ("object", "objects"), len(things)
 
-    def letter(self) -> Turn:
+    def letter(self) -> Exchange:
         """A question with four options, or two; answered by the right one's letter."""
         makers = (self._colour_of, self._shape_of, self._which_outermost, self._side_of)
         while (asked := self.rng.choice((*makers, self._how_many))()) is None:
@@ -253,7 +253,7 @@ class Asker:
         else:
             listed = "\n".join(f"{key}. {option}" for key, option in lettered)
             text = f"{question}\nOptions:\n{listed}\n{LETTER_TAILS[0]}"
-        return Turn("letter", text, LETTERS[options.index(right)], about, right)
+        return Exchange("letter", text, LETTERS[options.index(right)], about, right)
 
     def _colour_of(self) -> Asked | None:
         found = [(n, t) for n, t in names(self.scene) if n == t.shape]
@@ -301,14 +301,14 @@ class Asker:
         wrong = self.rng.sample([str(k) for k in range(1, 7) if k != n], 3)
         return f"How many objects have the shape of a {shape}?", str(n), wrong, None
 
-    def plan(self) -> Turn | None:
+    def plan(self) -> Exchange | None:
         """The steps that bring one thing to another."""
         if len(self.scene.things) < 2:
             return None
         one, other = self.rng.sample(self.scene.things, 2)
         question = f"Task: put the {one.label} next to the {other.label}. List the steps."
         steps = (f"find the {one.label}", "pick it up", f"find the {other.label}", "put it down")
-        return Turn("plan", question, " ".join(f"{k}. {s}." for k, s in enumerate(steps, 1)))
+        return Exchange("plan", question, " ".join(f"{k}. {s}." for k, s in enumerate(steps, 1)))
 
 
 def free_spot(scene: Scene, thing: Thing, side: str) -> Point | None:
@@ -329,7 +329,7 @@ def free_spot(scene: Scene, thing: Thing, side: str) -> Point | None:
     return None if taken else (x, y)
 
 
-MAKERS: dict[str, Callable[[Asker], Turn | None]] = {
+MAKERS: dict[str, Callable[[Asker], Exchange | None]] = {
     "point": Asker.point,
     "outermost": Asker.outermost,
     "every": Asker.every,
@@ -363,35 +363,35 @@ MIXTURE: dict[str, float] = {
 
 
 TRIES = 50
-"""Draws for each turn before a scene is given up, because it allows none of the kinds."""
+"""Draws for each exchange before a scene is given up, because it allows none of the kinds."""
 
 
 def conversations(
     seed: int,
     dialect: Dialect,
-    n_turns: int = 4,
+    n_exchanges: int = 4,
     mixture: Mapping[str, float] = MIXTURE,
     n_things: tuple[int, int] = (1, 6),
 ) -> Iterator[Conversation]:
     """Endless conversations; each depends on its seed alone, and seeds count up from `seed`."""
     while True:
         rng = random.Random(seed)
-        turns: list[Turn] = []
-        while len(turns) < n_turns:
+        found: list[Exchange] = []
+        while len(found) < n_exchanges:
             scene = training_scene(rng, n_things)
-            turns = _turns(Asker(scene, rng, dialect), n_turns, mixture)
-        yield Conversation(seed, scene, tuple(turns))
+            found = _exchanges(Asker(scene, rng, dialect), n_exchanges, mixture)
+        yield Conversation(seed, scene, tuple(found))
         seed += 1
 
 
-def _turns(asker: Asker, n_turns: int, mixture: Mapping[str, float]) -> list[Turn]:
-    """Turns about one scene; fewer than asked for where the scene allows none of the mixture."""
+def _exchanges(asker: Asker, n_exchanges: int, mixture: Mapping[str, float]) -> list[Exchange]:
+    """Exchanges about one scene; fewer than wanted where it allows none of the mixture."""
     kinds, weights = zip(*mixture.items(), strict=True)
-    turns: list[Turn] = []
-    for _ in range(TRIES * n_turns):
-        if len(turns) == n_turns:
+    found: list[Exchange] = []
+    for _ in range(TRIES * n_exchanges):
+        if len(found) == n_exchanges:
             break
-        turn = MAKERS[asker.rng.choices(kinds, weights)[0]](asker)
-        if turn is not None:
-            turns.append(turn)
-    return turns
+        made = MAKERS[asker.rng.choices(kinds, weights)[0]](asker)
+        if made is not None:
+            found.append(made)
+    return found

@@ -1,1 +1,1 @@
-"""Supervised fine-tuning on conversations about images, for any family of tiling models."""
+"""Supervised fine-tuning on conversations about images, for any family of models."""

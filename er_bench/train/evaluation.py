@@ -76,9 +76,9 @@ class InTraining(TrainerCallback):
             dialect=self._registry.dialect(recipe.eval_dialect),
             card_decoding=Decoding(),
             forced_decoding=Decoding(),
-            args={"max_tiles": recipe.max_tiles, **recipe.eval_model_args},
+            args=recipe.eval_model_args,
         )
-        return self._family.live(model, self._codec, settings)
+        return self._family.live(model, self._codec, settings, max_tiles=recipe.max_tiles)
 
     def __call__(self, step: int) -> dict[str, float]:
         """The official scores as `eval_<task>`, on the first process, and `eval_runtime`."""

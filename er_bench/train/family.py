@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
@@ -14,64 +14,73 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from er_bench.core.errors import ConfigError
+from er_bench.core.family import Rendered
 from er_bench.core.geometry import Size
+from er_bench.core.message import Message
 from er_bench.core.model import Model, ModelSettings
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
-Tiles = NDArray[np.uint8]
-"""`(N, S, S, 3)` RGB."""
 Part = Literal["vision", "projector", "language"]
+Pixels = NDArray[np.uint8]
+"""`(H, W, 3)` RGB."""
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """One message. In a user's message each `<image>` stands for the next image."""
+class Limits:
+    """What one picture of a record may cost. A family heeds what it knows."""
 
-    role: Literal["system", "user", "assistant"]
-    text: str
+    max_tiles: int
+    """Most tiles of one image, where pictures are tiles."""
+    images: int
+    """How many images the record has, to share the tiles."""
+    is_frame: bool
+    """Whether the picture is a frame of a video."""
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
-    """A conversation as token ids, and which of them the model is to learn."""
+class Features:
+    """One picture as a family's vision tower takes it."""
 
-    ids: NDArray[np.int32]
-    """`(L,)`."""
-    supervised: NDArray[np.bool_]
-    """`(L,)`: true on the tokens of answers and on the token that ends each answer."""
+    arrays: Mapping[str, NDArray[np.generic]]
+    """By name; of several pictures, those of one name are put end to end."""
+    tokens: int
+    """How many tokens the picture becomes in the language model."""
 
 
 class Codec(Protocol):
-    """Conversations to token ids and images to tiles; holds no weights, can be pickled."""
-
-    @property
-    def tile_tokens(self) -> int:
-        """Tokens of one tile."""
+    """Conversations to token ids and pictures to features; holds no weights, can be pickled."""
 
     @property
     def pad_id(self) -> int:
         """The id that fills rows up."""
 
-    def tile_count(self, size: Size, max_tiles: int) -> int:
-        """How many tiles an image of `size` (width, height) is cut into, thumbnail included."""
+    def media_tokens(self, size_wh: Size, limits: Limits) -> int:
+        """How many tokens an image of this size becomes, its pixels unread."""
 
-    def tiles(self, image: PIL.Image.Image, max_tiles: int) -> Tiles:
-        """The tiles of an RGB image."""
+    def features(
+        self,
+        image: PIL.Image.Image,
+        limits: Limits,
+        alter: Callable[[Pixels], Pixels] | None = None,
+    ) -> Features:
+        """The features of an RGB image. `alter` changes each piece that is cut from it."""
 
-    def pixels(self, tiles: torch.Tensor) -> torch.Tensor:
-        """Tiles `(N, S, S, 3)` uint8 as the model takes them, `(N, 3, S, S)` float32."""
+    def model_inputs(self, arrays: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The arrays of a batch's features as the model is called with them."""
 
-    def frames_text(self, n: int) -> str:
-        """What stands for a video of `n` frames in a question, with `n` times `<image>`."""
+    def encode(
+        self, messages: Sequence[Message], media_tokens: Sequence[Sequence[int]]
+    ) -> Rendered:
+        """A conversation to learn from as ids.
 
-    def encode(self, turns: Sequence[Turn], tiles: Sequence[int]) -> Encoded:
-        """Token ids of a conversation whose images have so many tiles each."""
+        `media_tokens` holds, for each image or video, the tokens of each of its pictures.
+        """
 
-    def blank(self) -> tuple[Encoded, Tiles]:
-        """A shortest text with one blank tile, nothing of it supervised."""
+    def blank(self) -> tuple[Rendered, Features]:
+        """A shortest text with one blank picture, nothing of it supervised."""
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of token ids, special tokens kept."""
@@ -90,7 +99,7 @@ class Family(Protocol):
         """The folder of a checkpoint, fetched first where it is a hub id. Raises ConfigError."""
 
     def codec(self, folder: Path, *, system_message: str | None) -> Codec:
-        """Tokenizer and tiling of a checkpoint. None: the family's own system message."""
+        """Tokens and pictures of a checkpoint. None: the family's own system message."""
 
     def load(
         self, folder: Path, *, dtype: torch.dtype, attention: str, empty: bool = False
@@ -99,6 +108,9 @@ class Family(Protocol):
 
     def part(self, parameter: str) -> Part:
         """Which part of the model a parameter belongs to."""
+
+    def vision_positions(self, config: PreTrainedConfig, media_tokens: int) -> int:
+        """How many positions of the vision tower stand behind so many tokens of pictures."""
 
     def save(
         self,
@@ -111,8 +123,13 @@ class Family(Protocol):
     ) -> None:
         """Write the model as a folder that `load` and transformers open alone."""
 
-    def live(self, model: PreTrainedModel, codec: Codec, settings: ModelSettings) -> Model:
-        """The model under training as something that answers prompts."""
+    def live(
+        self, model: PreTrainedModel, codec: Codec, settings: ModelSettings, *, max_tiles: int
+    ) -> Model:
+        """The model under training as something that answers prompts.
+
+        `max_tiles` is the recipe's, for a family that knows tiles; the settings win.
+        """
 
 
 def family(name: str) -> Family:

@@ -22,7 +22,7 @@ class Recipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     family: str
-    """Model family: names the module that knows tokens, tiles and weights."""
+    """Model family: knows tokens, pictures and weights."""
     preset: str | None = None
     """Named settings of the family that this recipe starts from."""
     model: str

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from er_bench.core.errors import ConfigError
-from er_bench.models.internvl.prompt import Style, Vocabulary
+from er_bench.models.internvl.conversation import Style
 from er_bench.models.internvl.template import chat_template
 from er_bench.models.internvl.tiling import IMAGENET_MEAN, IMAGENET_STD
+from er_bench.models.internvl.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

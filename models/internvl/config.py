@@ -75,6 +75,16 @@ def image_seq_length(image_px: int, patch_px: int, downsample_ratio: float) -> i
     return int((image_px // patch_px) ** 2 * downsample_ratio**2)
 
 
+def tile_shape(config: Mapping[str, Any]) -> tuple[int, int]:
+    """Pixels of a tile's side, and its tokens, of a configuration of either layout."""
+    vision = config["vision_config"]
+    if is_original(config):
+        side = config.get("force_image_size") or vision["image_size"]
+        ratio = config.get("downsample_ratio", 0.5)
+        return side, image_seq_length(side, vision["patch_size"], ratio)
+    return one_number(vision["image_size"]), int(config["image_seq_length"])
+
+
 def rope_parameters(llm: Mapping[str, Any], *, keep_scaling: bool = True) -> dict[str, Any]:
     """Transformers 5's `rope_parameters` from the original `rope_theta` and `rope_scaling`."""
     scaling = dict(llm.get("rope_scaling") or {}) if keep_scaling else {}
@@ -140,7 +150,7 @@ def original_config(native: Mapping[str, Any]) -> dict[str, Any]:
     dtype = native.get("dtype") or native.get("torch_dtype") or "bfloat16"
     vision_config = {name: vision[key] for name, key in _VISION.items() if key in vision}
     for side in ("image_size", "patch_size"):
-        vision_config[side] = _one_number(vision[side])
+        vision_config[side] = one_number(vision[side])
     return {
         "architectures": [ORIGINAL_ARCHITECTURE],
         "model_type": "internvl_chat",
@@ -197,8 +207,9 @@ def _check_supported(original: Mapping[str, Any]) -> None:
             )
 
 
-def _one_number(side: Any) -> int:
+def one_number(side: Any) -> int:
+    """The side of something square, written once or for each direction. Raises ConfigError."""
     values = set(side) if isinstance(side, (list, tuple)) else {side}
     if len(values) != 1:
-        raise ConfigError(f"the original layout has square images and patches only, found {side}")
+        raise ConfigError(f"images and patches must be square, found {side}")
     return int(values.pop())

@@ -21,7 +21,7 @@ from er_bench.models.internvl.checkpoint_files import (
 )
 from er_bench.models.internvl.config import is_native, is_original, native_config, original_config
 from er_bench.models.internvl.load import read_tokenizer
-from er_bench.models.internvl.prompt import Vocabulary
+from er_bench.models.internvl.vocabulary import Vocabulary
 from er_bench.models.internvl.weights import (
     INDEX,
     SINGLE,

@@ -4,109 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-import PIL.Image
-from pydantic import BaseModel, ConfigDict, Field
 
 from er_bench.core.prompt import Decoding, Prompt
-from er_bench.core.sample import Image, Text, Video
-from er_bench.data import media
 from er_bench.models.engine import Reply, Request, generation_config
+from er_bench.models.internvl.conversation import render
 from er_bench.models.internvl.load import InternVL
-from er_bench.models.internvl.prompt import (
-    FramePrefix,
-    MultiImageBudget,
-    Picture,
-    Style,
-    Turn,
-    lay_out,
-    tile_budget,
-)
+from er_bench.models.internvl.pictures import InternVLArgs, see, still_sizes
 from er_bench.models.internvl.tiling import Tiles, normalise, tiles
 
 if TYPE_CHECKING:
     import torch
-
-
-class InternVLArgs(BaseModel):
-    """Settings of the InternVL family, from a card's `args` and `--model-args`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    system_message: str = Field(
-        "template", description="`template`, `none` (the word None), `absent`, or the text itself"
-    )
-    max_tiles: int = Field(12, ge=1, description="Most tiles of an image, unless the task says")
-    tile_limit: int | None = Field(
-        None, ge=1, description="Most tiles of an image whatever the task says; null is no limit"
-    )
-    multi_image_budget: MultiImageBudget = Field(
-        "divide", description="How several images share the tiles: divide, total64, each"
-    )
-    frames: int = Field(32, ge=1, description="Video frames, unless the task says")
-    frame_sampling: Literal["centres", "linspace"] = "centres"
-    frame_prefix: FramePrefix = "Frame"
-
-    @property
-    def style(self) -> Style:
-        """How conversations are written."""
-        return Style(self.system_message, self.frame_prefix)
-
-
-@dataclass(frozen=True, slots=True)
-class Pictured:
-    """A prompt as turns and pictures: what every InternVL backend starts from."""
-
-    turns: tuple[Turn, ...]
-    pictures: tuple[PIL.Image.Image, ...]
-    """RGB, in the order of the turns."""
-    max_tiles: tuple[int, ...]
-    """The most tiles of each picture; 1 for a video frame."""
-    stills: tuple[PIL.Image.Image, ...]
-
-
-def still_budget(
-    prompt: Prompt, max_tiles: int, tile_limit: int | None, rule: MultiImageBudget
-) -> int:
-    """The most tiles of each image of a prompt: the task's limit, else the model's own, shared."""
-    stills = sum(isinstance(part, Image) for part in prompt.parts())
-    most = prompt.max_tiles or max_tiles
-    if tile_limit is not None:
-        most = min(most, tile_limit)
-    return tile_budget(most, stills, rule) if stills else 1
-
-
-def picture(prompt: Prompt, args: InternVLArgs) -> Pictured:
-    """Read a prompt's images and video frames. Raises DataError.
-
-    A video frame is one tile (InternVL3-1B README, `load_video(max_num=1)`).
-    """
-    budget = still_budget(prompt, args.max_tiles, args.tile_limit, args.multi_image_budget)
-    turns: list[Turn] = []
-    found: list[tuple[PIL.Image.Image, int, bool]] = []
-    for message in prompt.messages:
-        content: list[str | Picture] = []
-        for part in message.parts:
-            match part:
-                case Text(text):
-                    content.append(text)
-                case Image(blob):
-                    content.append(Picture())
-                    found.append((media.image(blob), budget, True))
-                case Video():
-                    frames = media.FRAMES.frames(part, args.frames, args.frame_sampling)
-                    named = part.label == "frame"
-                    content += [Picture(k + 1 if named else None) for k in range(len(frames))]
-                    found += [(frame, 1, False) for frame in frames]
-        turns.append(Turn(message.role, tuple(content)))
-    return Pictured(
-        tuple(turns),
-        tuple(image for image, _, _ in found),
-        tuple(limit for _, limit, _ in found),
-        tuple(image for image, _, still in found if still),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +33,13 @@ class InternVLEngine:
 
     def prepare(self, prompt: Prompt) -> Request:
         """Read, cut and tokenise a prompt. Raises DataError."""
-        pictured = picture(prompt, self._args)
-        cut = [
-            tiles(image, limit, self._loaded.tile_px)
-            for image, limit in zip(pictured.pictures, pictured.max_tiles, strict=True)
-        ]
-        ids = self._loaded.vocabulary.encode(
-            lay_out(pictured.turns, self._args.style),
-            [len(t) for t in cut],
-            self._loaded.tokens_per_tile,
-        )
-        sizes = tuple(image.size for image in pictured.stills)
-        return Request(len(ids), sizes, _Encoded(ids, np.concatenate(cut) if cut else None))
+        loaded, seen = self._loaded, see(prompt, self._args)
+        cut = [[tiles(p, s.max_tiles, loaded.tile_px) for p in s.pictures] for s in seen]
+        tokens = [[len(t) * loaded.tokens_per_tile for t in medium] for medium in cut]
+        ids = list(render(prompt.messages, tokens, loaded.vocabulary, self._args.style).ids)
+        flat = [t for medium in cut for t in medium]
+        payload = _Encoded(ids, np.concatenate(flat) if flat else None)
+        return Request(len(ids), still_sizes(seen), payload)
 
     def generate(self, requests: Sequence[Request], decoding: Decoding) -> list[Reply]:
         """Answer a batch, padded on the left."""

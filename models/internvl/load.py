@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from er_bench.core.errors import ConfigError
 from er_bench.models.checkpoint import check_packages, quiet, read_config
 from er_bench.models.internvl.config import is_native, is_original, native_config
-from er_bench.models.internvl.prompt import Vocabulary
+from er_bench.models.internvl.vocabulary import Vocabulary
 from er_bench.models.internvl.weights import check_untied, load_original
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The chat template of a converted checkpoint: `lay_out` of prompt.py, written in Jinja.
+"""The chat template of a converted checkpoint: `render` of conversation.py, written in Jinja.
 
 Servers that build the prompt themselves (vLLM) then send the same text as er-bench does. A client
 names video frames, which servers know as images, by a text part `Frame1: ` before each.
@@ -62,5 +62,6 @@ def chat_template(system_text: str | None) -> str:
     if system_text is None:
         return _TEMPLATE.replace("SYSTEM", "")
     turn = json.dumps(f"<|im_start|>system\n{system_text}<|im_end|>\n", ensure_ascii=False)
-    opening = "{%- if messages[0].role != 'system' -%}{{ " + turn + " }}{%- endif -%}\n"
+    own = "messages | selectattr('role', 'equalto', 'system') | list"
+    opening = "{%- if not " + own + " -%}{{ " + turn + " }}{%- endif -%}\n"
     return _TEMPLATE.replace("SYSTEM", opening)

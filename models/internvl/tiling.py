@@ -8,7 +8,7 @@ stretched to the grid that is nearest in aspect ratio, small images too; PIL's b
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import PIL.Image
@@ -24,8 +24,22 @@ EXACT_PIXELS = {"use_fast": False}
 """Asks transformers' processor, as vLLM's `mm_processor_kwargs`, to resize by PIL as is done here:
 torchvision's pixels differ by one level of 255 in places."""
 
+MultiImageBudget = Literal["divide", "total64", "each"]
+
 Tiles = NDArray[np.uint8]
 """`(tiles, tile_px, tile_px, 3)`, RGB: the grid row by row, then the thumbnail."""
+
+
+def tile_budget(max_tiles: int, images: int, rule: MultiImageBudget) -> int:
+    """The most tiles that each of several images may have.
+
+    `divide`: `max(1, max_tiles // n)`, as in training (`internvl/train/dataset.py`). `total64`:
+    `max(1, min(max_tiles, 64 // n))` (lmms-eval commit 75571cfe, `internvl3.py`). `each`: no
+    division.
+    """
+    if images <= 1 or rule == "each":
+        return max_tiles
+    return max(1, max_tiles // images if rule == "divide" else min(max_tiles, 64 // images))
 
 
 @cache

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,35 +15,34 @@ import PIL.Image
 import yaml
 
 from er_bench.core.errors import ConfigError
+from er_bench.core.family import Rendered
 from er_bench.core.geometry import Size
+from er_bench.core.message import Message
 from er_bench.core.model import Model, ModelSettings
 from er_bench.models.checkpoint import read_config, snapshot
 from er_bench.models.internvl import tiling
 from er_bench.models.internvl.checkpoint_files import share_weights, write_native_sides
-from er_bench.models.internvl.config import image_seq_length, is_original, native_config
-from er_bench.models.internvl.engine import InternVLArgs, InternVLEngine
+from er_bench.models.internvl.config import is_original, native_config, one_number, tile_shape
+from er_bench.models.internvl.conversation import Style, render
+from er_bench.models.internvl.engine import InternVLEngine
 from er_bench.models.internvl.load import InternVL, load, read_tokenizer
-from er_bench.models.internvl.prompt import Control, Piece, Slot, Style, Vocabulary
+from er_bench.models.internvl.pictures import InternVLArgs
+from er_bench.models.internvl.vocabulary import Vocabulary
 from er_bench.models.settings import DeviceArgs, parse_args
 from er_bench.models.transformers import TransformersModel
-from er_bench.train.family import Codec, Encoded, Part, Turn
+from er_bench.train.family import Codec, Features, Limits, Part, Pixels
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-IMAGE = "<image>"
-_START, _END = Control("<|im_start|>"), Control("<|im_end|>")
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
 class InternVLCodec:
     """Tokens and tiles of one checkpoint.
 
-    Conversations are the template's (`internvl2_5`); the answer and its `<|im_end|>` are
-    supervised, the line break after it is not (OpenGVLab/Vlaser commit 40d7821,
-    `internvl/train/dataset.py`, `preprocess_internvl2_5`). Unlike there, a control token that a
-    record's text spells out stays text.
+    Conversations are those of `conversation.render`. Unlike in the released code, a control token
+    that a record's text spells out stays text.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -61,66 +60,44 @@ class InternVLCodec:
         """The id that fills rows up."""
         return self.vocabulary.stops[1]
 
-    def tile_count(self, size: Size, max_tiles: int) -> int:
-        """How many tiles an image of `size` (width, height) is cut into, thumbnail included."""
-        return tiling.tile_count(*size, max_tiles, self.tile_px)
+    def media_tokens(self, size_wh: Size, limits: Limits) -> int:
+        """Tokens of an image's tiles, thumbnail included."""
+        return self.tile_tokens * tiling.tile_count(*size_wh, _budget(limits), self.tile_px)
 
-    def tiles(self, image: PIL.Image.Image, max_tiles: int) -> tiling.Tiles:
-        """The tiles of an RGB image."""
-        return tiling.tiles(image, max_tiles, self.tile_px)
+    def features(
+        self,
+        image: PIL.Image.Image,
+        limits: Limits,
+        alter: Callable[[Pixels], Pixels] | None = None,
+    ) -> Features:
+        """The tiles of an RGB image, `tiles_nhwc`."""
+        cut = tiling.tiles(image, _budget(limits), self.tile_px)
+        if alter is not None:
+            cut = np.stack([alter(tile) for tile in cut])
+        return self._tiles(cut)
 
-    def pixels(self, tiles: torch.Tensor) -> torch.Tensor:
+    def _tiles(self, tiles: tiling.Tiles) -> Features:
+        return Features({"tiles_nhwc": tiles}, len(tiles) * self.tile_tokens)
+
+    def model_inputs(self, arrays: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Tiles `(N, S, S, 3)` uint8 as the model takes them, `(N, 3, S, S)` float32."""
-        return tiling.normalise(tiles)
+        return {"pixel_values": tiling.normalise(arrays["tiles_nhwc"])}
 
-    def frames_text(self, n: int) -> str:
-        """`Frame-1: <image>` and so on, a line each, as in the released `video_get_item`."""
-        prefix = self.style.frame_prefix
-        return "\n".join(f"{prefix}{k + 1}: {IMAGE}" for k in range(n))
+    def encode(
+        self, messages: Sequence[Message], media_tokens: Sequence[Sequence[int]]
+    ) -> Rendered:
+        """A conversation to learn from as ids."""
+        return render(messages, media_tokens, self.vocabulary, self.style, reply=False)
 
-    def encode(self, turns: Sequence[Turn], tiles: Sequence[int]) -> Encoded:
-        """Token ids of a conversation whose images have so many tiles each."""
-        ids: list[int] = []
-        supervised: list[bool] = []
-        for piece, learned in self._pieces(turns):
-            new = self.vocabulary.encode([piece], tiles, self.tile_tokens)
-            ids += new
-            supervised += [learned] * len(new)
-        return Encoded(np.array(ids, np.int32), np.array(supervised, bool))
-
-    def _pieces(self, turns: Sequence[Turn]) -> Iterator[tuple[Piece, bool]]:
-        system, slot = self.style.system_text(), 0
-        if system is not None and turns[0].role != "system":
-            turns = [Turn("system", system), *turns]
-        for turn in turns:
-            answer = turn.role == "assistant"
-            yield _START, False
-            # A question is tokenised together with its role, an answer apart from it: so that
-            # the model is asked in training just as it is when it answers.
-            parts = turn.text.split(IMAGE) if turn.role == "user" else [turn.text]
-            head = f"{turn.role}\n"
-            yield (head, False) if answer else (head + parts[0], False)
-            if answer:
-                yield parts[0], True
-            for part in parts[1:]:
-                yield Slot(slot), False
-                yield part, False
-                slot += 1
-            yield _END, answer
-            yield "\n", False
-
-    def blank(self) -> tuple[Encoded, tiling.Tiles]:
+    def blank(self) -> tuple[Rendered, Features]:
         """One white tile and nothing else."""
-        ids = self.vocabulary.encode([Slot(0)], [1], self.tile_tokens)
-        white = np.full((1, self.tile_px, self.tile_px, 3), 255, np.uint8)
-        return Encoded(np.array(ids, np.int32), np.zeros(len(ids), bool)), white
+        white = self._tiles(np.full((1, self.tile_px, self.tile_px, 3), 255, np.uint8))
+        ids = self.vocabulary.picture_ids(white.tokens)
+        return Rendered(tuple(ids), (False,) * len(ids), (range(len(ids)),)), white
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of token ids, special tokens kept."""
-        text = self.tokenizer.decode(
-            list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
-        )
-        return str(text)
+        return self.vocabulary.text(ids)
 
     def identity(self) -> str:
         """A digest of vocabulary, style and tile size."""
@@ -148,10 +125,10 @@ class InternVLFamily:
         """Tokenizer and tiling of a checkpoint, without its weights."""
         config = read_config(folder)
         try:
-            tile_px, tokens = _tile(config)
+            tile_px, tokens = tile_shape(config)
         except (KeyError, TypeError) as error:
             raise ConfigError(f"{folder}: the config says nothing of tiles: {error!r}") from error
-        style = Style(system_message or "template", "Frame-")
+        style = Style(system_message or "template", "Frame-", verbatim=True)
         return InternVLCodec(read_tokenizer(folder, config), style, tile_px, tokens)
 
     def load(
@@ -170,6 +147,12 @@ class InternVLFamily:
         if parameter.startswith("model.multi_modal_projector."):
             return "projector"
         return "language"
+
+    def vision_positions(self, config: PreTrainedConfig, media_tokens: int) -> int:
+        """Patches and class tokens of so many tokens' tiles."""
+        vision = config.vision_config
+        patches = (one_number(vision.image_size) // one_number(vision.patch_size)) ** 2
+        return media_tokens // int(config.image_seq_length) * (patches + 1)
 
     def save(
         self,
@@ -195,14 +178,24 @@ class InternVLFamily:
         write_native_sides(out, config, codec.tokenizer, style, max_tiles)
         share_weights(out)
 
-    def live(self, model: PreTrainedModel, codec: Codec, settings: ModelSettings) -> Model:
+    def live(
+        self, model: PreTrainedModel, codec: Codec, settings: ModelSettings, *, max_tiles: int
+    ) -> Model:
         """The model under training, asked through the same code as any checkpoint."""
         assert isinstance(codec, InternVLCodec)
+        settings = replace(settings, args={"max_tiles": max_tiles, **settings.args})
         _, args = parse_args(settings.args, DeviceArgs, InternVLArgs)
         if "system_message" not in settings.args:
             args = args.model_copy(update={"system_message": codec.style.system_message})
         loaded = InternVL(cast(Any, model), codec.tokenizer)
         return TransformersModel(settings, InternVLEngine(loaded, args))
+
+
+def _budget(limits: Limits) -> int:
+    """The most tiles of a picture (Vlaser commit 40d7821, `internvl/train/dataset.py`)."""
+    if limits.is_frame:
+        return 1
+    return tiling.tile_budget(limits.max_tiles, limits.images, "divide")
 
 
 def _empty(folder: Path) -> PreTrainedModel:
@@ -218,16 +211,6 @@ def _empty(folder: Path) -> PreTrainedModel:
     with torch.device("meta"):
         model: PreTrainedModel = InternVLForConditionalGeneration(InternVLConfig(**config))
     return model
-
-
-def _tile(config: Mapping[str, Any]) -> tuple[int, int]:
-    """Pixels of a tile's side, and its tokens."""
-    if is_original(config):
-        side = config.get("force_image_size") or config["vision_config"]["image_size"]
-        ratio = config.get("downsample_ratio", 0.5)
-        return side, image_seq_length(side, config["vision_config"]["patch_size"], ratio)
-    side = config["vision_config"]["image_size"]
-    return int(side[0] if isinstance(side, list) else side), int(config["image_seq_length"])
 
 
 FAMILY = InternVLFamily()

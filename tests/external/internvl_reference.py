@@ -26,12 +26,14 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
+from er_bench.core.message import user
+from er_bench.core.sample import Image
 from er_bench.data import media
 from er_bench.data.rows import FileBlob
 from er_bench.models.internvl import tiling
+from er_bench.models.internvl.conversation import Style, render
 from er_bench.models.internvl.convert import to_native, to_original
 from er_bench.models.internvl.load import InternVL, load
-from er_bench.models.internvl.prompt import Picture, Style, Turn, lay_out, render
 from er_bench.models.internvl.training import FAMILY, InternVLCodec
 from er_bench.models.internvl.weights import native_names
 from er_bench.train.data.collate import Collator
@@ -85,10 +87,10 @@ def answers(real: Path) -> Iterator[Compared]:
         ]
         counts = [len(tiles) for tiles in images]
         text = case["question"].rsplit("\n", 1)[-1]
-        said = [Turn("user", (*(Picture() for _ in images), text))]
-        pieces = lay_out(said, Style(system_message="none"))
-        ids = model.vocabulary.encode(pieces, counts, model.tokens_per_tile)
-        prompt = render(pieces, counts, model.tokens_per_tile)
+        said = user(*(Image(FileBlob(real / "images" / file)) for file in case["images"]), text)
+        tokens = [[n * model.tokens_per_tile] for n in counts]
+        rendered = render([said], tokens, model.vocabulary, Style(system_message="none"))
+        ids, prompt = list(rendered.ids), model.vocabulary.text(rendered.ids)
         context = "<IMG_CONTEXT>"
         shortened = prompt.replace(context * 256, f"{context}*256")
         agree["tiles"].append(counts == case["num_patches_list"])

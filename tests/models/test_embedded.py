@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from er_bench.core.sample import Image
+from er_bench.data.rows import BytesBlob
 from er_bench.models.dialects.families import INTERNVL_1000
 from er_bench.scenes import Scene, Thing
 from er_bench.scenes.training_conversations import TRAINING_SEED, conversations
@@ -29,26 +31,22 @@ def test_a_patch_is_owned_by_what_covers_it_most() -> None:
 
 
 def test_rows_are_what_the_prompt_builder_writes() -> None:
+    from er_bench.models.internvl.conversation import Style
     from er_bench.models.internvl.embedded.language_training import UNSCORED, Writer
     from er_bench.models.internvl.embedded.tokenizer import make_tokenizer
-    from er_bench.models.internvl.prompt import Style
     from er_bench.models.internvl.training import InternVLCodec
-    from er_bench.train.family import Turn
 
     tokenizer = make_tokenizer()
-    writer, codec = Writer(tokenizer), InternVLCodec(tokenizer, Style(), 112, 64)
+    writer, codec = Writer(tokenizer), InternVLCodec(tokenizer, Style(verbatim=True), 112, 64)
+    picture = Image(BytesBlob("x.png", None))
     for said in itertools.islice(conversations(TRAINING_SEED, INTERNVL_1000, 3), 10):
         row = writer.row(said, 400)
-        turns = []
-        for turn in said.to_record("x.png")["conversations"]:
-            role = {"human": "user", "gpt": "assistant"}[turn["from"]]
-            turns.append(Turn(role, turn["value"]))  # type: ignore[arg-type]
-        whole = codec.encode(turns, [1])
+        whole = codec.encode(said.messages(picture), [[64]])
         first = len(writer.head) + 64
         mine = [*row.ids][: len(whole.ids) - first - 1]
-        assert mine == whole.ids[first:-1].tolist()
+        assert mine == list(whole.ids[first:-1])
         learned = np.array(row.labels[: len(mine)]) != UNSCORED
-        assert (learned == whole.supervised[first:-1]).all()
+        assert learned.tolist() == list(whole.supervised[first:-1])
 
 
 def test_guided_places_look_at_words_things_and_options() -> None:
@@ -65,17 +63,17 @@ def test_guided_places_look_at_words_things_and_options() -> None:
     mixture = {"point": 0.5, "letter": 0.5}
     for said in itertools.islice(conversations(TRAINING_SEED, INTERNVL_1000, 2, mixture), 20):
         row = writer.row(said, 400)
-        answers = {turn.answer for turn in said.turns}
-        answers |= {n for turn in said.turns for n in re.findall(r"\d+", turn.answer)}
+        answers = {exchange.answer for exchange in said.exchanges}
+        answers |= {n for answer in tuple(answers) for n in re.findall(r"\d+", answer)}
         for look in row.looks:
             layers.add(look.layer)
             said_next = tokenizer.decode([row.labels[look.place + 1]]).strip()
             assert said_next.isdecimal() if look.layer == WORD_LAYER else said_next in answers
             text = tokenizer.decode([row.ids[k] for k in look.text])
             if look.layer == OPTION_LAYER:
-                assert text.strip() in {turn.option for turn in said.turns}
+                assert text.strip() in {exchange.option for exchange in said.exchanges}
             elif look.layer == WORD_LAYER:
-                assert any(text.strip() in turn.question for turn in said.turns)
+                assert any(text.strip() in e.question for e in said.exchanges)
             else:
                 assert look.thing in said.scene.things
     assert layers == {WORD_LAYER, THING_LAYER, OPTION_LAYER}

@@ -10,16 +10,14 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from er_bench.core.errors import ConfigError, UsageError
+from er_bench.core.message import user
 from er_bench.models.internvl import convert
 from er_bench.models.internvl.checkpoint_files import write_native_tokenizer
+from er_bench.models.internvl.conversation import Style, render
 from er_bench.models.internvl.load import load
-from er_bench.models.internvl.prompt import Picture, Style, Turn, lay_out, render
-from er_bench.models.internvl.template import chat_template
 from er_bench.models.internvl.tiling import normalise, tiles
 from er_bench.models.internvl.tiny import make_tiny
 from tests.models.original import write
@@ -129,62 +127,14 @@ def test_transformers_own_processor_cuts_the_same_tiles(native: Path) -> None:
     torch.testing.assert_close(normalise(torch.from_numpy(tiles(image, 12, 56))), theirs)
 
 
-PARTS = st.lists(st.sampled_from(["a", "b\n", "\nc", "", None, 1, 2]), max_size=6)
-"""Texts, images (None) and video frames (their number)."""
-
-
-@settings(deadline=None)
-@given(
-    st.lists(st.tuples(st.sampled_from(["user", "assistant"]), PARTS), min_size=1, max_size=3),
-    st.booleans(),
-    st.sampled_from(["template", "none", "absent", 'say "hi"\n{{ x }}']),
-)
-def test_chat_template_writes_what_the_prompt_builder_does(
-    turns: list[tuple[Any, list[str | int | None]]], system: bool, message: str
-) -> None:
-    from transformers.utils.chat_template_utils import render_jinja_template
-
-    if system:
-        turns = [("system", ["be brief"]), *turns]
-    chat = [
-        {
-            "role": role,
-            "content": [
-                shown
-                for p in parts
-                for shown in (
-                    [{"type": "text", "text": p}]
-                    if isinstance(p, str)
-                    else [{"type": "image"}]
-                    if p is None
-                    else [{"type": "text", "text": f"Frame{p}: "}, {"type": "image"}]
-                )
-            ],
-        }
-        for role, parts in turns
-    ]
-    laid = [
-        Turn(role, tuple(p if isinstance(p, str) else Picture(p) for p in parts))
-        for role, parts in turns
-    ]
-    style = Style(message)
-    pieces = lay_out(laid, style)
-    expected = render(pieces, [1] * 99, 1).replace("<img><IMG_CONTEXT></img>", "<IMG_CONTEXT>")
-    found, _ = render_jinja_template(
-        conversations=[chat],
-        chat_template=chat_template(style.system_text()),
-        add_generation_prompt=True,
-    )
-    assert found[0] == expected
-
-
 def test_chat_template_takes_plain_strings(native: Path) -> None:
     from transformers import AutoTokenizer
 
     tokenizer: Any = AutoTokenizer.from_pretrained(native)
     chat = [{"role": "user", "content": "hi"}]
     found = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-    assert found == render(lay_out([Turn("user", ("hi",))], Style()), [], 1)
+    vocabulary = load(native).vocabulary
+    assert found == vocabulary.text(render([user("hi")], [], vocabulary, Style()).ids)
 
 
 def test_nothing_is_overwritten_and_nothing_half_written(source: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import get_args
 
 import numpy as np
 import PIL.Image
@@ -9,7 +10,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from er_bench.models.internvl.tiling import grid, grids, normalise, tile_count, tiles
+from er_bench.models.internvl.tiling import (
+    MultiImageBudget,
+    grid,
+    grids,
+    normalise,
+    tile_budget,
+    tile_count,
+    tiles,
+)
 
 
 def photo(width: int, height: int) -> PIL.Image.Image:
@@ -102,3 +111,16 @@ def test_equals_transformers_own_tiles() -> None:
     image = photo(333, 777)
     theirs = processor(images=image, return_tensors="pt")["pixel_values"]
     torch.testing.assert_close(normalise(torch.from_numpy(tiles(image, 12, 56))), theirs)
+
+
+@pytest.mark.parametrize(
+    ("rule", "images", "expected"),
+    [
+        ("divide", 1, 12), ("divide", 2, 6), ("divide", 5, 2), ("divide", 30, 1),
+        ("total64", 1, 12), ("total64", 4, 12), ("total64", 8, 8), ("total64", 100, 1),
+        ("each", 8, 12),
+    ],
+)  # fmt: skip
+def test_tile_budget(rule: MultiImageBudget, images: int, expected: int) -> None:
+    assert rule in get_args(MultiImageBudget)
+    assert tile_budget(12, images, rule) == expected

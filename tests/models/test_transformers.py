@@ -20,9 +20,9 @@ from er_bench.core.prompt import Decoding, Expect, Prompt
 from er_bench.core.sample import Image, Text, Video
 from er_bench.data.rows import BytesBlob
 from er_bench.models.engine import Reply, Request
-from er_bench.models.internvl.engine import InternVLArgs, InternVLEngine, picture
+from er_bench.models.internvl.engine import InternVLEngine
 from er_bench.models.internvl.load import load
-from er_bench.models.internvl.prompt import Picture
+from er_bench.models.internvl.pictures import InternVLArgs, see
 from er_bench.models.internvl.tiny import make_tiny
 from er_bench.models.settings import DeviceArgs, placement
 from er_bench.models.transformers import TransformersModel, build
@@ -182,16 +182,20 @@ def test_precision_follows_the_device() -> None:
     assert placement(DeviceArgs(device="cpu", dtype="bfloat16")) == ("cpu", torch.bfloat16)
 
 
+def tile_limits(prompt: Prompt, args: InternVLArgs) -> list[int]:
+    return [medium.max_tiles for medium in see(prompt, args) for _ in medium.pictures]
+
+
 def test_tile_limits_come_from_task_then_settings() -> None:
     args = InternVLArgs(max_tiles=12)
-    assert picture(prompt(photo(9, 9), "?"), args).max_tiles == (12,)
-    assert picture(prompt(photo(9, 9), "?", max_tiles=6), args).max_tiles == (6,)
+    assert tile_limits(prompt(photo(9, 9), "?"), args) == [12]
+    assert tile_limits(prompt(photo(9, 9), "?", max_tiles=6), args) == [6]
     two = prompt(photo(9, 9), photo(9, 9), "?")
-    assert picture(two, args).max_tiles == (6, 6)
-    assert picture(two, InternVLArgs(multi_image_budget="each")).max_tiles == (12, 12)
+    assert tile_limits(two, args) == [6, 6]
+    assert tile_limits(two, InternVLArgs(multi_image_budget="each")) == [12, 12]
 
 
-def test_video_frames_are_one_tile_each(tmp_path: Path) -> None:
+def test_video_frames_are_one_tile_each(folder: Path, tmp_path: Path) -> None:
     import av
 
     path = tmp_path / "clip.mp4"
@@ -204,11 +208,16 @@ def test_video_frames_are_one_tile_each(tmp_path: Path) -> None:
         out.mux(stream.encode())
     parts = (Video(path, n_frames=3), Text("What happens?"))
     asked = Prompt((Message("user", parts),), Expect.TEXT)
-    found = picture(asked, InternVLArgs())
-    assert found.max_tiles == (1, 1, 1)
-    assert found.stills == ()
-    assert found.turns[0].content == (Picture(1), Picture(2), Picture(3), "What happens?")
-    named = picture(
-        Prompt((user(Video(path, n_frames=2, label="image")),), Expect.TEXT), InternVLArgs()
-    )
-    assert named.turns[0].content == (Picture(), Picture())
+    assert tile_limits(asked, InternVLArgs()) == [1, 1, 1]
+    loaded = load(folder)
+    engine = InternVLEngine(loaded, InternVLArgs(system_message="absent"))
+
+    def shown(prompt: Prompt) -> str:
+        text = loaded.vocabulary.text(engine.prepare(prompt).payload.ids)
+        image = loaded.vocabulary.text(loaded.vocabulary.picture_ids(loaded.tokens_per_tile))
+        return text.replace(image, "#").split("user\n")[1].split("<|im_end|>")[0]
+
+    assert engine.prepare(asked).image_sizes == ()
+    assert shown(asked) == "Frame1: #\nFrame2: #\nFrame3: #\nWhat happens?"
+    named = Prompt((user(Video(path, n_frames=2, label="image")),), Expect.TEXT)
+    assert shown(named) == "Image-1: #\nImage-2: #"

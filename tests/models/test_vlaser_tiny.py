@@ -43,10 +43,10 @@ def test_its_tokenizer_writes_each_coordinate_as_one_token() -> None:
 
 def hits(dialect: Dialect, item: Item, text: str) -> bool:
     value = dialect.read_points(text).value
-    if not isinstance(value, Points) or not value.xy or item.turn.about is None:
+    if not isinstance(value, Points) or not value.xy or item.exchange.about is None:
         return False
     (found,) = points_to_px(value.xy[:1], value.unit, item.scene.size_wh)
-    return in_mask(found, mask(item.scene, item.turn.about))
+    return in_mask(found, mask(item.scene, item.exchange.about))
 
 
 def ask(items: list[Item]) -> list[str]:
@@ -76,7 +76,8 @@ def test_it_answers_with_letters_and_numbers(kind: str, least: float) -> None:
     # Measured 0.825 and 0.917; the most frequent answer alone gives 0.29 and 0.35.
     items = questions(kind, 40, INTERNVL_1000)
     said = ask(items)
-    assert sum(t == i.turn.answer for i, t in zip(items, said, strict=True)) >= least * len(items)
+    right = sum(t == i.exchange.answer for i, t in zip(items, said, strict=True))
+    assert right >= least * len(items)
     assert all(
         text in ("A", "B", "C", "D") if kind == "letter" else text.isdecimal() for text in said
     )

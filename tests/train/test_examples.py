@@ -18,6 +18,11 @@ def shown(example, codec):
     return codec.decode(example.ids.tolist())
 
 
+def tiles_of(example):
+    """`(N, S, S, 3)`: the tiles of all its pictures."""
+    return np.concatenate([features.arrays["tiles_nhwc"] for features in example.features])
+
+
 # model.md 3.3: answers and <|im_end|> are supervised, the final line break is not.
 def test_only_answers_and_their_end_are_learned(one_source, reader, codec):
     turns = talk("<image>\nWhere?", "There.", "Sure?", "<box>[[1, 2, 3, 4]]</box>")
@@ -60,12 +65,12 @@ def test_images_share_the_tiles(one_source, reader, codec, images, limit, tiles)
         {"image": images, "conversations": talk(question, "a")}, max_dynamic_patch=limit
     )
     example = reader().example(source, 0, 0)
-    assert len(example.tiles) == tiles
+    assert len(tiles_of(example)) == tiles
     context = codec.vocabulary.id("<IMG_CONTEXT>")
     assert example.ids.tolist().count(context) == tiles * codec.tile_tokens
 
 
-def test_measuring_agrees_with_reading(one_source, reader):
+def test_measuring_agrees_with_reading(one_source, reader, codec):
     source = one_source(
         {"conversations": talk("a", "b")},
         {"image": "2.png", "conversations": talk("<image> here", "b c d")},
@@ -75,7 +80,8 @@ def test_measuring_agrees_with_reading(one_source, reader):
         size, example = reader().measure(source, index), reader().example(source, index, 9)
         assert size.tokens == len(example.ids)
         assert size.supervised == (example.labels != IGNORED).sum()
-        assert size.tiles == len(example.tiles)
+        context = example.ids.tolist().count(codec.vocabulary.id("<IMG_CONTEXT>"))
+        assert size.media == sum(f.tokens for f in example.features) == context
 
 
 def test_a_record_that_is_too_long_is_refused_not_cut(one_source, reader):
@@ -90,7 +96,7 @@ def test_a_broken_image_names_file_and_line(one_source, reader, tmp_path):
     source = one_source({"image": "0.png", "conversations": talk("a", "b")})
     whole = (tmp_path / "0.png").read_bytes()
     (tmp_path / "0.png").write_bytes(whole[: len(whole) // 2])
-    assert reader().measure(source, 0).tiles == 1  # its header is whole
+    assert reader().measure(source, 0).media == 1  # its header is whole
     with pytest.raises(DataError, match=r"0\.png.*toy\.jsonl, row 1"):
         reader().example(source, 0, 0)
 
@@ -98,9 +104,9 @@ def test_a_broken_image_names_file_and_line(one_source, reader, tmp_path):
 def test_degrading_depends_on_seed_and_place_alone(one_source, reader, tmp_path):
     record = {"image": "1.png", "conversations": talk("a", "b")}
     clean = one_source(record)
-    sharp = reader().example(clean, 0, 3).tiles
+    sharp = tiles_of(reader().example(clean, 0, 3))
     source = one_source(record, data_augment=True)
-    first, again, other = (reader().example(source, 0, place).tiles for place in (3, 3, 4))
+    first, again, other = (tiles_of(reader().example(source, 0, place)) for place in (3, 3, 4))
     assert (first == again).all()
     assert (first != other).any() and (first != sharp).any()
     assert np.abs(first.astype(int) - sharp).mean() < 40  # still the same picture
@@ -142,11 +148,11 @@ def test_a_video_is_frames_in_order_one_from_each_part(one_source, reader, codec
     image = "<img><IMG_CONTEXT></img>"
     frames = "".join(f"Frame-{k}: {image}\n" for k in range(1, 6))
     assert f"user\n{frames}What?" in shown(example, codec)
-    brightness = example.tiles.mean(axis=(1, 2, 3)) / 255
+    brightness = tiles_of(example).mean(axis=(1, 2, 3)) / 255
     for k, value in enumerate(brightness):
         assert k / 5 - 0.05 <= value <= (k + 1) / 5 + 0.05
     other = reader(video_frames=(5, 5)).example(source, 0, 2)
-    assert (other.tiles != example.tiles).any()
+    assert (tiles_of(other) != tiles_of(example)).any()
     assert (
         len(other.ids) == len(example.ids) == reader(video_frames=(5, 5)).measure(source, 0).tokens
     )
@@ -160,7 +166,7 @@ def test_a_clip_of_a_video(one_source, reader, tmp_path):
         {"video": "v.mp4", "clip": [7.0, 9.0], "conversations": turns},
         {"video": "v.mp4", "clip": [3, 1], "conversations": turns},
     )
-    tiles = reader(video_frames=(4, 4)).example(source, 0, 0).tiles
+    tiles = tiles_of(reader(video_frames=(4, 4)).example(source, 0, 0))
     assert (tiles.mean(axis=(1, 2, 3)) / 255 > 0.6).all()
     for index in (1, 2):
         with pytest.raises(DataError, match="clip"):
@@ -170,6 +176,6 @@ def test_a_clip_of_a_video(one_source, reader, tmp_path):
 def test_a_tile_is_the_picture(one_source, reader, tmp_path):
     source = one_source({"image": "0.png", "conversations": talk("a", "b")})
     PIL.Image.new("RGB", (56, 56), (255, 128, 0)).save(tmp_path / "0.png")
-    tiles = reader().example(source, 0, 0).tiles
+    tiles = tiles_of(reader().example(source, 0, 0))
     assert tiles.shape[1:] == (28, 28, 3)
     assert (tiles == np.array([255, 128, 0])).all()

@@ -34,6 +34,11 @@ def collator(codec, packed=False, blank=None):
     return Collator(codec.pad_id, packed, False, blank)
 
 
+def blank_of(codec, reader):
+    rendered, features = codec.blank()
+    return reader().weighted(rendered, [features])
+
+
 def loss_of(model, codec, rows, packed=False, denominator=None):
     batch = collator(codec, packed)(rows)
     total = batch["loss_weights"].sum() if denominator is None else denominator
@@ -146,10 +151,10 @@ def test_a_batch_without_images_runs_the_vision_tower_for_nothing(
     model, codec, examples, reader, packed
 ):
     text = examples(n=4)[3]
-    assert not len(text.tiles)
-    blank = reader().weighted(*codec.blank())
+    assert not text.features
+    blank = blank_of(codec, reader)
     batch = collator(codec, packed, blank)([[text]])
-    assert len(batch["tiles_nhwc"]) == 1
+    assert len(batch["media.tiles_nhwc"]) == 1
     loss = weighted_loss(model, batch, codec, batch["loss_weights"].sum())
     alone = loss_of(model, codec, [[text]])
     assert loss.item() == pytest.approx(alone.item(), abs=1e-6)
@@ -159,7 +164,7 @@ def test_a_batch_without_images_runs_the_vision_tower_for_nothing(
 
 
 def test_a_micro_batch_whose_records_were_all_skipped(model, codec, reader):
-    blank = reader().weighted(*codec.blank())
+    blank = blank_of(codec, reader)
     batch = collator(codec, True, blank)([[], []])
     loss = weighted_loss(model, batch, codec, torch.tensor(1.0))
     assert loss.item() == 0

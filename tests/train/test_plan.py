@@ -71,14 +71,14 @@ def test_tiles_are_shown_as_a_count(one_source, reader, codec):
 
 def test_memory_of_a_model_of_two_billion():
     language = SimpleNamespace(hidden_size=1536, num_hidden_layers=28, vocab_size=151674)
-    vision = SimpleNamespace(hidden_size=1024, num_hidden_layers=24, image_size=448, patch_size=14)
+    vision = SimpleNamespace(hidden_size=1024, num_hidden_layers=24)
     config = SimpleNamespace(get_text_config=lambda: language, vision_config=vision)
     parts = {"vision": 304_000_000, "projector": 9_000_000, "language": 1_777_000_000}
     base = {"family": "internvl", "model": "m", "data": "d", "output": "o"}
 
     def memory(ranks=1, trained=frozenset(parts), **settings):
         recipe = build_recipe({**base, **settings}, "test")
-        load = Load(tokens=16384, supervised=500, tiles=48)
+        load = Load(tokens=16384, supervised=500, vision_positions=48 * 1025)
         return estimate(recipe, Parameters(parts, trained), config, load, ranks)
 
     whole = memory()

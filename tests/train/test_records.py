@@ -1,10 +1,14 @@
 """Chat JSON lines and meta JSON: what is read, and how a wrong one is named."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from er_bench.core.errors import DataError
+from er_bench.core.message import Message, user
+from er_bench.core.sample import Image, Text
+from er_bench.data.rows import FileBlob
 from er_bench.train.data.records import read_meta
 
 from .conftest import talk, write_images, write_meta
@@ -17,17 +21,24 @@ def test_lines_are_read_by_offset_and_blank_ones_skipped(one_source):
         {"image": "0.png", "conversations": talk("b?", "2")},
         {"image": ["0.png", "1.png"], "conversations": talk("<image> <image>", "3")},
     )
-    answers = [source.record(k).turns[-1].text for k in (2, 0, 1)]
+    answers = [source.record(k).messages[-1].text for k in (2, 0, 1)]
     assert answers == ["3", "1", "2"]
     assert source.lines.tolist() == [1, 3, 4]
-    assert [p.name for p in source.record(2).images] == ["0.png", "1.png"]
+    first, space, second = source.record(2).messages[0].parts
+    assert [Path(p.blob.name).name for p in (first, second)] == ["0.png", "1.png"]
+    assert space == Text(" ")
 
 
 # Vlaser internvl_chat_finetune.py, multi_modal_get_item: an image without its mark comes first.
 def test_a_single_image_without_a_mark_is_put_before_the_first_question(one_source):
     turns = talk("Where?", "There.", system="Be kind.")
     source = one_source({"image": "0.png", "conversations": turns})
-    assert [t.text for t in source.record(0).turns] == ["Be kind.", "<image>\nWhere?", "There."]
+    system, question, answer = source.record(0).messages
+    assert (system, answer) == (
+        Message("system", (Text("Be kind."),)),
+        Message("assistant", (Text("There."),)),
+    )
+    assert question == user(Image(FileBlob(source.root / "0.png")), "\nWhere?")
 
 
 @pytest.mark.parametrize(
@@ -51,6 +62,8 @@ def test_a_single_image_without_a_mark_is_put_before_the_first_question(one_sour
         ({"image": "../toy/../../0.png", "conversations": talk("x", "a")}, "leaves"),
         ({"image": "0.png", "video": "v.mp4", "conversations": talk("x", "a")}, "not both"),
         ({"video": "gone.mp4", "conversations": talk("x", "a")}, "gone.mp4"),
+        ({"video": "0.png", "conversations": talk("<video><image>", "a")}, "has <image>"),
+        ({"video": "0.png", "conversations": talk("<video><video>", "a")}, "1 file but 2"),
     ],
 )
 def test_a_wrong_record_is_named_by_file_and_line(one_source, record, field):
@@ -99,4 +112,5 @@ def test_several_sources_and_their_settings(tmp_path):
     one, two = read_meta(tmp_path / "meta.json")
     assert (one.name, one.max_tiles, one.degrade) == ("one", None, False)
     assert (two.name, two.max_tiles, two.degrade) == ("two", 6, True)
-    assert two.record(0).images[0] == tmp_path / "pictures" / "0.png"
+    picture = two.record(0).messages[0].parts[0]
+    assert picture == Image(FileBlob(tmp_path / "pictures" / "0.png"))

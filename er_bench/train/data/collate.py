@@ -14,6 +14,9 @@ from er_bench.train.data.examples import IGNORED, Example
 if TYPE_CHECKING:
     from torch import Tensor
 
+MEDIA = "media."
+"""Begins the names of the features' arrays in a batch."""
+
 
 @dataclass(frozen=True, slots=True)
 class Collator:
@@ -31,13 +34,13 @@ class Collator:
     variable_length: bool
     """Lay all rows end to end without padding, and give flash attention the borders."""
     blank: Example | None
-    """Added, as a sample nobody learns from, to a micro batch without tiles, so that every rank
-    runs the vision tower in every step. None: the mixture has no images at all."""
+    """Added, as a sample nobody learns from, to a micro batch without pictures, so that every rank
+    runs the vision tower in every step. None: the mixture has no pictures at all."""
 
     def __call__(self, rows: Sequence[Sequence[Example]]) -> dict[str, Tensor]:
-        """The tensors: `(B, L)` each, `tiles_nhwc` `(N, S, S, 3)` uint8 where there are any."""
+        """The tensors: `(B, L)` each, and the features' under `MEDIA` and their names."""
         rows = [list(row) for row in rows if row]
-        if self.blank and not any(len(e.tiles) for row in rows for e in row):
+        if self.blank and not any(e.features for row in rows for e in row):
             rows = [*rows[:-1], [*rows[-1], self.blank]] if self.packed and rows else [*rows]
             if not self.packed or not rows:
                 rows.append([self.blank])
@@ -49,7 +52,7 @@ class Collator:
             "labels": self._filled(rows, length, "labels", IGNORED),
             "loss_weights": self._filled(rows, length, "weights", 0),
         }
-        return _tensors(batch | self._borders(rows, length) | _tiles(rows))
+        return _tensors(batch | self._borders(rows, length) | _media(rows))
 
     def _filled(
         self, rows: Sequence[Sequence[Example]], length: int, name: str, fill: int
@@ -75,9 +78,10 @@ def _mask(n: int, length: int) -> NDArray[np.int64]:
     return (np.arange(length) < n).astype(np.int64)
 
 
-def _tiles(rows: Sequence[Sequence[Example]]) -> dict[str, NDArray[np.generic]]:
-    tiles = [e.tiles for row in rows for e in row if len(e.tiles)]
-    return {"tiles_nhwc": np.concatenate(tiles)} if tiles else {}
+def _media(rows: Sequence[Sequence[Example]]) -> dict[str, NDArray[np.generic]]:
+    found = [features.arrays for row in rows for e in row for features in e.features]
+    names = found[0] if found else ()
+    return {MEDIA + name: np.concatenate([arrays[name] for arrays in found]) for name in names}
 
 
 def _tensors(batch: dict[str, NDArray[np.generic]]) -> dict[str, Tensor]:

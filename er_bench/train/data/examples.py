@@ -1,11 +1,12 @@
-"""A record as the model is trained on it: token ids, labels, loss weights, tiles."""
+"""A record as the model is trained on it: token ids, labels, loss weights, pictures' features."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
@@ -14,10 +15,13 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from er_bench.core.errors import DataError
+from er_bench.core.family import Rendered
+from er_bench.core.geometry import Size
+from er_bench.core.message import media_parts
+from er_bench.core.sample import Image, Video
 from er_bench.data import media
-from er_bench.data.rows import FileBlob
-from er_bench.train.data.records import IMAGE, VIDEO, Record, Source
-from er_bench.train.family import Codec, Encoded, Tiles
+from er_bench.train.data.records import Record, Source
+from er_bench.train.family import Codec, Features, Limits, Pixels
 
 IGNORED = -100
 """Label of a token that is not learned (PyTorch's `ignore_index`)."""
@@ -27,12 +31,13 @@ Reduction = Literal["token", "sample", "square"]
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
-    """What a record costs, known without decoding an image."""
+class Cost:
+    """What a record costs in tokens, known without decoding an image."""
 
     tokens: int
     supervised: int
-    tiles: int
+    media: int
+    """Tokens of its pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +50,8 @@ class Example:
     """`(L,)`: the id itself where it is learned, else IGNORED; not shifted."""
     weights: NDArray[np.float32]
     """`(L,)`: the weight of the token's loss, 0 where it is not learned."""
-    tiles: Tiles
-    """All images' tiles in order."""
+    features: tuple[Features, ...]
+    """Those of every picture, in order."""
 
 
 def token_weight(n_supervised: int, reduction: Reduction) -> float:
@@ -67,21 +72,18 @@ class Reader:
     reduction: Reduction
     seed: int
 
-    def measure(self, source: Source, index: int) -> Size:
-        """What a record will cost, from its text and the headers of its files.
+    def measure(self, source: Source, index: int) -> Cost:
+        """What a record will cost, from its text and the headers of its media.
 
         Raises DataError naming file and line for everything that can be seen by that.
         """
         record = source.record(index)
-        if record.video is not None:
-            tiles = [1] * self._n_frames(record, index)
-        else:
-            limit = self._tile_limit(source, record)
-            with _blaming(record, "image"):
-                sizes = [media.image_size(path) for path in record.images]
-            tiles = [self.codec.tile_count(size, limit) for size in sizes]
-        encoded = self._encode(record, tiles)
-        return Size(len(encoded.ids), int(encoded.supervised.sum()), sum(tiles))
+        tokens = [
+            [self.codec.media_tokens(size, limits) for size in self._sizes(record, part, index)]
+            for part, limits in self._media(source, record)
+        ]
+        rendered = self._encode(record, tokens)
+        return Cost(len(rendered.ids), sum(rendered.supervised), sum(map(sum, tokens)))
 
     def example(self, source: Source, index: int, place: int) -> Example:
         """A record as an example; `place` is its place in the whole run's stream of samples.
@@ -89,96 +91,87 @@ class Reader:
         Raises DataError naming file and line.
         """
         record, random = source.record(index), np.random.default_rng([self.seed, place])
-        limit = 1 if record.video is not None else self._tile_limit(source, record)
-        cut = [self.codec.tiles(image, limit) for image in self._images(record, index, random)]
-        encoded = self._encode(record, [len(tiles) for tiles in cut])
-        _, blank = self.codec.blank()
-        tiles = np.concatenate(cut) if cut else blank[:0]
-        if source.degrade and cut:
-            tiles = degraded(tiles, random)
-        return self.weighted(encoded, tiles)
+        jpeg = partial(degraded, random=random) if source.degrade else None
+        found = [
+            [self.codec.features(p, limits, jpeg) for p in self._read(record, part, index, random)]
+            for part, limits in self._media(source, record)
+        ]
+        rendered = self._encode(record, [[f.tokens for f in features] for features in found])
+        return self.weighted(rendered, [f for features in found for f in features])
 
-    def weighted(self, encoded: Encoded, tiles: Tiles) -> Example:
-        """Labels and loss weights of an encoded conversation."""
-        ids = encoded.ids.astype(np.int64)
-        weight = token_weight(int(encoded.supervised.sum()), self.reduction)
+    def weighted(self, rendered: Rendered, features: Sequence[Features]) -> Example:
+        """Labels and loss weights of a rendered conversation."""
+        ids, supervised = np.array(rendered.ids, np.int64), np.array(rendered.supervised, bool)
+        weight = token_weight(int(supervised.sum()), self.reduction)
         return Example(
             ids,
-            np.where(encoded.supervised, ids, IGNORED),
-            np.where(encoded.supervised, weight, 0).astype(np.float32),
-            tiles,
+            np.where(supervised, ids, IGNORED),
+            np.where(supervised, weight, 0).astype(np.float32),
+            tuple(features),
         )
 
-    def _tile_limit(self, source: Source, record: Record) -> int:
-        limit = source.max_tiles or self.max_tiles
-        return max(1, limit // max(1, len(record.images)))
+    def _media(self, source: Source, record: Record) -> Iterator[tuple[Image | Video, Limits]]:
+        """A record's images and videos, and what each of their pictures may cost."""
+        found = list(media_parts(record.messages))
+        images = sum(isinstance(part, Image) for part in found)
+        for part in found:
+            limit = source.max_tiles or self.max_tiles
+            yield part, Limits(limit, images, is_frame=isinstance(part, Video))
 
-    def _n_frames(self, record: Record, index: int) -> int:
+    def _n_frames(self, span: range, index: int) -> int:
         """How many frames are taken: drawn once for a record, so that its length is known."""
-        assert record.video is not None
         low, high = self.video_frames
         drawn = int(np.random.default_rng([self.seed, index]).integers(low, high + 1))
-        return min(drawn, len(_span(record)))
+        return min(drawn, len(span))
 
-    def _images(
-        self, record: Record, index: int, random: np.random.Generator
-    ) -> Sequence[PIL.Image.Image]:
-        if record.video is None:
-            with _blaming(record, "image"):
-                return [media.image(FileBlob(path)) for path in record.images]
-        span, n = _span(record), self._n_frames(record, index)
-        edges = np.linspace(span.start, span.stop, n + 1).astype(int)
-        wanted = [int(random.integers(a, b)) for a, b in pairwise(edges)]
-        with _blaming(record, "video"):
-            return media.frames_at(record.video, wanted)
+    def _sizes(self, record: Record, part: Image | Video, index: int) -> list[Size]:
+        """`(width, height)` of each picture of an image or video, from the header of its file."""
+        with _blaming(record, part):
+            if isinstance(part, Image):
+                return [media.image_size(part.blob)]
+            header, span = _header_and_span(part)
+            return [header.size_wh] * self._n_frames(span, index)
 
-    def _encode(self, record: Record, tiles: Sequence[int]) -> Encoded:
-        turns = record.turns
-        if record.video is not None:
-            text = self.codec.frames_text(len(tiles))
-            turns = tuple(
-                replace(t, text=t.text.replace(VIDEO, text)) if t.role == "user" else t
-                for t in turns
-            )
-            if sum(t.text.count(IMAGE) for t in turns if t.role == "user") != len(tiles):
-                raise record.error(f"a question about a video has {IMAGE}", "conversations")
-        encoded = self.codec.encode(turns, tiles)
-        if len(encoded.ids) > self.sequence_length:
-            found = f"{len(encoded.ids)} tokens, more than the {self.sequence_length} allowed"
+    def _read(
+        self, record: Record, part: Image | Video, index: int, random: np.random.Generator
+    ) -> list[PIL.Image.Image]:
+        """Its pictures: one frame of a video from each of as many equal parts."""
+        with _blaming(record, part):
+            if isinstance(part, Image):
+                return [media.image(part.blob)]
+            _, span = _header_and_span(part)
+            edges = np.linspace(span.start, span.stop, self._n_frames(span, index) + 1).astype(int)
+            wanted = [int(random.integers(a, b)) for a, b in pairwise(edges)]
+            return media.frames_at(part.path, wanted)
+
+    def _encode(self, record: Record, tokens: Sequence[Sequence[int]]) -> Rendered:
+        rendered = self.codec.encode(record.messages, tokens)
+        if len(rendered.ids) > self.sequence_length:
+            found = f"{len(rendered.ids)} tokens, more than the {self.sequence_length} allowed"
             raise record.error(found, "conversations")
-        return encoded
+        return rendered
 
 
 @contextmanager
-def _blaming(record: Record, field: str) -> Iterator[None]:
+def _blaming(record: Record, part: Image | Video) -> Iterator[None]:
     """An error of a media file as an error of the record that names it."""
     try:
         yield
     except DataError as error:
+        field = "image" if isinstance(part, Image) else "video"
         raise record.error(str(error), field) from error
 
 
-def _span(record: Record) -> range:
-    """The frames of a video that a record is about."""
-    assert record.video is not None
-    with _blaming(record, "video"):
-        total, rate = media.video_length(record.video)
-    if record.clip_s is None:
-        return range(total)
-    first, stop = (min(int(t * rate), total) for t in record.clip_s)
-    if first >= stop:
-        raise record.error(f"no frame of the video's {total} lies in the clip", "clip")
-    return range(first, stop)
+def _header_and_span(video: Video) -> tuple[media.VideoHeader, range]:
+    header = media.video_header(video.path)
+    return header, media.span(video, header.n_frames, header.fps)
 
 
-def degraded(tiles: Tiles, random: np.random.Generator) -> Tiles:
-    """Each tile through JPEG at a random quality."""
+def degraded(pixels: Pixels, random: np.random.Generator) -> Pixels:
+    """A picture through JPEG at a random quality."""
     low, high = JPEG_QUALITIES
-    return np.stack([_jpeg(tile, int(random.integers(low, high + 1))) for tile in tiles])
-
-
-def _jpeg(tile: Tiles, quality: int) -> Tiles:
     stream = io.BytesIO()
-    PIL.Image.fromarray(tile).save(stream, format="JPEG", quality=quality)
+    quality = int(random.integers(low, high + 1))
+    PIL.Image.fromarray(pixels).save(stream, format="JPEG", quality=quality)
     with PIL.Image.open(stream) as image:
         return np.asarray(image.convert("RGB"))

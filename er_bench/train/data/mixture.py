@@ -27,7 +27,7 @@ class Share:
     samples: int
     tokens: int
     supervised: int
-    tiles: int
+    media: int
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Mixture:
 
     @cached_property
     def sizes(self) -> NDArray[np.int32]:
-        """`(M, 3)`: tokens, supervised tokens and tiles of every sample of one pass."""
+        """`(M, 3)`: the `Cost` of every sample of one pass."""
         return np.concatenate(
             [
                 found.sizes[self.entries[self.entries[:, 0] == number, 1]]

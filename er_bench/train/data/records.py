@@ -1,42 +1,33 @@
 """Training records: chat JSON lines named by a meta JSON, read by byte offset.
 
-The formats are those of OpenGVLab/Vlaser `internvl_chat_finetune.py` (commit 40d7821): a meta JSON
-`{name: {root, annotation, repeat_time, data_augment, max_dynamic_patch}}`, and lines
-`{id, image | video, conversations: [{from, value}]}`. What is wrong there is an error here.
+The meta JSON is that of OpenGVLab/Vlaser `internvl_chat_finetune.py` (commit 40d7821), `{name:
+{root, annotation, repeat_time, data_augment, max_dynamic_patch}}`. What is wrong there is an error
+here.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from er_bench.core.errors import DataError
-from er_bench.data.rows import Row, inside
-from er_bench.train.family import Turn
+from er_bench.core.message import Message
+from er_bench.data.chat_records import read_chat
+from er_bench.data.rows import Row
 
-ROLES: Mapping[str, Literal["system", "user", "assistant"]] = {
-    "system": "system",
-    "human": "user",
-    "gpt": "assistant",
-}
 META_FIELDS = {"root", "annotation", "repeat_time", "data_augment", "max_dynamic_patch", "length"}
-IMAGE, VIDEO = "<image>", "<video>"
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One conversation and the files it talks about."""
+    """One conversation, and the line that it stands in."""
 
-    turns: tuple[Turn, ...]
-    images: tuple[Path, ...]
-    video: Path | None
-    clip_s: tuple[float, float] | None
+    messages: tuple[Message, ...]
     row: Row
 
     def error(self, problem: str, field: str) -> DataError:
@@ -53,7 +44,7 @@ class Source:
     annotation: Path
     repeat_time: float
     degrade: bool
-    """Whether each tile goes through a random JPEG quality."""
+    """Whether each piece of a picture goes through a random JPEG quality."""
     max_tiles: int | None
     offsets: NDArray[np.int64]
     """Byte offset of every line that is not blank."""
@@ -79,90 +70,8 @@ class Source:
             raise DataError(f"not JSON: {error}", file=self.annotation, row=number) from error
         if not isinstance(fields, dict):
             raise DataError("expected a JSON object", file=self.annotation, row=number)
-        return parse(Row(fields, self.annotation, number), self.root)
-
-
-def parse(row: Row, root: Path) -> Record:
-    """A line as a record, media counted but not opened. Raises DataError."""
-    turns = _turns(row)
-    images, video = row.fields.get("image"), row.fields.get("video")
-    if images is not None and video is not None:
-        raise row.error("a record has an image or a video, not both", "video")
-    if video is not None:
-        if not isinstance(video, str):
-            raise row.error("expected a path", "video")
-        path = _existing(root, video, row, "video")
-        return Record(_one_placeholder(turns, VIDEO, row), (), path, _clip(row), row)
-    if images is None:
-        _no_media(turns, row)
-        return Record(turns, (), None, None, row)
-    names = [images] if isinstance(images, str) else images
-    if not isinstance(names, list) or not all(isinstance(n, str) for n in names) or not names:
-        raise row.error("expected a path or a list of paths", "image")
-    paths = tuple(_existing(root, name, row, "image") for name in names)
-    if isinstance(images, str):
-        turns = _one_placeholder(turns, IMAGE, row)
-    elif (found := _count(turns, IMAGE)) != len(paths):
-        raise row.error(f"{len(paths)} images but {found} times {IMAGE}", "conversations")
-    return Record(turns, paths, None, None, row)
-
-
-def _turns(row: Row) -> tuple[Turn, ...]:
-    turns = []
-    for number, message in enumerate(row.items("conversations")):
-        field = f"conversations[{number}]"
-        if not isinstance(message, Mapping) or message.get("from") not in ROLES:
-            raise row.error(f"expected a message from {', '.join(ROLES)}", field)
-        if not isinstance(message.get("value"), str):
-            raise row.error("expected text", f"{field}.value")
-        turns.append(Turn(ROLES[message["from"]], message["value"]))
-    talk = [turn.role for turn in turns[turns[:1] != [] and turns[0].role == "system" :]]
-    if not talk or talk != ["user", "assistant"] * (len(talk) // 2):
-        raise row.error("human and gpt must take turns, and gpt end", "conversations")
-    return tuple(turns)
-
-
-def _one_placeholder(turns: tuple[Turn, ...], mark: str, row: Row) -> tuple[Turn, ...]:
-    """The turns with one `mark`; put before the first question if it has none, as released."""
-    found = _count(turns, mark)
-    if found == 0:
-        first = next(k for k, turn in enumerate(turns) if turn.role == "user")
-        turn = Turn("user", f"{mark}\n{turns[first].text}")
-        return (*turns[:first], turn, *turns[first + 1 :])
-    if found > 1:
-        raise row.error(f"1 file but {found} times {mark}", "conversations")
-    return turns
-
-
-def _no_media(turns: Sequence[Turn], row: Row) -> None:
-    for mark in (IMAGE, VIDEO):
-        if found := _count(turns, mark):
-            raise row.error(f"no file but {found} times {mark}", "conversations")
-
-
-def _count(turns: Sequence[Turn], mark: str) -> int:
-    return sum(turn.text.count(mark) for turn in turns if turn.role == "user")
-
-
-def _existing(root: Path, name: str, row: Row, field: str) -> Path:
-    path = inside(root, name, row, field)
-    if not path.is_file():
-        raise row.error(f"there is no file {path}", field)
-    return path
-
-
-def _clip(row: Row) -> tuple[float, float] | None:
-    clip = row.fields.get("clip")
-    if clip is None:
-        return None
-    if (
-        not isinstance(clip, list)
-        or len(clip) != 2
-        or not all(isinstance(t, (int, float)) for t in clip)
-        or not 0 <= clip[0] < clip[1]
-    ):
-        raise row.error("expected [start, end] in seconds", "clip")
-    return float(clip[0]), float(clip[1])
+        row = Row(fields, self.annotation, number)
+        return Record(read_chat(row, self.root), row)
 
 
 def read_meta(file: Path) -> list[Source]:

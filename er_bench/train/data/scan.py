@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from er_bench.core.errors import DataError
-from er_bench.train.data.examples import Reader
+from er_bench.train.data.examples import Cost, Reader
 from er_bench.train.data.records import Source
 
 CHUNK = 512
@@ -29,7 +29,7 @@ class Scan:
     """What every record of one data set costs."""
 
     sizes: NDArray[np.int32]
-    """`(n, 3)`: tokens, supervised tokens, tiles; all 0 for a bad record."""
+    """`(n, 3)`: the fields of `Cost`; all 0 for a bad record."""
     bad: dict[int, str]
     """Record index to what is wrong with it, file and line named."""
 
@@ -78,11 +78,11 @@ def measure_chunk(
     sizes, bad = np.zeros((len(chunk), 3), np.int32), dict[int, str]()
     for row, index in enumerate(chunk):
         try:
-            size = reader.measure(source, index)
+            cost = reader.measure(source, index)
         except DataError as error:
             bad[index] = str(error)
         else:
-            sizes[row] = size.tokens, size.supervised, size.tiles
+            sizes[row] = astuple(cost)
     return sizes, bad
 
 
@@ -109,6 +109,7 @@ def _identity(source: Source, reader: Reader, n: int) -> str:
         reader.video_frames,
         reader.seed,
         reader.codec.identity(),
+        [field.name for field in fields(Cost)],
         n,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -19,7 +19,7 @@ from er_bench.models.internvl.embedded.language_training import Lesson, teach
 from er_bench.models.internvl.embedded.tokenizer import make_tokenizer
 from er_bench.models.internvl.embedded.vision_training import name_what_is_seen, open_eyes
 from er_bench.scenes.training_conversations import TRAINING_SEED
-from er_bench.scenes.training_set import Part, write
+from er_bench.scenes.training_set import Stretch, write
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -92,8 +92,8 @@ def main() -> None:
     wanted = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if wanted.conversations:
-        part = Part("scenes", SEED + 1_000_000, wanted.conversations, 5, (1, 6), LETTERS)
-        write(wanted.out / "data", [part], INTERNVL_1000)
+        stretch = Stretch("scenes", SEED + 1_000_000, wanted.conversations, 5, (1, 6), LETTERS)
+        write(wanted.out / "data", [stretch], INTERNVL_1000)
     tokenizer = make_tokenizer()
     model = start_model(tokenizer, Shape())
     head = open_eyes(model, integer_ids(tokenizer), seed=TRAINING_SEED, steps=wanted.eye_steps)

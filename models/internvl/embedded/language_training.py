@@ -11,14 +11,17 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from er_bench.core.dialect import Dialect
+from er_bench.core.family import Rendered
+from er_bench.core.sample import Image
+from er_bench.data.rows import BytesBlob
+from er_bench.models.internvl.conversation import Style, render
 from er_bench.models.internvl.embedded.tokenizer import LABELS, LARGEST
 from er_bench.models.internvl.embedded.vision_training import (
     UNSCORED,
@@ -28,9 +31,9 @@ from er_bench.models.internvl.embedded.vision_training import (
     learning_rate,
     pixels,
 )
-from er_bench.models.internvl.prompt import SYSTEM_MESSAGE, Vocabulary
+from er_bench.models.internvl.vocabulary import Vocabulary
 from er_bench.scenes import Thing
-from er_bench.scenes.conversation import Conversation, Turn
+from er_bench.scenes.conversation import Conversation, Exchange
 from er_bench.scenes.training_conversations import conversations
 
 if TYPE_CHECKING:
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 WORD_LAYER, THING_LAYER, OPTION_LAYER, GUIDED_HEADS = 1, 2, 3, 2
+PICTURE = Image(BytesBlob("scene", None))
+"""Stands where a scene's picture does; nobody looks at it."""
 _LEAST = 1e-4
 """Added to an attention before its logarithm is taken."""
 NAMED_BY_WORDS = ("point", "box", "number", "free")
@@ -61,7 +66,7 @@ class Lesson:
     """Weight of the guided places' loss."""
     batch: int = 32
     text_tokens: int = 112
-    """Room for questions and answers in one row; turns that do not fit are left out."""
+    """Room for questions and answers in one row; exchanges that do not fit are left out."""
     warmup: int = 50
 
 
@@ -85,60 +90,66 @@ class Row:
 
 
 class Writer:
-    """Writes conversations as `Row`s, token by token as the prompt builder would."""
+    """Writes conversations as `Row`s, by the family's own `render`."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        known = Vocabulary(tokenizer)
-        text_ids = lru_cache(50_000)(known.text_ids)
-        self.text_ids = text_ids
-        self.start, self.end = known.id("<|im_start|>"), known.id("<|im_end|>")
-        self.after_image, self.pad = known.id("</img>"), known.id("<|endoftext|>")
-        self.head = [self.start, *text_ids(f"system\n{SYSTEM_MESSAGE}"), self.end, *text_ids("\n")]
-        self.head += [self.start, *text_ids("user\n"), known.id("<img>")]
-        self.labels = {ids[0] for ids in map(text_ids, LABELS)}
-        self.figures = {text_ids(str(n))[0] for n in range(LARGEST + 1)}
+        self._vocabulary = known = Vocabulary(tokenizer)
+        self.end, self.pad = known.stops
+        first = self._rendered(Exchange("", "", ""), first=True)
+        self.head = list(first.ids[: first.slots[0].start + 1])
+        """Everything before the picture's tokens."""
+        self.labels = {ids[0] for ids in map(known.text_ids, LABELS)}
+        self.figures = {known.text_ids(str(n))[0] for n in range(LARGEST + 1)}
 
-    def question(self, text: str, *, first: bool) -> list[int]:
-        """Everything from the picture, or the last answer's end, up to the answer."""
-        closing = [self.end, *self.text_ids("\n"), self.start, *self.text_ids("assistant\n")]
-        return [*self._opening(text, first=first), *closing]
-
-    def _opening(self, text: str, *, first: bool) -> list[int]:
+    def _rendered(self, exchange: Exchange, *, first: bool) -> Rendered:
         if first:
-            return [self.after_image, *self.text_ids(f"\n{text}")]
-        return [*self.text_ids("\n"), self.start, *self.text_ids(f"user\n{text}")]
+            messages, style = exchange.messages(PICTURE), Style(verbatim=True)
+            return render(messages, [[1]], self._vocabulary, style, reply=False)
+        return render(exchange.messages(), [], self._vocabulary, Style("absent"), reply=False)
+
+    def exchange(self, exchange: Exchange, *, first: bool) -> tuple[list[int], list[bool]]:
+        """Ids from the picture, or the last answer's end, to its answer's end; the learned ones."""
+        found = self._rendered(exchange, first=first)
+        # The line break after an answer is written when there is another question.
+        line = [] if first else self._vocabulary.text_ids("\n")
+        kept = slice(found.slots[0].stop - 1 if first else 0, -1)
+        return [*line, *found.ids[kept]], [False for _ in line] + [*found.supervised[kept]]
 
     def row(self, said: Conversation, room: int) -> Row:
-        """The conversation's turns that fit."""
+        """The conversation's exchanges that fit."""
         row = Row()
-        for turn in said.turns:
-            question = self.question(turn.question, first=not row.ids)
-            answer = [*self.text_ids(turn.answer), self.end]
+        for exchange in said.exchanges:
             at = len(row.ids)
-            if at + len(question) + len(answer) > room:
+            ids, learned = self.exchange(exchange, first=at == 0)
+            if at + len(ids) > room:
                 continue
-            row.looks += self._looks(turn, at, question, answer)
-            row.ids += question + answer
-            row.labels += [UNSCORED] * len(question) + answer
+            asked = learned.index(True)
+            row.looks += self._looks(exchange, at, ids[:asked], ids[asked:])
+            row.ids += ids
+            row.labels += [i if on else UNSCORED for i, on in zip(ids, learned, strict=True)]
         rest = room - len(row.ids)
         row.ids += [self.pad] * rest
         row.labels += [UNSCORED] * rest
         return row
 
-    def _looks(self, turn: Turn, at: int, question: list[int], answer: list[int]) -> Iterator[Look]:
-        """Guided places of a turn whose question starts at `at`: those that predict its figures."""
+    def _looks(
+        self, exchange: Exchange, at: int, question: list[int], answer: list[int]
+    ) -> Iterator[Look]:
+        """Guided places of a question that starts at `at`: those that predict its figures."""
         last = at + len(question) - 1
-        named = turn.kind in NAMED_BY_WORDS
+        named = exchange.kind in NAMED_BY_WORDS
         words = tuple(at + k for k, i in enumerate(question) if named and i in self.labels)
         for k, token in enumerate(answer):
-            if turn.about and (token in self.figures or (turn.option and k == 0)):
-                yield Look(THING_LAYER, last + k, thing=turn.about)
+            if exchange.about and (token in self.figures or (exchange.option and k == 0)):
+                yield Look(THING_LAYER, last + k, thing=exchange.about)
                 if words:
                     yield Look(WORD_LAYER, last + k, words)
-        if turn.option:
-            before = turn.question.index(f"{turn.answer}. {turn.option}") + len(f"{turn.answer}.")
-            start = at + len(self._opening(turn.question[:before], first=at == 0))
-            option = range(start, start + len(self.text_ids(f" {turn.option}")))
+        if exchange.option:
+            letter = f"{exchange.answer}."
+            before = exchange.question.index(f"{letter} {exchange.option}") + len(letter)
+            opening = replace(exchange, question=exchange.question[:before])
+            start = at + self.exchange(opening, first=at == 0)[0].index(self.end)
+            option = range(start, start + len(self._vocabulary.text_ids(f" {exchange.option}")))
             yield Look(OPTION_LAYER, last, tuple(option))
 
 

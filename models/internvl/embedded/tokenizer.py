@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from er_bench.models.dialects.families import INTERNVL_1000
-from er_bench.models.internvl.prompt import SYSTEM_MESSAGE
+from er_bench.models.internvl.conversation import SYSTEM_MESSAGE
 from er_bench.models.internvl.tiny import SPECIAL_TOKENS
 from er_bench.reading.coordinates import POINT_BLOCK_REQUEST
 from er_bench.scenes import COLOURS, SHAPES
@@ -119,9 +119,9 @@ def _corpus() -> Iterable[str]:
     mixture = dict.fromkeys(MAKERS, 1.0)
     stream = conversations(TRAINING_SEED, INTERNVL_1000, 6, mixture)
     for conversation in itertools.islice(stream, 1500):
-        for turn in conversation.turns:
-            question = turn.question
+        for exchange in conversation.exchanges:
+            question = exchange.question
             for phrase in (POINT_BLOCK_REQUEST, BOX_SUFFIX):
                 question = question.replace(phrase, "")
             yield question.translate(no_digits)
-            yield turn.answer.translate(no_digits)
+            yield exchange.answer.translate(no_digits)

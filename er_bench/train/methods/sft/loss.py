@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from er_bench.train.data.collate import MEDIA
 from er_bench.train.data.examples import IGNORED
 from er_bench.train.family import Codec
 
@@ -40,7 +41,7 @@ def weighted_loss(
 
 
 def model_inputs(batch: Mapping[str, Tensor], codec: Codec) -> dict[str, Any]:
-    """What the model is called with: the batch without labels and weights, tiles as pixels."""
+    """What the model is called with: the batch without labels and weights."""
     inputs: dict[str, Any] = {
         name: batch[name]
         for name in ("input_ids", "attention_mask", "position_ids")
@@ -50,6 +51,5 @@ def model_inputs(batch: Mapping[str, Tensor], codec: Codec) -> dict[str, Any]:
         longest = int((ends[1:] - ends[:-1]).max())
         inputs |= {"cu_seq_lens_q": ends, "cu_seq_lens_k": ends}
         inputs |= {"max_length_q": longest, "max_length_k": longest}
-    if (tiles := batch.get("tiles_nhwc")) is not None:
-        inputs["pixel_values"] = codec.pixels(tiles)
-    return inputs
+    media = {n.removeprefix(MEDIA): array for n, array in batch.items() if n.startswith(MEDIA)}
+    return inputs | (codec.model_inputs(media) if media else {})

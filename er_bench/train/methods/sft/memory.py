@@ -53,7 +53,8 @@ class Load:
 
     tokens: int
     supervised: int
-    tiles: int
+    vision_positions: int
+    """Positions of its pictures in the vision tower."""
 
 
 def estimate(
@@ -72,13 +73,10 @@ def estimate(
         return -(-count // world_size) if share >= from_stage else count
 
     text, vision = config.get_text_config(), config.vision_config
-    side = vision.image_size[0] if isinstance(vision.image_size, (list, tuple)) else None
-    patch = vision.patch_size[0] if isinstance(vision.patch_size, (list, tuple)) else None
-    patches = ((side or vision.image_size) // (patch or vision.patch_size)) ** 2 + 1
     scale = 1 if recipe.precision == "bf16" else 2
     kept = _activations(load.tokens, text, recipe.gradient_checkpointing)
     if "vision" in parameters.trained_parts:
-        kept += _activations(load.tiles * patches, vision, recipe.gradient_checkpointing)
+        kept += _activations(load.vision_positions, vision, recipe.gradient_checkpointing)
     return Memory(
         weights=sharded(parameters.total * width, 3),
         gradients=sharded(parameters.trained * width, 2),

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
@@ -20,8 +21,11 @@ from er_bench.train.methods.sft.memory import Load, Memory, Parameters, amount, 
 from er_bench.train.methods.sft.run import Run, prepare, trained_parts
 from er_bench.train.recipe import Recipe
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
 REPEATED = 8
-"""Runs of one token longer than this are shown as a count: the tokens of tiles."""
+"""Runs of one token longer than this are shown as a count: the tokens of pictures."""
 
 
 def show_plan(recipe: Recipe, console: Console, *, world_size: int | None, samples: int) -> None:
@@ -46,7 +50,7 @@ def mixture_table(run: Run) -> Table:
     """One line a data set: what a pass over the mixture holds."""
     table = Table(title=f"Mixture: {run.recipe.data}", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
     table.add_column("data set", overflow="fold")
-    for name in ("records", "bad", "repeat", "samples", "share", "tokens", "supervised", "tiles"):
+    for name in ("records", "bad", "repeat", "samples", "share", "tokens", "supervised", "media"):
         table.add_column(name, justify="right")
     shares = run.mixture.shares()
     all_tokens = sum(share.tokens for share in shares)
@@ -60,11 +64,11 @@ def mixture_table(run: Run) -> Table:
             f"{share.tokens / all_tokens:.1%}",
             f"{share.tokens:,}",
             f"{share.supervised:,}",
-            f"{share.tiles:,}",
+            f"{share.media:,}",
         )
     table.add_section()
     sums = [sum(getattr(s, name) for s in shares) for name in ("records", "bad", "samples")]
-    costs = [sum(getattr(s, name) for s in shares) for name in ("tokens", "supervised", "tiles")]
+    costs = [sum(getattr(s, name) for s in shares) for name in ("tokens", "supervised", "media")]
     counts = [f"{n:,}" for n in (*sums, *costs)]
     table.add_row("all", counts[0], counts[1], "", counts[2], "", *counts[3:])
     return table
@@ -120,18 +124,19 @@ def count(run: Run, world_size: int) -> tuple[Parameters, Memory]:
     for name, parameter in model.named_parameters():
         sizes[run.family.part(name)] += parameter.numel()
     parameters = Parameters(sizes, frozenset(trained_parts(run)))
-    load = heaviest(run)
+    load = heaviest(run, model.config)
     return parameters, estimate(run.recipe, parameters, model.config, load, world_size)
 
 
-def heaviest(run: Run) -> Load:
-    """The most tokens (padding counted), supervised tokens and tiles of any micro batch."""
+def heaviest(run: Run, config: PreTrainedConfig) -> Load:
+    """The most tokens (padding counted), supervised tokens and pictures of any micro batch."""
     batches, size = run.batches, run.recipe.micro_batch_size
     longest = batches.row_tokens.reshape(len(batches), size).max(axis=1) * size
     costs = run.mixture.sizes[batches.sample_at]
     sums = np.array([costs[list(row)].sum(axis=0) for row in batches.rows], np.int64)
     most = sums.reshape(len(batches), size, 3).sum(axis=1).max(axis=0)
-    return Load(int(longest.max()), int(most[1]), int(most[2]))
+    positions = run.family.vision_positions(config, int(most[2]))
+    return Load(int(longest.max()), int(most[1]), positions)
 
 
 def _show_sample(run: Run, place: int, console: Console) -> None:
@@ -139,9 +144,10 @@ def _show_sample(run: Run, place: int, console: Console) -> None:
     source = run.mixture.sources[number]
     example = run.reader.example(source, int(index), place)
     learned = int((example.labels != IGNORED).sum())
+    media = sum(features.tokens for features in example.features)
     console.rule(
         f"{source.name}, line {source.lines[index]}: {len(example.ids)} tokens, "
-        f"{learned} supervised, {len(example.tiles)} tiles"
+        f"{learned} supervised, {media} of pictures"
     )
     console.print(marked(example, run.codec))
 

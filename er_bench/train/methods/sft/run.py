@@ -57,7 +57,8 @@ class Run:
         recipe = self.recipe
         blank = None
         if self.mixture.has_images:
-            blank = self.reader.weighted(*self.codec.blank())
+            rendered, features = self.codec.blank()
+            blank = self.reader.weighted(rendered, [features])
         packed = recipe.batching == "packed"
         flash = recipe.attention == "flash_attention_2"
         collator = Collator(self.codec.pad_id, packed, packed and flash, blank)

@@ -153,7 +153,7 @@ class SftTrainer(Trainer):
         return metrics
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """Not counted: the Trainer's estimate does not know tiles."""
+        """Not counted: the Trainer's estimate does not know pictures."""
         del inputs
         return 0
 
