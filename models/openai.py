@@ -1,9 +1,8 @@
 """Any OpenAI-compatible endpoint: chat completions with image parts, one POST a prompt.
 
-Image bytes go out as they are stored when their format and size allow, video frames as JPEG. A
-server with an InternVL checkpoint (`max_tiles`) gets every picture as PNG, so that no pixel changes
-on the way, and its answers lose the white space around them, as in the released `chat`. The key
-comes from the environment and is written nowhere.
+Image bytes go out as they are stored when their format and size allow, video frames as JPEG; a
+family whose pixels must not change on the way gets PNG. What else a family needs of its server, it
+says itself (`core.family.Served`). The key comes from the environment and is written nowhere.
 """
 
 from __future__ import annotations
@@ -29,11 +28,8 @@ from er_bench.core.model import Model, ModelSettings
 from er_bench.core.prompt import Prompt
 from er_bench.core.sample import Image, Text, Video
 from er_bench.data import media
-from er_bench.models.internvl.conversation import FramePrefix
-from er_bench.models.internvl.pictures import still_budget
-from er_bench.models.internvl.tiling import EXACT_PIXELS, MultiImageBudget
-from er_bench.models.internvl.vocabulary import CONTROL
-from er_bench.models.settings import parse_args
+from er_bench.models.families import every, served_family
+from er_bench.models.settings import check_names, parse_args
 
 PASSED_THROUGH = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 MAX_IMAGE_BYTES = 20 * 2**20
@@ -54,23 +50,13 @@ class OpenAIArgs(BaseModel):
     detail: Literal["low", "high", "auto"] | None = Field(None, description="Image detail")
     frames: int = Field(16, ge=1, description="Frames taken from a video")
     frame_sampling: Literal["linspace", "centres"] = "linspace"
-    frame_prefix: FramePrefix | None = Field(
+    frame_prefix: Literal["Frame", "Frame-"] | None = Field(
         None, description="A text part `Frame1: ` or `Frame-1: ` before each video frame"
     )
     extra_body: Json[dict[str, Any]] | dict[str, Any] = Field(
         default_factory=dict, description="More fields of the request, as a JSON object"
     )
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    max_tiles: int | None = Field(
-        None,
-        ge=1,
-        description="For a vLLM server with an InternVL checkpoint: most tiles of an image, unless "
-        "the task says; sent as `mm_processor_kwargs` (start it with --trust-request-mm-kwargs)",
-    )
-    tile_limit: int | None = Field(
-        None, ge=1, description="With max_tiles: most tiles of an image whatever the task says"
-    )
-    multi_image_budget: MultiImageBudget = "divide"
 
 
 def build(settings: ModelSettings) -> Model:
@@ -90,7 +76,9 @@ class OpenAI(Model):
     request_timeout_s = 600.0
 
     def __init__(self, settings: ModelSettings) -> None:
-        (args,) = parse_args(settings.args, OpenAIArgs)
+        check_names(settings.args, OpenAIArgs, *(family.served for family in every()))
+        family = served_family(settings.family, settings.args)
+        args, self._served = parse_args(settings.args, OpenAIArgs, family.served)
         self.name, self.dialect, self._settings = settings.name, settings.dialect, settings
         self._args = args
         base = args.base_url or os.environ.get("OPENAI_BASE_URL")
@@ -98,7 +86,6 @@ class OpenAI(Model):
         self._key = os.environ.get(args.api_key_env)
         if base is None and not self._key:
             raise ConfigError(f"{self._url} needs a key: set {args.api_key_env}")
-        self._internvl = args.max_tiles is not None
         self._session: aiohttp.ClientSession | None = None
 
     def identity(self) -> dict[str, Any]:
@@ -155,8 +142,7 @@ class OpenAI(Model):
                 f"{self._url}: not a chat completion: {shown}", retryable=True
             ) from error
         return Completion(
-            # As the released code's `chat`, and so the other backends, do.
-            text=text.strip() if self._internvl else text,
+            text=self._served.answer(text),
             finish_reason=choice.get("finish_reason"),
             tokens_in=usage.get("prompt_tokens"),
             tokens_out=usage.get("completion_tokens"),
@@ -185,32 +171,25 @@ class OpenAI(Model):
         if prompt.json_schema is not None:
             schema = {"name": "answer", "schema": dict(prompt.json_schema), "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
-        if self._args.max_tiles is not None:
-            tiles = still_budget(
-                prompt, self._args.max_tiles, self._args.tile_limit, self._args.multi_image_budget
-            )
-            body["mm_processor_kwargs"] = {"max_patches": tiles, **EXACT_PIXELS}
+        body |= self._served.request_fields(prompt)
         return json.dumps(body | self._args.extra_body).encode(), tuple(sizes)
 
     def _content(self, part: Text | Image | Video, sizes: list[Size]) -> list[dict[str, Any]]:
         match part:
             case Text(text):
-                if self._internvl and (spelt := [name for name in CONTROL if name in text]):
-                    raise DataError(
-                        f"a server would take the text's {spelt[0]} for a control token; "
-                        "--backend transformers and vllm keep it text"
-                    )
+                self._served.check_text(text)
                 return [{"type": "text", "text": text}]
-            case Image(blob) if self._internvl:
+            case Image(blob) if self._served.exact_pixels:
                 return [self._image(*_png(media.image(blob)), sizes)]
             case Image(blob):
                 return [self._image(*_image_bytes(blob.read(), blob.name), sizes)]
         frames = media.FRAMES.frames(part, self._args.frames, self._args.frame_sampling)
+        encoded = _png if self._served.exact_pixels else _jpeg
         content: list[dict[str, Any]] = []
         for number, frame in enumerate(frames, start=1):
             if (prefix := self._args.frame_prefix) and part.label == "frame":
                 content.append({"type": "text", "text": f"{prefix}{number}: "})
-            content.append(self._image(*(_png if self._internvl else _jpeg)(frame), sizes))
+            content.append(self._image(*encoded(frame), sizes))
         return content
 
     def _image(self, content: bytes, mime: str, size: Size, sizes: list[Size]) -> dict[str, Any]:

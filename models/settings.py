@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -58,23 +58,24 @@ def check_names(args: Mapping[str, Any], *groups: type[BaseModel]) -> None:
         raise UsageError(f"unknown model arguments {', '.join(unknown)}; known: {', '.join(known)}")
 
 
-@overload
-def parse_args(args: Mapping[str, Any], first: type[First], /) -> tuple[First]: ...
-@overload
 def parse_args(
-    args: Mapping[str, Any], first: type[First], second: type[Second], /
-) -> tuple[First, Second]: ...
-def parse_args(args: Mapping[str, Any], /, *groups: type[BaseModel]) -> tuple[BaseModel, ...]:
-    """Share settings out between groups of them.
+    args: Mapping[str, Any], first: type[First], second: type[Second]
+) -> tuple[First, Second]:
+    """Share settings out between two groups of them.
 
     Raises UsageError that lists the known settings, or says which value is wrong.
     """
-    check_names(args, *groups)
+    check_names(args, first, second)
+    return pick_args(args, first), pick_args(args, second)
+
+
+def pick_args(args: Mapping[str, Any], group: type[First]) -> First:
+    """The settings of one group, the others left alone.
+
+    Raises UsageError that says which value is wrong.
+    """
     try:
-        return tuple(
-            group.model_validate({k: v for k, v in args.items() if k in group.model_fields})
-            for group in groups
-        )
+        return group.model_validate({k: v for k, v in args.items() if k in group.model_fields})
     except ValidationError as error:
         wrong = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
         raise UsageError(f"wrong model arguments: {wrong}") from error

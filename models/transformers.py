@@ -1,7 +1,6 @@
-"""Checkpoints run in this process by transformers.
+"""Checkpoints run in this process by transformers: batches here, all else by their family.
 
-InternVL checkpoints (Vlaser's too) go through `er_bench.models.internvl`; every other family
-through its own `AutoProcessor`. Settings: `DeviceArgs`, and `InternVLArgs` or `AutoArgs`.
+Settings: `DeviceArgs`, and those of the family.
 """
 
 from __future__ import annotations
@@ -13,16 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from er_bench.core.completion import Completion
+from er_bench.core.family import Engine, Reply, Request
 from er_bench.core.model import Model, ModelSettings
 from er_bench.core.prompt import Prompt
-from er_bench.models.auto_vlm import AutoArgs, AutoEngine, load_auto
 from er_bench.models.batching import Batcher
 from er_bench.models.checkpoint import check_packages, read_config, snapshot
-from er_bench.models.engine import Engine, Reply, Request
-from er_bench.models.internvl.engine import InternVLEngine
-from er_bench.models.internvl.load import is_internvl, load
-from er_bench.models.internvl.pictures import InternVLArgs
-from er_bench.models.settings import DeviceArgs, check_names, parse_args, placement
+from er_bench.models.families import every, family_of
+from er_bench.models.settings import DeviceArgs, check_names, parse_args, pick_args, placement
 
 BATCHES_IN_FLIGHT = 4
 """How many batches' worth of samples are kept in flight, to be sorted by length."""
@@ -33,7 +29,7 @@ def build(settings: ModelSettings) -> TransformersModel:
 
     Raises UsageError for unknown settings, MissingExtraError without torch and transformers.
     """
-    check_names(settings.args, DeviceArgs, InternVLArgs, AutoArgs)
+    check_names(settings.args, DeviceArgs, *(family.args for family in every()))
     check_packages()
     return TransformersModel(settings)
 
@@ -47,8 +43,7 @@ class TransformersModel(Model):
     def __init__(self, settings: ModelSettings, engine: Engine | None = None) -> None:
         self.name, self.dialect = settings.name, settings.dialect
         self._settings, self._loaded = settings, engine
-        device_args = {k: v for k, v in settings.args.items() if k in DeviceArgs.model_fields}
-        self._device_args = parse_args(device_args, DeviceArgs)[0]
+        self._device_args = pick_args(settings.args, DeviceArgs)
         self.concurrency = BATCHES_IN_FLIGHT * self._device_args.batch_size
         self._readers = ThreadPoolExecutor(min(8, os.cpu_count() or 1), "media")
         self._opening = asyncio.Lock()
@@ -108,12 +103,6 @@ def open_engine(settings: ModelSettings) -> Engine:
     that cannot be loaded.
     """
     folder = snapshot(settings.checkpoint, settings.revision)
-    if is_internvl(read_config(folder)):
-        device_args, family = parse_args(settings.args, DeviceArgs, InternVLArgs)
-        device, dtype = placement(device_args)
-        return InternVLEngine(
-            load(folder, device=device, dtype=dtype, attention=device_args.attention), family
-        )
-    device_args, auto = parse_args(settings.args, DeviceArgs, AutoArgs)
-    device, dtype = placement(device_args)
-    return AutoEngine(*load_auto(folder, device, dtype, device_args.attention, auto), auto)
+    family = family_of(read_config(folder))
+    device_args, args = parse_args(settings.args, DeviceArgs, family.args)
+    return family.engine(folder, args, *placement(device_args), device_args.attention)

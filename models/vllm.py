@@ -1,7 +1,7 @@
-"""InternVL checkpoints run in this process by vLLM's asynchronous engine.
+"""Checkpoints run in this process by vLLM's asynchronous engine.
 
 Every request goes to the engine as it comes and is batched continuously. The prompt is made of
-token ids by er-bench, as for transformers; vLLM fills in the image tokens.
+token ids by the checkpoint's family, as for transformers; vLLM fills in the pictures' tokens.
 """
 
 from __future__ import annotations
@@ -12,28 +12,25 @@ import inspect
 import itertools
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import PIL.Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from er_bench.core.completion import Completion
 from er_bench.core.errors import ConfigError, ErBenchError, ModelError, UsageError
-from er_bench.core.geometry import Size
+from er_bench.core.family import TokenPrompt, TokenWriter
 from er_bench.core.model import Model, ModelSettings
 from er_bench.core.prompt import Prompt
 from er_bench.models.checkpoint import read_config, snapshot
-from er_bench.models.engine import DEFAULT_NEW_TOKENS
-from er_bench.models.internvl.config import is_native, is_original
-from er_bench.models.internvl.conversation import render
-from er_bench.models.internvl.load import read_tokenizer
-from er_bench.models.internvl.pictures import InternVLArgs, see, still_sizes
-from er_bench.models.internvl.tiling import EXACT_PIXELS
-from er_bench.models.internvl.vocabulary import Vocabulary
-from er_bench.models.settings import check_names, parse_args
+from er_bench.models.families import every, family_of
+from er_bench.models.generation import DEFAULT_NEW_TOKENS
+from er_bench.models.settings import check_names, parse_args, pick_args
+
+if TYPE_CHECKING:
+    from vllm import RequestOutput, SamplingParams
+    from vllm.v1.engine.async_llm import AsyncLLM
 
 
 class VllmArgs(BaseModel):
@@ -54,7 +51,7 @@ def build(settings: ModelSettings) -> VllmModel:
 
     Raises UsageError for unknown settings or without vLLM.
     """
-    check_names(settings.args, VllmArgs, InternVLArgs)
+    check_names(settings.args, VllmArgs, *(family.args for family in every()))
     if importlib.util.find_spec("vllm") is None:
         raise UsageError(
             "the vllm backend needs vLLM: pip install vllm, in an environment of its own where "
@@ -64,18 +61,16 @@ def build(settings: ModelSettings) -> VllmModel:
 
 
 class VllmModel(Model):
-    """An InternVL checkpoint in vLLM's engine."""
+    """A checkpoint in vLLM's engine."""
 
     concurrency = 64
 
     def __init__(self, settings: ModelSettings) -> None:
         self.name, self.dialect, self._settings = settings.name, settings.dialect, settings
-        self._engine_args, self._args = parse_args(settings.args, VllmArgs, InternVLArgs)
+        self._engine_args = pick_args(settings.args, VllmArgs)
         self._readers = ThreadPoolExecutor(min(8, os.cpu_count() or 1), "media")
         self._opening = asyncio.Lock()
-        self._engine: Any = None
-        self._vocabulary: Vocabulary
-        self._tile_px = 0
+        self._opened: tuple[AsyncLLM, TokenWriter] | None = None
         self._numbers = itertools.count()
 
     async def ask(self, prompt: Prompt) -> Completion:
@@ -84,73 +79,64 @@ class VllmModel(Model):
         Raises DataError for its media, ModelError for the engine, ConfigError (ends the run) when
         the checkpoint cannot be served.
         """
-        await self._open()
+        engine, writer = await self._open()
         loop = asyncio.get_running_loop()
-        request, sizes = await loop.run_in_executor(self._readers, self._prepare, prompt)
+        written = await loop.run_in_executor(self._readers, writer.write, prompt)
         start = time.perf_counter()
         try:
-            output = await self._finished(request, prompt)
+            output = await self._finished(engine, written, self._sampling(prompt, writer.stops))
         except ErBenchError:
             raise
         except Exception as error:  # vLLM's errors have no common base
             raise ModelError(f"vLLM: {type(error).__name__}: {error}") from error
-        text, reason = self._vocabulary.decode(output.outputs[0].token_ids)
+        text, reason = writer.read(output.outputs[0].token_ids)
         return Completion(
             text=text,
             finish_reason="stop" if output.outputs[0].finish_reason == "stop" else reason,
             tokens_in=len(output.prompt_token_ids),
             tokens_out=len(output.outputs[0].token_ids),
             latency_s=time.perf_counter() - start,
-            image_sizes=sizes,
+            image_sizes=written.image_sizes,
             constrained=prompt.json_schema is not None,
         )
 
-    async def _open(self) -> None:
+    async def _open(self) -> tuple[AsyncLLM, TokenWriter]:
         async with self._opening:
-            if self._engine is None:
-                self._engine = await asyncio.to_thread(self._start)
+            if self._opened is None:
+                self._opened = await asyncio.to_thread(self._start)
+            return self._opened
 
-    def _start(self) -> Any:
+    def _start(self) -> tuple[AsyncLLM, TokenWriter]:
         from vllm import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
         folder = snapshot(self._settings.checkpoint, self._settings.revision)
         config = read_config(folder)
-        check_served(folder, config)
-        self._vocabulary = Vocabulary(read_tokenizer(folder, config))
-        side = config["vision_config"]["image_size"]
-        self._tile_px = side if isinstance(side, int) else side[0]
-        engine = self._engine_args.model_dump(exclude={"max_images"})
+        family = family_of(config)
+        _, args = parse_args(self._settings.args, VllmArgs, family.args)
+        if family.token_writer is None:
+            raise ConfigError(
+                f"{folder}: er-bench does not write this family's prompts as token ids, which the "
+                "vllm backend needs; serve the model with vllm serve and use --backend openai, or "
+                "use --backend transformers"
+            )
+        writer = family.token_writer(folder, args)
+        check_rope(config)
+        own = self._engine_args.model_dump(exclude={"max_images"})
         try:
-            return AsyncLLM.from_engine_args(
+            engine = AsyncLLM.from_engine_args(
                 AsyncEngineArgs(
                     model=str(folder),
                     limit_mm_per_prompt={"image": self._engine_args.max_images, "video": 0},
                     trust_remote_code=False,
-                    **engine,
+                    **own,
                 )
             )
         except Exception as error:  # vLLM's errors have no common base
             raise ConfigError(f"{folder}: vLLM could not start: {error}") from error
+        return engine, writer
 
-    def _prepare(self, prompt: Prompt) -> tuple[dict[str, Any], tuple[Size, ...]]:
-        seen = see(prompt, self._args)
-        tokens = [[1] * len(medium.pictures) for medium in seen]
-        rendered = render(prompt.messages, tokens, self._vocabulary, self._args.style)
-        ids = rendered.filled([self._vocabulary.id("<IMG_CONTEXT>")])
-        budget = max((medium.max_tiles for medium in seen), default=1)
-        images = [
-            image if medium.max_tiles > 1 else one_tile(image, self._tile_px)
-            for medium in seen
-            for image in medium.pictures
-        ]
-        request: dict[str, Any] = {"prompt_token_ids": ids}
-        if images:
-            request["multi_modal_data"] = {"image": images}
-            request["mm_processor_kwargs"] = {"max_patches": budget, **EXACT_PIXELS}
-        return request, still_sizes(seen)
-
-    async def _finished(self, request: dict[str, Any], prompt: Prompt) -> Any:
+    def _sampling(self, prompt: Prompt, stops: Sequence[int]) -> SamplingParams:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
@@ -158,18 +144,23 @@ class VllmModel(Model):
         if decoding.num_beams not in (None, 1):
             raise UsageError("the vllm backend has no beam search; use --backend transformers")
         schema = prompt.json_schema
-        params = SamplingParams(
+        return SamplingParams(
             temperature=decoding.temperature or 0.0,
             top_p=decoding.top_p if decoding.top_p is not None else 1.0,
             max_tokens=decoding.max_new_tokens or DEFAULT_NEW_TOKENS,
             seed=decoding.seed,
-            stop_token_ids=list(self._vocabulary.stops),
+            stop_token_ids=list(stops),
             detokenize=False,
             output_kind=RequestOutputKind.FINAL_ONLY,
             structured_outputs=StructuredOutputsParams(json=dict(schema)) if schema else None,
         )
+
+    async def _finished(
+        self, engine: AsyncLLM, written: TokenPrompt, sampling: SamplingParams
+    ) -> RequestOutput:
         name = f"er-bench-{next(self._numbers)}"
-        return [output async for output in self._engine.generate(request, params, name)][-1]
+        outputs = engine.generate(request(written), sampling, name)
+        return [output async for output in outputs][-1]
 
     def identity(self) -> dict[str, Any]:
         """Checkpoint, revision and every setting that answers depend on."""
@@ -180,35 +171,29 @@ class VllmModel(Model):
     async def close(self) -> None:
         """Stop the engine."""
         self._readers.shutdown(wait=False, cancel_futures=True)
-        if self._engine is not None:
-            await asyncio.to_thread(self._engine.shutdown)
-            self._engine = None
+        if self._opened is not None:
+            await asyncio.to_thread(self._opened[0].shutdown)
+            self._opened = None
 
 
-def one_tile(image: PIL.Image.Image, tile_px: int) -> PIL.Image.Image:
-    """An image that may have one tile only, made it here: vLLM has one limit for a request."""
-    return image.resize((tile_px, tile_px))
+def request(written: TokenPrompt) -> dict[str, object]:
+    """A prompt in the words of vLLM."""
+    found: dict[str, object] = {"prompt_token_ids": written.ids}
+    if written.images:
+        found["multi_modal_data"] = {"image": written.images}
+        found["mm_processor_kwargs"] = dict(written.processor)
+    return found
 
 
-def check_served(folder: Path, config: Mapping[str, Any]) -> None:
+def check_rope(config: Mapping[str, Any]) -> None:
     """Check that the installed vLLM answers as the checkpoint's own code does.
 
-    Raises ConfigError for a checkpoint that would need remote code, for another family, and for
-    a vLLM that applies dynamic RoPE scaling at every length (fixed by vLLM PR 41277).
+    Raises ConfigError for a vLLM that applies dynamic RoPE scaling at every length (fixed by vLLM
+    PR 41277).
     """
-    if is_original(config):
-        raise ConfigError(
-            f"{folder}: vLLM needs remote code for the original InternVLChat layout. Convert it "
-            "first: er-bench convert --model ID_OR_DIR --out DIR, then run vllm/DIR "
-            "(a card: --backend vllm --model-args checkpoint=DIR)"
-        )
-    if not is_native(config):
-        raise ConfigError(
-            f"{folder}: the vllm backend knows the InternVL family only; serve other models with "
-            "vllm serve and use --backend openai, or use --backend transformers"
-        )
-    rope = config["text_config"].get("rope_parameters") or config["text_config"].get("rope_scaling")
-    if (rope or {}).get("rope_type") == "dynamic" and has_rope_fault():
+    text = config.get("text_config", config)
+    rope = text.get("rope_parameters") or text.get("rope_scaling") or {}
+    if rope.get("rope_type") == "dynamic" and has_rope_fault():
         import vllm
 
         raise ConfigError(

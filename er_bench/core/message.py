@@ -18,11 +18,6 @@ class Message:
     role: Role
     parts: tuple[Part, ...]
 
-    @property
-    def text(self) -> str:
-        """Its text, media left out."""
-        return "".join(part.text for part in self.parts if isinstance(part, Text))
-
 
 def user(*parts: Part | str) -> Message:
     """A user message; plain strings become text parts."""

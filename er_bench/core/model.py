@@ -86,6 +86,8 @@ class ModelSettings:
     """Backend settings: the card's `args`, then `--model-args`."""
     seed: int = 0
     """Seed of a model that draws its answers itself (the reference models)."""
+    family: str | None = None
+    """The family on the model's card; None where there is no card."""
 
     def decoding(self, prompt: Prompt) -> Decoding:
         """The limits in force for a prompt: command line, then task, then card."""

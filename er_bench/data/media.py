@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -105,25 +104,10 @@ def pictures(part: Image | Video, n: int, sampling: str) -> list[PIL.Image.Image
 
 
 def decode_frames(video: Video, n: int, sampling: str) -> list[PIL.Image.Image]:
-    """Decode `n` frames of a video by PyAV, in one pass over the file. Raises DataError."""
-    try:
-        import av
-    except ImportError as error:
-        raise MissingExtraError("reading video", "video", str(error)) from error
-    try:
-        with av.open(str(video.path)) as container:
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            total = stream.frames or sum(1 for _ in container.demux(stream) if _.size)
-            found = span(video, total, float(stream.average_rate or 1))
-            wanted = frame_indices(found.start, found.stop - 1, n, sampling)
-            container.seek(0)
-            frames = _pick(container, stream, set(wanted))
-    except (av.FFmpegError, IndexError, ValueError) as error:
-        raise DataError(f"not a readable video: {error}", file=video.path) from error
-    if missing := [k for k in wanted if k not in frames]:
-        raise DataError(f"the video has no frame {missing[0]}", file=video.path)
-    return [frames[k] for k in wanted]
+    """Decode `n` frames of a video by PyAV. Raises DataError."""
+    total, fps, _ = video_header(video.path)
+    found = span(video, total, fps)
+    return frames_at(video.path, frame_indices(found.start, found.stop - 1, n, sampling))
 
 
 def span(video: Video, total: int, fps: float) -> range:
@@ -143,17 +127,11 @@ def span(video: Video, total: int, fps: float) -> range:
     return range(round(video.start_frame * rate), last + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class VideoHeader:
-    """What a video file says of itself."""
+def video_header(path: Path) -> tuple[int, float, Size]:
+    """How many frames a video has, how many a second, and their width and height.
 
-    n_frames: int
-    fps: float
-    size_wh: Size
-
-
-def video_header(path: Path) -> VideoHeader:
-    """Length, rate and size of a video's pictures. Raises DataError that names the file."""
+    Raises DataError that names the file.
+    """
     try:
         import av
     except ImportError as error:
@@ -163,7 +141,7 @@ def video_header(path: Path) -> VideoHeader:
             stream = container.streams.video[0]
             n_frames = stream.frames or sum(1 for _ in container.demux(stream) if _.size)
             size_wh = stream.codec_context.width, stream.codec_context.height
-            return VideoHeader(n_frames, float(stream.average_rate or 1), size_wh)
+            return n_frames, float(stream.average_rate or 1), size_wh
     except (av.FFmpegError, IndexError, ValueError) as error:
         raise DataError(f"not a readable video: {error}", file=path) from error
 

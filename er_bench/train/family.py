@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from er_bench.core.errors import ConfigError
-from er_bench.core.family import Rendered
+from er_bench.core.family import AnyFamily, Rendered
 from er_bench.core.geometry import Size
 from er_bench.core.message import Message
 from er_bench.core.model import Model, ModelSettings
@@ -89,8 +88,8 @@ class Codec(Protocol):
         """A digest of everything that decides how long an encoded conversation is."""
 
 
-class Family(Protocol):
-    """One architecture: its presets, how to open a checkpoint and how to write one."""
+class Trainable(Protocol):
+    """One family: its presets, how to open a checkpoint and how to write one."""
 
     presets: Mapping[str, Mapping[str, Any]]
     """Named recipe settings; `differs` says in words where a preset departs from the others."""
@@ -132,19 +131,9 @@ class Family(Protocol):
         """
 
 
-def family(name: str) -> Family:
-    """The family called `name`: `FAMILY` in `er_bench.models.<name>.training`.
-
-    Raises ConfigError.
-    """
-    module = f"er_bench.models.{name}.training"
-    if not name.isidentifier() or not _exists(module):
-        raise ConfigError(f"unknown model family {name!r}: there is no module {module}")
-    return cast(Family, importlib.import_module(module).FAMILY)
-
-
-def _exists(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
+def trainable(name: str) -> Trainable:
+    """How the family called `name` is trained. Raises ConfigError."""
+    found: AnyFamily = importlib.import_module("er_bench.models.families").family(name)
+    if found.training is None:
+        raise ConfigError(f"models of the family {name!r} cannot be trained here")
+    return cast(Trainable, found.training())

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from er_bench.core.errors import ConfigError
-from er_bench.train.family import family
+from er_bench.train.family import trainable
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -177,7 +177,7 @@ def _preset(fields: Mapping[str, Any], source: str) -> dict[str, Any]:
     name = fields.get("preset")
     if name is None:
         return {}
-    presets = family(str(fields.get("family"))).presets
+    presets = trainable(str(fields.get("family"))).presets
     if name not in presets:
         raise ConfigError(f"recipe {source}: no preset {name!r}; there are {', '.join(presets)}")
     return {key: value for key, value in presets[name].items() if key != "differs"}

@@ -123,13 +123,13 @@ def _pictures(
     paired = list(zip(media_parts(messages), media_tokens, strict=True))
     stills = sum(len(tokens) for part, tokens in paired if _still(part))
     numbers = itertools.count(1)
-
-    def name(part: Image | Video, frame: int) -> str:
+    for part, tokens in paired:
         if not _still(part):
-            return f"{style.frame_prefix}{frame}: "
-        return f"Image-{next(numbers)}: " if stills > 1 and not style.verbatim else ""
-
-    return iter([[(name(p, k), n) for k, n in enumerate(ns, start=1)] for p, ns in paired])
+            yield [(f"{style.frame_prefix}{k}: ", n) for k, n in enumerate(tokens, start=1)]
+        elif style.verbatim or stills == 1:
+            yield [("", n) for n in tokens]
+        else:
+            yield [(f"Image-{next(numbers)}: ", n) for n in tokens]
 
 
 def _still(part: Image | Video) -> bool:

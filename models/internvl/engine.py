@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from er_bench.core.family import Reply, Request
 from er_bench.core.prompt import Decoding, Prompt
-from er_bench.models.engine import Reply, Request, generation_config
+from er_bench.models.generation import generation_config
 from er_bench.models.internvl.conversation import render
 from er_bench.models.internvl.load import InternVL
 from er_bench.models.internvl.pictures import InternVLArgs, see, still_sizes

@@ -47,11 +47,6 @@ class InternVL:
         return int(self.model.config.image_seq_length)
 
 
-def is_internvl(config: Mapping[str, Any]) -> bool:
-    """Whether a `config.json` is InternVL's, in either layout."""
-    return is_original(config) or is_native(config)
-
-
 def read_tokenizer(folder: Path, config: Mapping[str, Any]) -> PreTrainedTokenizerBase:
     """The folder's tokenizer, padding on the left.
 

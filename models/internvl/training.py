@@ -107,7 +107,7 @@ class InternVLCodec:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-class InternVLFamily:
+class InternVLTraining:
     """Checkpoints of either layout in; native folders out."""
 
     @cached_property
@@ -213,4 +213,4 @@ def _empty(folder: Path) -> PreTrainedModel:
     return model
 
 
-FAMILY = InternVLFamily()
+TRAINING = InternVLTraining()

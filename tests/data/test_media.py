@@ -54,8 +54,7 @@ def test_a_clip_is_decoded(tmp_path: Path) -> None:
             grey = np.full((16, 32, 3), k * 8, np.uint8)
             out.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
         out.mux(stream.encode())
-    header = video_header(path)
-    assert (header.n_frames, header.fps, header.size_wh) == (30, 10.0, (32, 16))
+    assert video_header(path) == (30, 10.0, (32, 16))
     first, last = decode_frames(Video(path, clip_s=(1.0, 2.0)), 2, "linspace")
     for frame, number in ((first, 10), (last, 19)):
         assert abs(np.asarray(frame).mean() - number * 8) < 4

@@ -34,7 +34,7 @@ from er_bench.models.internvl import tiling
 from er_bench.models.internvl.conversation import Style, render
 from er_bench.models.internvl.convert import to_native, to_original
 from er_bench.models.internvl.load import InternVL, load
-from er_bench.models.internvl.training import FAMILY, InternVLCodec
+from er_bench.models.internvl.training import TRAINING, InternVLCodec
 from er_bench.models.internvl.weights import native_names
 from er_bench.train.data.collate import Collator
 from er_bench.train.data.examples import Example, Reader, Reduction
@@ -180,8 +180,8 @@ def fine_tuning(real: Path, work: Path) -> Iterator[Compared]:
     recorded = json.loads((real / "sft.json").read_text("utf-8"))
     cases: dict[str, Any] = recorded["cases"]
     folder = real / recorded["made_with"]["model"]
-    codec = FAMILY.codec(folder, system_message=None)
-    model = FAMILY.load(folder, dtype=torch.float32, attention="eager")
+    codec = TRAINING.codec(folder, system_message=None)
+    model = TRAINING.load(folder, dtype=torch.float32, attention="eager")
     samples = {r: examples(real, work, recorded, codec, r) for r in REDUCTIONS}
     plain = samples["token"]
 

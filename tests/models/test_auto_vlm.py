@@ -19,7 +19,7 @@ from er_bench.core.message import user
 from er_bench.core.prompt import Decoding, Expect, Prompt
 from er_bench.core.sample import Image
 from er_bench.data.rows import BytesBlob
-from er_bench.models.auto_vlm import AutoArgs, AutoEngine, join, load_auto
+from er_bench.models.auto.engine import AutoArgs, AutoEngine, join, open_auto
 from er_bench.models.internvl.tiny import SAMPLE_TEXTS, make_tokenizer
 
 TEMPLATE = (
@@ -169,4 +169,4 @@ def test_a_bare_tokenizer_is_no_processor(parts: tuple[Any, Any], tmp_path: Path
     model.save_pretrained(tmp_path)
     processor.tokenizer.save_pretrained(tmp_path)
     with pytest.raises(ConfigError, match=r"torchvision|cannot open"):
-        load_auto(tmp_path, "cpu", torch.float32, "sdpa", AutoArgs())
+        open_auto(tmp_path, AutoArgs(), "cpu", torch.float32, "sdpa")

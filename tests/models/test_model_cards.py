@@ -7,8 +7,7 @@ import yaml
 
 import er_bench
 from er_bench.core.registry import Registry
-from er_bench.models.auto_vlm import AutoArgs
-from er_bench.models.internvl.engine import InternVLArgs
+from er_bench.models.families import family
 from er_bench.models.openai import OpenAIArgs
 from er_bench.models.settings import DeviceArgs, parse_args
 from er_bench.models.vllm import VllmArgs
@@ -29,9 +28,8 @@ def test_card(name: str) -> None:
     for source, row in card.reported.items():
         rows = yaml.safe_load((REPORTED / f"{source}.yaml").read_text())["rows"]
         assert row in rows, f"{source} has no row {row!r}"
-    family = InternVLArgs if card.family == "internvl" else AutoArgs
     args = {**card.args, **card.backend_args.get("transformers", {})}
-    parse_args(args, DeviceArgs, family)
+    parse_args(args, DeviceArgs, family(card.family).args)
     assert card.default_decoding().max_new_tokens
 
 
@@ -44,6 +42,7 @@ def test_an_internvl_card_cuts_and_samples_alike_on_every_backend(name: str) -> 
     assert shared <= card.args.keys()
     for backend, args in card.backend_args.items():
         assert not card.args.keys() & args.keys(), backend
-    parse_args(card.args | card.backend_args["vllm"], VllmArgs, InternVLArgs)
+    internvl = family(card.family)
+    parse_args(card.args | card.backend_args["vllm"], VllmArgs, internvl.args)
     told = {k: v for k, v in card.backend_args["openai"].items() if k != "checkpoint"}
-    parse_args(card.args | told, OpenAIArgs)
+    parse_args(card.args | told, OpenAIArgs, internvl.served)

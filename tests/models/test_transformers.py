@@ -14,12 +14,12 @@ import torch
 from er_bench.core.completion import Completion
 from er_bench.core.dialect import BENCHMARK
 from er_bench.core.errors import ConfigError, DataError, UsageError
+from er_bench.core.family import Reply, Request
 from er_bench.core.message import Message, user
 from er_bench.core.model import ModelSettings
 from er_bench.core.prompt import Decoding, Expect, Prompt
 from er_bench.core.sample import Image, Text, Video
 from er_bench.data.rows import BytesBlob
-from er_bench.models.engine import Reply, Request
 from er_bench.models.internvl.engine import InternVLEngine
 from er_bench.models.internvl.load import load
 from er_bench.models.internvl.pictures import InternVLArgs, see

@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from er_bench.models.internvl.training import FAMILY, InternVLCodec
+from er_bench.models.internvl.training import TRAINING, InternVLCodec
 from er_bench.train.data.examples import Reader
 from er_bench.train.data.records import Source, read_meta
 
@@ -90,7 +90,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def codec(checkpoint: Path) -> InternVLCodec:
-    return FAMILY.codec(checkpoint, system_message="Be brief.")
+    return TRAINING.codec(checkpoint, system_message="Be brief.")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from er_bench.models.internvl.training import FAMILY
+from er_bench.models.internvl.training import TRAINING
 from er_bench.train.data.collate import Collator
 from er_bench.train.data.examples import IGNORED
 from er_bench.train.methods.sft.loss import model_inputs, weighted_loss
@@ -18,7 +18,7 @@ REDUCTIONS = ("token", "sample", "square")
 
 @pytest.fixture(scope="module", params=["sdpa", "eager"])
 def model(request, checkpoint):
-    return FAMILY.load(checkpoint, dtype=torch.float32, attention=request.param).train()
+    return TRAINING.load(checkpoint, dtype=torch.float32, attention=request.param).train()
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_a_batch_without_images_runs_the_vision_tower_for_nothing(
     alone = loss_of(model, codec, [[text]])
     assert loss.item() == pytest.approx(alone.item(), abs=1e-6)
     found = gradients(model, loss)
-    vision = [name for name, _ in model.named_parameters() if FAMILY.part(name) != "language"]
+    vision = [name for name, _ in model.named_parameters() if TRAINING.part(name) != "language"]
     assert all((found[name] == 0).all() for name in vision)
 
 

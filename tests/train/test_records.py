@@ -21,8 +21,8 @@ def test_lines_are_read_by_offset_and_blank_ones_skipped(one_source):
         {"image": "0.png", "conversations": talk("b?", "2")},
         {"image": ["0.png", "1.png"], "conversations": talk("<image> <image>", "3")},
     )
-    answers = [source.record(k).messages[-1].text for k in (2, 0, 1)]
-    assert answers == ["3", "1", "2"]
+    answers = [source.record(k).messages[-1].parts for k in (2, 0, 1)]
+    assert answers == [(Text("3"),), (Text("1"),), (Text("2"),)]
     assert source.lines.tolist() == [1, 3, 4]
     first, space, second = source.record(2).messages[0].parts
     assert [Path(p.blob.name).name for p in (first, second)] == ["0.png", "1.png"]

@@ -129,8 +129,8 @@ class Reader:
         with _blaming(record, part):
             if isinstance(part, Image):
                 return [media.image_size(part.blob)]
-            header, span = _header_and_span(part)
-            return [header.size_wh] * self._n_frames(span, index)
+            total, fps, size_wh = media.video_header(part.path)
+            return [size_wh] * self._n_frames(media.span(part, total, fps), index)
 
     def _read(
         self, record: Record, part: Image | Video, index: int, random: np.random.Generator
@@ -139,7 +139,8 @@ class Reader:
         with _blaming(record, part):
             if isinstance(part, Image):
                 return [media.image(part.blob)]
-            _, span = _header_and_span(part)
+            total, fps, _ = media.video_header(part.path)
+            span = media.span(part, total, fps)
             edges = np.linspace(span.start, span.stop, self._n_frames(span, index) + 1).astype(int)
             wanted = [int(random.integers(a, b)) for a, b in pairwise(edges)]
             return media.frames_at(part.path, wanted)
@@ -160,11 +161,6 @@ def _blaming(record: Record, part: Image | Video) -> Iterator[None]:
     except DataError as error:
         field = "image" if isinstance(part, Image) else "video"
         raise record.error(str(error), field) from error
-
-
-def _header_and_span(video: Video) -> tuple[media.VideoHeader, range]:
-    header = media.video_header(video.path)
-    return header, media.span(video, header.n_frames, header.fps)
 
 
 def degraded(pixels: Pixels, random: np.random.Generator) -> Pixels:

@@ -17,7 +17,7 @@ from er_bench.train.data.collate import Collator
 from er_bench.train.data.examples import Reader
 from er_bench.train.data.micro_batches import MicroBatches
 from er_bench.train.data.mixture import Mixture, read_mixture
-from er_bench.train.family import Codec, Family, family
+from er_bench.train.family import Codec, Trainable, trainable
 from er_bench.train.methods.sft.output import (
     FINAL,
     SCANS,
@@ -44,7 +44,7 @@ class Run:
     """Everything of a run that is decided before a weight is loaded."""
 
     recipe: Recipe
-    family: Family
+    family: Trainable
     folder: Path
     """Folder of the checkpoint that training starts from."""
     codec: Codec
@@ -72,7 +72,7 @@ def prepare(recipe: Recipe, console: Console) -> Run:
         from er_bench.train.evaluation import check_selection
 
         check_selection(recipe)
-    known = family(recipe.family)
+    known = trainable(recipe.family)
     folder = known.folder(recipe.model, recipe.revision)
     codec = known.codec(folder, system_message=recipe.system_message)
     reader = Reader(

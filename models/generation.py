@@ -1,50 +1,17 @@
-"""What one checkpoint in this process must be able to do: prepare a prompt, answer a batch."""
+"""Decoding limits in the words of transformers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from er_bench.core.geometry import Size
-from er_bench.core.prompt import Decoding, Prompt
+from er_bench.core.prompt import Decoding
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig
 
 DEFAULT_NEW_TOKENS = 1024
 """Used where nobody sets a limit: OpenGVLab/Vlaser commit 40d7821, `eval/eval_example.py`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A prompt made ready: everything read, cut and tokenised."""
-
-    length: int
-    """Number of prompt tokens."""
-    image_sizes: tuple[Size, ...]
-    """`(width, height)` of each still image as sent."""
-    payload: Any
-    """The engine's own form of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The answer to one request."""
-
-    text: str
-    finish_reason: str
-    tokens_out: int
-
-
-class Engine(Protocol):
-    """One loaded checkpoint."""
-
-    def prepare(self, prompt: Prompt) -> Request:
-        """Read the media and tokenise; called on several threads. Raises DataError."""
-
-    def generate(self, requests: Sequence[Request], decoding: Decoding) -> list[Reply]:
-        """Answer a batch; called on one thread."""
 
 
 def generation_config(

@@ -1,7 +1,6 @@
-"""Any vision-language family of transformers that is not InternVL, by its own processor.
+"""A checkpoint of any family in this process, asked by its own processor.
 
-Qwen2.5-VL and what is built on it (RoboBrain2.0, Embodied-R1), Qwen3-VL, and others. Video
-frames are sent as images, in order.
+Video frames are sent as images, in order.
 """
 
 from __future__ import annotations
@@ -14,12 +13,13 @@ import PIL.Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from er_bench.core.errors import ConfigError
+from er_bench.core.family import Reply, Request
 from er_bench.core.geometry import Size
 from er_bench.core.prompt import Decoding, Prompt
-from er_bench.core.sample import Image, Text, Video
+from er_bench.core.sample import Image, Text
 from er_bench.data import media
 from er_bench.models.checkpoint import quiet
-from er_bench.models.engine import Reply, Request, generation_config
+from er_bench.models.generation import generation_config
 
 if TYPE_CHECKING:
     import torch
@@ -39,9 +39,9 @@ class AutoArgs(BaseModel):
     repetition_penalty: float | None = Field(None, description="None: the checkpoint's own")
 
 
-def load_auto(
-    folder: Path, device: str, dtype: torch.dtype, attention: str, args: AutoArgs
-) -> tuple[Any, Any]:
+def open_auto(
+    folder: Path, args: AutoArgs, device: str, dtype: torch.dtype, attention: str
+) -> AutoEngine:
     """The model and the processor of a checkpoint. No remote code is run.
 
     Raises ConfigError when either cannot be opened, or when `AutoProcessor` hands back less than
@@ -70,9 +70,7 @@ def load_auto(
         )
     except (OSError, ValueError, ImportError, KeyError, AttributeError, TypeError) as error:
         raise ConfigError(f"{folder}: cannot open the checkpoint: {error}") from error
-    model.to(device)
-    model.eval()
-    return model, processor
+    return AutoEngine(model.to(device).eval(), processor, args)
 
 
 class AutoEngine:
@@ -132,23 +130,15 @@ class AutoEngine:
         for message in prompt.messages:
             content: list[dict[str, str]] = []
             for part in message.parts:
-                match part:
-                    case Text(text):
-                        content.append({"type": "text", "text": text})
-                    case Image(blob):
-                        images.append(media.image(blob))
-                        stills.append(True)
-                        content.append({"type": "image"})
-                    case Video():
-                        frames = self._frames(part)
-                        images += frames
-                        stills += [False] * len(frames)
-                        content += [{"type": "image"}] * len(frames)
+                if isinstance(part, Text):
+                    content.append({"type": "text", "text": part.text})
+                    continue
+                found = media.pictures(part, self._args.frames, self._args.frame_sampling)
+                images += found
+                stills += [isinstance(part, Image)] * len(found)
+                content += [{"type": "image"}] * len(found)
             chat.append(_message(message.role, content))
         return chat, images, stills
-
-    def _frames(self, video: Video) -> list[PIL.Image.Image]:
-        return media.FRAMES.frames(video, self._args.frames, self._args.frame_sampling)
 
     def _sent_sizes(
         self, inputs: Mapping[str, Any], images: Sequence[PIL.Image.Image]

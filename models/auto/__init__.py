@@ -1,0 +1,1 @@
+"""Any vision-language family of transformers, by its own processor."""
