@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from er_bench.core.errors import ConfigError, MissingExtraError
 
 CONFIG = "config.json"
+Config = Mapping[str, Any]
+"""What a configuration file holds; each field is checked where it is used."""
 _PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.jinja", "*.model"]
 """Files of a hub repository that are fetched: data only, never code."""
 
@@ -63,7 +66,7 @@ def snapshot(checkpoint: str, revision: str | None = None) -> Path:
         raise ConfigError(f"cannot get {checkpoint} from the hub: {error}") from error
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> Config:
     """The folder's `config.json`. Raises ConfigError."""
     try:
         found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))

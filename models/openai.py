@@ -53,7 +53,7 @@ class OpenAIArgs(BaseModel):
     frame_prefix: Literal["Frame", "Frame-"] | None = Field(
         None, description="A text part `Frame1: ` or `Frame-1: ` before each video frame"
     )
-    extra_body: Json[dict[str, Any]] | dict[str, Any] = Field(
+    extra_body: Json[dict[str, object]] | dict[str, object] = Field(
         default_factory=dict, description="More fields of the request, as a JSON object"
     )
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -159,7 +159,7 @@ class OpenAI(Model):
             for m in prompt.messages
         ]
         limits = self._settings.decoding(prompt)
-        body: dict[str, Any] = {"model": self._settings.checkpoint, "messages": messages}
+        body: dict[str, object] = {"model": self._settings.checkpoint, "messages": messages}
         for name, value in (
             (self._args.max_tokens_field, limits.max_new_tokens),
             ("temperature", limits.temperature),
@@ -174,7 +174,7 @@ class OpenAI(Model):
         body |= self._served.request_fields(prompt)
         return json.dumps(body | self._args.extra_body).encode(), tuple(sizes)
 
-    def _content(self, part: Text | Image | Video, sizes: list[Size]) -> list[dict[str, Any]]:
+    def _content(self, part: Text | Image | Video, sizes: list[Size]) -> list[dict[str, object]]:
         match part:
             case Text(text):
                 self._served.check_text(text)
@@ -185,14 +185,14 @@ class OpenAI(Model):
                 return [self._image(*_image_bytes(blob.read(), blob.name), sizes)]
         frames = media.FRAMES.frames(part, self._args.frames, self._args.frame_sampling)
         encoded = _png if self._served.exact_pixels else _jpeg
-        content: list[dict[str, Any]] = []
+        content: list[dict[str, object]] = []
         for number, frame in enumerate(frames, start=1):
             if (prefix := self._args.frame_prefix) and part.label == "frame":
                 content.append({"type": "text", "text": f"{prefix}{number}: "})
             content.append(self._image(*encoded(frame), sizes))
         return content
 
-    def _image(self, content: bytes, mime: str, size: Size, sizes: list[Size]) -> dict[str, Any]:
+    def _image(self, content: bytes, mime: str, size: Size, sizes: list[Size]) -> dict[str, object]:
         sizes.append(size)
         url = {"url": f"data:{mime};base64,{base64.b64encode(content).decode()}"}
         if detail := self._args.detail:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -51,7 +51,7 @@ def placement(args: DeviceArgs) -> tuple[str, torch.dtype]:
     return device, dtype
 
 
-def check_names(args: Mapping[str, Any], *groups: type[BaseModel]) -> None:
+def check_names(args: Mapping[str, object], *groups: type[BaseModel]) -> None:
     """Raise UsageError that lists the known settings when some name is unknown."""
     known = list(dict.fromkeys(name for group in groups for name in group.model_fields))
     if unknown := sorted(set(args) - set(known)):
@@ -59,7 +59,7 @@ def check_names(args: Mapping[str, Any], *groups: type[BaseModel]) -> None:
 
 
 def parse_args(
-    args: Mapping[str, Any], first: type[First], second: type[Second]
+    args: Mapping[str, object], first: type[First], second: type[Second]
 ) -> tuple[First, Second]:
     """Share settings out between two groups of them.
 
@@ -69,7 +69,7 @@ def parse_args(
     return pick_args(args, first), pick_args(args, second)
 
 
-def pick_args(args: Mapping[str, Any], group: type[First]) -> First:
+def pick_args(args: Mapping[str, object], group: type[First]) -> First:
     """The settings of one group, the others left alone.
 
     Raises UsageError that says which value is wrong.

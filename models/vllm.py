@@ -12,7 +12,7 @@ import inspect
 import itertools
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,7 +23,7 @@ from er_bench.core.errors import ConfigError, ErBenchError, ModelError, UsageErr
 from er_bench.core.family import TokenPrompt, TokenWriter
 from er_bench.core.model import Model, ModelSettings
 from er_bench.core.prompt import Prompt
-from er_bench.models.checkpoint import read_config, snapshot
+from er_bench.models.checkpoint import Config, read_config, snapshot
 from er_bench.models.families import every, family_of
 from er_bench.models.generation import DEFAULT_NEW_TOKENS
 from er_bench.models.settings import check_names, parse_args, pick_args
@@ -185,7 +185,7 @@ def request(written: TokenPrompt) -> dict[str, object]:
     return found
 
 
-def check_rope(config: Mapping[str, Any]) -> None:
+def check_rope(config: Config) -> None:
     """Check that the installed vLLM answers as the checkpoint's own code does.
 
     Raises ConfigError for a vLLM that applies dynamic RoPE scaling at every length (fixed by vLLM

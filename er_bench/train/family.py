@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 import numpy as np
 import PIL.Image
@@ -91,7 +91,7 @@ class Codec(Protocol):
 class Trainable(Protocol):
     """One family: its presets, how to open a checkpoint and how to write one."""
 
-    presets: Mapping[str, Mapping[str, Any]]
+    presets: Mapping[str, Mapping[str, object]]
     """Named recipe settings; `differs` says in words where a preset departs from the others."""
 
     def folder(self, checkpoint: str, revision: str | None) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -118,7 +118,7 @@ class Recipe(BaseModel):
     """Folders with evaluation tasks of your own."""
     eval_dialect: str = "benchmark"
     """How the model writes points and boxes in evaluation tasks."""
-    eval_model_args: dict[str, Any] = {}
+    eval_model_args: dict[str, object] = {}
     """Settings of the model in evaluation, as `er-bench run --model-args` takes them."""
 
     @model_validator(mode="after")
@@ -157,7 +157,7 @@ def load_recipe(file: Path, sets: Sequence[str] = ()) -> Recipe:
     return build_recipe({**fields, **dict(_setting(text) for text in sets)}, str(file))
 
 
-def build_recipe(fields: Mapping[str, Any], source: str) -> Recipe:
+def build_recipe(fields: Mapping[str, object], source: str) -> Recipe:
     """The recipe with these settings over its preset's. Raises ConfigError."""
     settings = {**_preset(fields, source), **fields}
     if unknown := sorted(settings.keys() - Recipe.model_fields.keys()):
@@ -165,7 +165,7 @@ def build_recipe(fields: Mapping[str, Any], source: str) -> Recipe:
         known = f"did you mean {near[0]}?" if near else f"known: {', '.join(Recipe.model_fields)}"
         raise ConfigError(f"recipe {source}: there is no setting {unknown[0]}; {known}")
     try:
-        return Recipe(**settings)
+        return Recipe.model_validate(settings)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors()
@@ -173,17 +173,17 @@ def build_recipe(fields: Mapping[str, Any], source: str) -> Recipe:
         raise ConfigError(f"recipe {source}: {problems}") from error
 
 
-def _preset(fields: Mapping[str, Any], source: str) -> dict[str, Any]:
+def _preset(fields: Mapping[str, object], source: str) -> dict[str, object]:
     name = fields.get("preset")
     if name is None:
         return {}
     presets = trainable(str(fields.get("family"))).presets
-    if name not in presets:
+    if not isinstance(name, str) or name not in presets:
         raise ConfigError(f"recipe {source}: no preset {name!r}; there are {', '.join(presets)}")
     return {key: value for key, value in presets[name].items() if key != "differs"}
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def _setting(text: str) -> tuple[str, object]:
     key, equals, value = text.partition("=")
     if not equals:
         raise ConfigError(f"--set {text!r}: expected key=value")

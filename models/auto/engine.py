@@ -120,11 +120,11 @@ class AutoEngine:
 
     def _chat(
         self, prompt: Prompt
-    ) -> tuple[list[dict[str, Any]], list[PIL.Image.Image], list[bool]]:
+    ) -> tuple[list[dict[str, object]], list[PIL.Image.Image], list[bool]]:
         """The chat, its images in order, and which of them are still images."""
         images: list[PIL.Image.Image] = []
         stills: list[bool] = []
-        chat: list[dict[str, Any]] = []
+        chat: list[dict[str, object]] = []
         if self._args.system_message is not None and prompt.messages[0].role != "system":
             chat.append(_message("system", [{"type": "text", "text": self._args.system_message}]))
         for message in prompt.messages:
@@ -161,7 +161,7 @@ class AutoEngine:
         return Reply(text.strip(), "stop", ended + 1)
 
 
-def _message(role: str, content: list[dict[str, str]]) -> dict[str, Any]:
+def _message(role: str, content: list[dict[str, str]]) -> dict[str, object]:
     return {"role": role, "content": content}
 
 

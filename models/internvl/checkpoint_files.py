@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from er_bench.core.errors import ConfigError
+from er_bench.models.checkpoint import Config
 from er_bench.models.internvl.conversation import Style
 from er_bench.models.internvl.template import chat_template
 from er_bench.models.internvl.tiling import IMAGENET_MEAN, IMAGENET_STD
@@ -29,7 +29,7 @@ LEFTOVERS = (
 
 def write_native_sides(
     out: Path,
-    config: Mapping[str, Any],
+    config: Config,
     tokenizer: PreTrainedTokenizerBase,
     system_message: str,
     max_tiles: int,
@@ -140,7 +140,7 @@ def share_weights(out: Path) -> None:
         shutil.copymode(out / "config.json", file)
 
 
-def write_json(path: Path, content: Any, indent: int | None = 2) -> None:
+def write_json(path: Path, content: object, indent: int | None = 2) -> None:
     """Write JSON, indented unless told otherwise."""
     text = json.dumps(content, ensure_ascii=False, indent=indent)
     path.write_text(text + "\n", encoding="utf-8")

@@ -6,10 +6,10 @@ commit 40d7821, `configuration_internvl_chat.py`. Plain dictionaries in and out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from er_bench.core.errors import ConfigError
+from er_bench.models.checkpoint import Config
 
 ORIGINAL_ARCHITECTURE = "InternVLChatModel"
 NATIVE_ARCHITECTURE = "InternVLForConditionalGeneration"
@@ -51,7 +51,7 @@ _TEXT = (
 )
 """Qwen2 fields that keep their names."""
 
-_FIXED: dict[str, tuple[Any, ...]] = {
+_FIXED: dict[str, tuple[object, ...]] = {
     "ps_version": ("v2",),
     "pad2square": (False, None),
     "use_backbone_lora": (0, None),
@@ -60,12 +60,12 @@ _FIXED: dict[str, tuple[Any, ...]] = {
 """Original settings with no native counterpart, and the values that mean the native behaviour."""
 
 
-def is_original(config: Mapping[str, Any]) -> bool:
+def is_original(config: Config) -> bool:
     """Whether a `config.json` is of the original layout."""
     return config.get("model_type") == "internvl_chat"
 
 
-def is_native(config: Mapping[str, Any]) -> bool:
+def is_native(config: Config) -> bool:
     """Whether a `config.json` is of the native transformers layout."""
     return config.get("model_type") == "internvl"
 
@@ -75,7 +75,7 @@ def image_seq_length(image_px: int, patch_px: int, downsample_ratio: float) -> i
     return int((image_px // patch_px) ** 2 * downsample_ratio**2)
 
 
-def tile_shape(config: Mapping[str, Any]) -> tuple[int, int]:
+def tile_shape(config: Config) -> tuple[int, int]:
     """Pixels of a tile's side, and its tokens, of a configuration of either layout."""
     vision = config["vision_config"]
     if is_original(config):
@@ -85,7 +85,7 @@ def tile_shape(config: Mapping[str, Any]) -> tuple[int, int]:
     return one_number(vision["image_size"]), int(config["image_seq_length"])
 
 
-def rope_parameters(llm: Mapping[str, Any], *, keep_scaling: bool = True) -> dict[str, Any]:
+def rope_parameters(llm: Config, *, keep_scaling: bool = True) -> Config:
     """Transformers 5's `rope_parameters` from the original `rope_theta` and `rope_scaling`."""
     scaling = dict(llm.get("rope_scaling") or {}) if keep_scaling else {}
     kind = scaling.pop("rope_type", None) or scaling.pop("type", None) or "default"
@@ -94,13 +94,13 @@ def rope_parameters(llm: Mapping[str, Any], *, keep_scaling: bool = True) -> dic
 
 
 def native_config(
-    original: Mapping[str, Any],
+    original: Config,
     *,
     image_token_id: int,
     eos_token_id: int,
     pad_token_id: int,
     keep_rope_scaling: bool = True,
-) -> dict[str, Any]:
+) -> Config:
     """The native configuration of an original checkpoint.
 
     Token ids come from the tokenizer: the original files name `<|endoftext|>` as the end of text,
@@ -142,7 +142,7 @@ def native_config(
     }
 
 
-def original_config(native: Mapping[str, Any]) -> dict[str, Any]:
+def original_config(native: Config) -> Config:
     """The original configuration of a native checkpoint; the inverse of `native_config`."""
     vision, text = native["vision_config"], native["text_config"]
     rope = dict(text.get("rope_parameters") or {})
@@ -187,7 +187,7 @@ def original_config(native: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check_supported(original: Mapping[str, Any]) -> None:
+def _check_supported(original: Config) -> None:
     if not is_original(original):
         raise ConfigError(f"not an InternVLChat config: model_type {original.get('model_type')!r}")
     for part in ("vision_config", "llm_config"):
@@ -207,9 +207,9 @@ def _check_supported(original: Mapping[str, Any]) -> None:
             )
 
 
-def one_number(side: Any) -> int:
+def one_number(side: int | Sequence[int]) -> int:
     """The side of something square, written once or for each direction. Raises ConfigError."""
-    values = set(side) if isinstance(side, (list, tuple)) else {side}
+    values = {side} if isinstance(side, int) else set(side)
     if len(values) != 1:
         raise ConfigError(f"images and patches must be square, found {side}")
-    return int(values.pop())
+    return values.pop()

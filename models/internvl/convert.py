@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from er_bench.core.errors import ConfigError, UsageError
-from er_bench.models.checkpoint import CONFIG, check_packages, read_config
+from er_bench.models.checkpoint import CONFIG, Config, check_packages, read_config
 from er_bench.models.internvl.checkpoint_files import (
     share_weights,
     write_json,
@@ -120,7 +120,7 @@ def to_original(source: Path, out: Path) -> None:
     _write_shards(out, files, ((name, _joined(part)) for name, part in parts.items()))
 
 
-def native_model_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+def native_model_shapes(config: Config) -> dict[str, tuple[int, ...]]:
     """The tensors that a native model with this configuration has, by name. Uses no memory."""
     from accelerate import init_empty_weights
     from transformers import InternVLConfig, InternVLForConditionalGeneration

@@ -6,14 +6,13 @@ classes of transformers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from er_bench.core.errors import ConfigError
-from er_bench.models.checkpoint import check_packages, quiet, read_config
+from er_bench.models.checkpoint import Config, check_packages, quiet, read_config
 from er_bench.models.internvl.config import is_native, is_original, native_config
 from er_bench.models.internvl.vocabulary import Vocabulary
 from er_bench.models.internvl.weights import check_untied, load_original
@@ -47,7 +46,7 @@ class InternVL:
         return int(self.model.config.image_seq_length)
 
 
-def read_tokenizer(folder: Path, config: Mapping[str, Any]) -> PreTrainedTokenizerBase:
+def read_tokenizer(folder: Path, config: Config) -> PreTrainedTokenizerBase:
     """The folder's tokenizer, padding on the left.
 
     An original folder's config points to remote code, which makes `AutoTokenizer` ask for
@@ -90,7 +89,7 @@ def load(
 
 def _load_original(
     folder: Path,
-    config: Mapping[str, Any],
+    config: Config,
     device: str,
     dtype: torch.dtype | None,
     attention: str,
@@ -122,7 +121,7 @@ def _load_original(
 
 
 def _load_native(
-    folder: Path, config: Mapping[str, Any], dtype: torch.dtype | None, attention: str
+    folder: Path, config: Config, dtype: torch.dtype | None, attention: str
 ) -> InternVL:
     from transformers import InternVLForConditionalGeneration
 

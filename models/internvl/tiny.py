@@ -6,11 +6,11 @@ For tests, for `make demo` where no trained checkpoint is at hand, and as the ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from er_bench.models.checkpoint import quiet
+from er_bench.models.checkpoint import Config, quiet
 from er_bench.models.internvl.checkpoint_files import write_native_sides
 from er_bench.models.internvl.config import image_seq_length
 
@@ -85,9 +85,9 @@ def tiny_config(
     tokenizer: PreTrainedTokenizerBase,
     *,
     tile_px: int = 112,
-    vision: Mapping[str, Any] | None = None,
-    text: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+    vision: Config | None = None,
+    text: Config | None = None,
+) -> Config:
     """A native configuration for a tokenizer; `vision` and `text` override single fields."""
     vocabulary = tokenizer.get_added_vocab()
     vision_config = {
@@ -130,7 +130,7 @@ def tiny_config(
     }
 
 
-def make_model(config: Mapping[str, Any], seed: int = 0, std: float = 0.06) -> Any:
+def make_model(config: Config, seed: int = 0, std: float = 0.06) -> Any:
     """An `InternVLForConditionalGeneration` with random weights that depend on the seed alone.
 
     transformers' own initialisation has zero vision positions and layer scales of 0.1; here every
@@ -158,8 +158,8 @@ def make_tiny(
     tile_px: int = 112,
     max_tiles: int = 12,
     system_message: str = "template",
-    vision: Mapping[str, Any] | None = None,
-    text: Mapping[str, Any] | None = None,
+    vision: Config | None = None,
+    text: Config | None = None,
     seed: int = 0,
     std: float = 0.06,
 ) -> Path:

@@ -111,7 +111,7 @@ class InternVLTraining:
     """Checkpoints of either layout in; native folders out."""
 
     @cached_property
-    def presets(self) -> Mapping[str, Mapping[str, Any]]:
+    def presets(self) -> Mapping[str, Mapping[str, object]]:
         """The named settings of `presets.yaml`."""
         found = yaml.safe_load((Path(__file__).parent / "presets.yaml").read_text("utf-8"))
         assert isinstance(found, dict)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +87,7 @@ def read_meta(file: Path) -> list[Source]:
     return [_source(name, entry, file) for name, entry in meta.items()]
 
 
-def _source(name: str, entry: Any, file: Path) -> Source:
+def _source(name: str, entry: object, file: Path) -> Source:
     def wrong(problem: str, field: str) -> DataError:
         return DataError(problem, file=file, row=name, field=field)
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from er_bench.models.checkpoint import Config
 from er_bench.models.internvl.tiny import tiny_config
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Shape:
         return self.image_px // self.patch_px
 
 
-def config(tokenizer: PreTrainedTokenizerBase, shape: Shape) -> dict[str, Any]:
+def config(tokenizer: PreTrainedTokenizerBase, shape: Shape) -> Config:
     """The native configuration."""
     found = tiny_config(
         tokenizer,

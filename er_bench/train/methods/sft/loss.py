@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from er_bench.train.data.collate import MEDIA
 from er_bench.train.data.examples import IGNORED
@@ -40,9 +40,9 @@ def weighted_loss(
     return (losses * weights[:, places].flatten()).sum() / denominator
 
 
-def model_inputs(batch: Mapping[str, Tensor], codec: Codec) -> dict[str, Any]:
+def model_inputs(batch: Mapping[str, Tensor], codec: Codec) -> dict[str, object]:
     """What the model is called with: the batch without labels and weights."""
-    inputs: dict[str, Any] = {
+    inputs: dict[str, object] = {
         name: batch[name]
         for name in ("input_ids", "attention_mask", "position_ids")
         if name in batch

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from er_bench.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 LAYER_BYTES = 34
 """Bytes a transformer layer keeps for each token and hidden unit in 16 bits, attention scores not
@@ -58,7 +61,7 @@ class Load:
 
 
 def estimate(
-    recipe: Recipe, parameters: Parameters, config: Any, load: Load, world_size: int
+    recipe: Recipe, parameters: Parameters, config: PreTrainedConfig, load: Load, world_size: int
 ) -> Memory:
     """Memory of one rank. `config` is the model's transformers configuration.
 
@@ -92,7 +95,7 @@ def amount(n_bytes: int) -> str:
     return f"{gib:,.1f} GiB" if gib >= 1 else f"{gib * 1024:.1f} MiB"
 
 
-def _activations(tokens: int, config: Any, checkpointing: bool) -> int:
+def _activations(tokens: int, config: PreTrainedConfig, checkpointing: bool) -> int:
     """Bytes in 16 bits: every layer, or with checkpointing each layer's input and one layer."""
     layers, hidden = int(config.num_hidden_layers), int(config.hidden_size)
     kept = 2 * layers + LAYER_BYTES if checkpointing else LAYER_BYTES * layers
