@@ -8,5 +8,8 @@ BACKENDS = {
 }
 """What makes a model of each backend from its settings, by name."""
 
-FAMILIES = {"internvl": "er_bench.models.internvl.training:FAMILY"}
-"""Model families that can be trained, by name."""
+FAMILIES = {
+    "internvl": "er_bench.models.internvl.family:FAMILY",
+    "qwen2_5_vl": "er_bench.models.auto.family:FAMILY",
+}
+"""Model families by the name on a card."""

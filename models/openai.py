@@ -76,8 +76,10 @@ class OpenAI(Model):
     request_timeout_s = 600.0
 
     def __init__(self, settings: ModelSettings) -> None:
-        check_names(settings.args, OpenAIArgs, *(family.served for family in every()))
-        family = served_family(settings.family, settings.args)
+        check_names(
+            settings.args, OpenAIArgs, *(family.served for family in every(settings.registry))
+        )
+        family = served_family(settings.registry, settings.family, settings.args)
         args, self._served = parse_args(settings.args, OpenAIArgs, family.served)
         self.name, self.dialect, self._settings = settings.name, settings.dialect, settings
         self._args = args

@@ -29,7 +29,7 @@ def build(settings: ModelSettings) -> TransformersModel:
 
     Raises UsageError for unknown settings, MissingExtraError without torch and transformers.
     """
-    check_names(settings.args, DeviceArgs, *(family.args for family in every()))
+    check_names(settings.args, DeviceArgs, *(family.args for family in every(settings.registry)))
     check_packages()
     return TransformersModel(settings)
 
@@ -103,6 +103,6 @@ def open_engine(settings: ModelSettings) -> Engine:
     that cannot be loaded.
     """
     folder = snapshot(settings.checkpoint, settings.revision)
-    family = family_of(read_config(folder))
+    family = family_of(settings.registry, read_config(folder))
     device_args, args = parse_args(settings.args, DeviceArgs, family.args)
     return family.engine(folder, args, *placement(device_args), device_args.attention)

@@ -51,7 +51,7 @@ def build(settings: ModelSettings) -> VllmModel:
 
     Raises UsageError for unknown settings or without vLLM.
     """
-    check_names(settings.args, VllmArgs, *(family.args for family in every()))
+    check_names(settings.args, VllmArgs, *(family.args for family in every(settings.registry)))
     if importlib.util.find_spec("vllm") is None:
         raise UsageError(
             "the vllm backend needs vLLM: pip install vllm, in an environment of its own where "
@@ -112,7 +112,7 @@ class VllmModel(Model):
 
         folder = snapshot(self._settings.checkpoint, self._settings.revision)
         config = read_config(folder)
-        family = family_of(config)
+        family = family_of(self._settings.registry, config)
         _, args = parse_args(self._settings.args, VllmArgs, family.args)
         if family.token_writer is None:
             raise ConfigError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
@@ -12,6 +12,7 @@ from er_bench.core.completion import Completion
 from er_bench.core.dialect import BENCHMARK, AnyDialect
 from er_bench.core.prompt import Decoding, Prompt
 from er_bench.core.reference import AnyReference
+from er_bench.core.registry import Registry
 from er_bench.core.task import AnySample
 
 Asked = Callable[[Prompt], Awaitable[Completion]]
@@ -84,6 +85,8 @@ class ModelSettings:
     """`--gen-args`: wins over the task and the card."""
     args: dict[str, JsonValue]
     """Backend settings: the card's `args`, then `--model-args`."""
+    registry: Registry = field(default_factory=Registry)
+    """Where a backend finds families."""
     seed: int = 0
     """Seed of a model that draws its answers itself (the reference models)."""
     family: str | None = None

@@ -42,7 +42,7 @@ def open_model(
     else:
         settings, backend = _of_card(registry, name, backend, model_args or {}, forced, dialect)
     build = cast(Build, registry.find(Kind.BACKEND, backend))
-    return build(replace(settings, seed=seed))
+    return build(replace(settings, registry=registry, seed=seed))
 
 
 def _decoding(gen_args: Mapping[str, JsonValue]) -> Decoding:
@@ -72,6 +72,7 @@ def _of_card(
         card_decoding=card.default_decoding(),
         forced_decoding=forced,
         args=args,
+        family=card.family,
     )
     return settings, backend
 

@@ -15,7 +15,7 @@ from er_bench.core.errors import ConfigError
 from er_bench.core.model import Model, ModelSettings
 from er_bench.core.prompt import Decoding
 from er_bench.core.registry import Registry
-from er_bench.train.family import Codec, Family
+from er_bench.train.family import Codec, Trainable
 from er_bench.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class InTraining(TrainerCallback):
     """
 
     def __init__(
-        self, recipe: Recipe, family: Family, codec: Codec, trainer: SftTrainer, console: Console
+        self, recipe: Recipe, family: Trainable, codec: Codec, trainer: SftTrainer, console: Console
     ) -> None:
         self._recipe, self._family, self._codec = recipe, family, codec
         self._trainer, self._console = trainer, console

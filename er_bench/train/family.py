@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,12 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from er_bench.core.errors import ConfigError
+from er_bench.core.errors import ConfigError, UsageError
 from er_bench.core.family import AnyFamily, Rendered
 from er_bench.core.geometry import Size
 from er_bench.core.message import Message
 from er_bench.core.model import Model, ModelSettings
+from er_bench.core.registry import Kind, Registry
 
 if TYPE_CHECKING:
     import torch
@@ -133,7 +133,10 @@ class Trainable(Protocol):
 
 def trainable(name: str) -> Trainable:
     """How the family called `name` is trained. Raises ConfigError."""
-    found: AnyFamily = importlib.import_module("er_bench.models.families").family(name)
+    try:
+        found = cast(AnyFamily, Registry().find(Kind.FAMILY, name))
+    except UsageError as error:
+        raise ConfigError(str(error)) from error
     if found.training is None:
         raise ConfigError(f"models of the family {name!r} cannot be trained here")
     return cast(Trainable, found.training())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from er_bench.core.errors import ConfigError
 from er_bench.train.family import trainable
@@ -118,7 +118,7 @@ class Recipe(BaseModel):
     """Folders with evaluation tasks of your own."""
     eval_dialect: str = "benchmark"
     """How the model writes points and boxes in evaluation tasks."""
-    eval_model_args: dict[str, object] = {}
+    eval_model_args: dict[str, JsonValue] = {}
     """Settings of the model in evaluation, as `er-bench run --model-args` takes them."""
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ import ast
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from pydantic import BaseModel, ConfigDict
 import er_bench
 from er_bench.core.completion import Completion
 from er_bench.core.dialect import BENCHMARK
-from er_bench.core.errors import ConfigError, DataError, UsageError
+from er_bench.core.errors import DataError, UsageError
 from er_bench.core.family import Family, Reply, Request, Served
 from er_bench.core.message import user
 from er_bench.core.model import Model, ModelSettings
 from er_bench.core.prompt import Decoding, Expect, Prompt
-from er_bench.models import families, openai, transformers
+from er_bench.core.registry import Registry
+from er_bench.models import openai, transformers
 from er_bench.models.auto.engine import AutoArgs, AutoEngine
 from er_bench.models.families import every, family, family_of, served_family
 from tests.chat import ChatServer
@@ -29,6 +31,7 @@ from tests.models.test_auto_vlm import parts as parts
 from tests.models.test_auto_vlm import prompt as with_images
 
 MODELS = Path(er_bench.__file__).parent / "models"
+KNOWN = Registry()
 
 
 def settings(checkpoint: str, family: str | None = None, **args: Any) -> ModelSettings:
@@ -55,20 +58,18 @@ def test_a_backend_knows_no_family(backend: str) -> None:
 
 
 def test_a_family_is_found_by_name_configuration_and_settings() -> None:
-    internvl, qwen = family("internvl"), family("qwen2_5_vl")
+    internvl, qwen = family(KNOWN, "internvl"), family(KNOWN, "qwen2_5_vl")
     assert internvl is not qwen
     for model_type in ("internvl_chat", "internvl"):
-        assert family_of({"model_type": model_type}) is internvl
+        assert family_of(KNOWN, {"model_type": model_type}) is internvl
     for model_type in ("qwen2_5_vl", "qwen3_vl", None):
-        assert family_of({"model_type": model_type}) is qwen
-    assert every()[-1] is qwen
-    assert served_family(None, {"max_tiles", "frames"}) is internvl
-    assert served_family("gpt-4o", {"frames"}) is qwen
-    assert served_family("internvl", {}) is internvl
-    with pytest.raises(
-        ConfigError, match=r"no model family 'qwen'; there are: internvl, qwen2_5_vl"
-    ):
-        family("qwen")
+        assert family_of(KNOWN, {"model_type": model_type}) is qwen
+    assert every(KNOWN)[-1] is qwen
+    assert served_family(KNOWN, None, {"max_tiles", "frames"}) is internvl
+    assert served_family(KNOWN, "gpt-4o", {"frames"}) is qwen
+    assert served_family(KNOWN, "internvl", {}) is internvl
+    with pytest.raises(UsageError, match=r"no family 'qwen'; .*there are: internvl, qwen2_5_vl"):
+        family(KNOWN, "qwen")
 
 
 def test_qwen_is_asked_through_the_same_door(
@@ -141,21 +142,21 @@ def open_toy(folder: Path, args: ToyArgs, *place: Any) -> ToyEngine:
 FAMILY = Family("toy", ToyArgs, lambda c: c.get("model_type") == "toy", open_toy, served=ToyServed)
 
 
-@pytest.fixture
-def toy(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {**families.BUILT_IN, "toy": f"{__name__}:FAMILY"}
-    monkeypatch.setattr(families, "BUILT_IN", known)
-
-
-@pytest.mark.usefixtures("toy")
 def test_a_new_family_needs_no_backend_to_know_it(tmp_path: Path, chat_server: ChatServer) -> None:
+    (tmp_path / "plugin.py").write_text(f'FAMILIES = {{"toy": "{__name__}:FAMILY"}}')
+    toys = Registry((tmp_path,))
     (tmp_path / "config.json").write_text('{"model_type": "toy"}')
     prompt = Prompt((user("say a"),), Expect.TEXT)
-    (loud,) = ask(transformers.build(settings(str(tmp_path), shout=True)), prompt)
+    (loud,) = ask(
+        transformers.build(replace(settings(str(tmp_path), shout=True), registry=toys)), prompt
+    )
     assert loud.text == "SAY A"
-    (said,) = ask(openai.build(settings("m", base_url=chat_server.url, volume=3)), prompt)
+    (said,) = ask(
+        openai.build(replace(settings("m", base_url=chat_server.url, volume=3), registry=toys)),
+        prompt,
+    )
     assert chat_server.bodies[-1]["volume"] == 3
     assert said.text == "A"
     with pytest.raises(DataError, match="no #"):
-        named = openai.build(settings("m", "toy", base_url=chat_server.url))
+        named = openai.build(replace(settings("m", "toy", base_url=chat_server.url), registry=toys))
         ask(named, Prompt((user("#"),), Expect.TEXT))

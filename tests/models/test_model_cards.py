@@ -29,7 +29,7 @@ def test_card(name: str) -> None:
         rows = yaml.safe_load((REPORTED / f"{source}.yaml").read_text())["rows"]
         assert row in rows, f"{source} has no row {row!r}"
     args = {**card.args, **card.backend_args.get("transformers", {})}
-    parse_args(args, DeviceArgs, family(card.family).args)
+    parse_args(args, DeviceArgs, family(Registry(), card.family).args)
     assert card.default_decoding().max_new_tokens
 
 
@@ -42,7 +42,7 @@ def test_an_internvl_card_cuts_and_samples_alike_on_every_backend(name: str) -> 
     assert shared <= card.args.keys()
     for backend, args in card.backend_args.items():
         assert not card.args.keys() & args.keys(), backend
-    internvl = family(card.family)
+    internvl = family(Registry(), card.family)
     parse_args(card.args | card.backend_args["vllm"], VllmArgs, internvl.args)
     told = {k: v for k, v in card.backend_args["openai"].items() if k != "checkpoint"}
     parse_args(card.args | told, OpenAIArgs, internvl.served)

@@ -18,6 +18,7 @@ from er_bench.core.errors import ConfigError, UsageError
 from er_bench.core.message import user
 from er_bench.core.model import ModelSettings
 from er_bench.core.prompt import Decoding, Expect, Prompt
+from er_bench.core.registry import Registry
 from er_bench.core.sample import Image
 from er_bench.data.rows import BytesBlob
 from er_bench.models import vllm as backend
@@ -92,7 +93,7 @@ def test_what_cannot_be_served_is_refused_with_a_way_out(
 
 def test_a_prompt_has_one_placeholder_for_each_picture(tmp_path: Path) -> None:
     folder = make_tiny(tmp_path / "tiny", tile_px=56)
-    family = family_of(read_config(folder))
+    family = family_of(Registry(), read_config(folder))
     args = family.args(system_message="absent")
     assert family.token_writer is not None
     writer, engine = family.token_writer(folder, args), InternVLEngine(load(folder), args)
