@@ -23,6 +23,7 @@ from typing import Any
 from er_bench.core.answer import Plan
 from er_bench.core.card import TaskCard
 from er_bench.core.completion import Completion
+from er_bench.core.environment import Environments, Episode, Started
 from er_bench.core.message import user
 from er_bench.core.model import Model
 from er_bench.core.outcome import Outcome
@@ -33,7 +34,6 @@ from er_bench.core.task import Task
 from er_bench.run import runner
 from er_bench.sim import server
 from er_bench.sim.client import Spawn
-from er_bench.sim.environment import Environments, Episode, Started
 from er_bench.sim.pool import Pool
 from er_bench.tasks.base.episodes import EpisodeTask, Turn
 

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from er_bench.core.environment import HEAD_RGB
 from er_bench.core.registry import Registry
 from er_bench.tasks.base.home import HomeTask
-from er_bench.worlds.home.simulator import HEAD_RGB, HomeSimulator
+from er_bench.worlds.home.simulator import HomeSimulator
 
 FRAME_PX = 300
 CAPTION_PX = 62
@@ -36,7 +37,7 @@ def frames(task: HomeTask, episode_id: str) -> tuple[str, list[tuple[bytes, str]
     start = simulator.reset(sample.id, 0, FRAME_PX, dict(sample.target))
     film = [(start["obs"][HEAD_RGB], "start")]
     for number, name in enumerate(sample.meta["plan"], 1):
-        step = simulator.step(start["actions"].index(name))
+        step = simulator.step(name)
         end = "  DONE" if step["success"] else ""
         film.append((step["obs"][HEAD_RGB], f"{number}. {name}\n{step['feedback']}{end}"))
     return start["instruction"], film

@@ -11,15 +11,14 @@ import contextlib
 import os
 import signal
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
+from er_bench.core.environment import Action, Episode, Hello, Started, Stepped
 from er_bench.core.errors import EnvError, UnavailableError
-from er_bench.sim.environment import Episode, Hello, Started, Stepped, checked
+from er_bench.sim.checked import checked, checked_action, checked_step
 from er_bench.sim.protocol import PROTOCOL, WireError, encode_frame, read_reply
-
-R = TypeVar("R", Started, Stepped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +168,7 @@ class Client:
         self._launch, self._deadlines = launch, deadlines or Deadlines()
         self._connection: Connection | None = None
         self._number = 0
+        self._start: Started | None = None
         self.hello: Hello | None = None
         self.scene = ""
         """The scene of the last reset."""
@@ -177,13 +177,15 @@ class Client:
         """Open the connection and shake hands. Raises EnvError, UnavailableError."""
         self._connection = await self._launch.open()
         fields = await self.request("hello", {"protocol": PROTOCOL})
-        self.hello = checked(Hello, fields, self._launch.name)
-        if self.hello.protocol != PROTOCOL:
+        spoken = fields.get("protocol", "unknown")
+        if spoken != PROTOCOL:
             await self.kill()
             raise EnvError(
-                f"{self._launch.name} speaks protocol {self.hello.protocol}, "
-                f"er-bench speaks {PROTOCOL}; copy the server file of this er-bench beside it"
+                f"{self._launch.name} speaks protocol {spoken}, er-bench speaks {PROTOCOL}; "
+                "serve it with this er-bench's er_bench/sim/server.py"
             )
+        async with self._killing_misfits():
+            self.hello = checked(Hello, fields, self._launch.name)
         return self.hello
 
     async def reset(self, episode: Episode) -> Started:
@@ -196,31 +198,42 @@ class Client:
         }
         fields = await self.request("reset", params)
         self.scene = episode.scene
-        return await self._checked(Started, fields)
+        async with self._killing_misfits():
+            self._start = checked(Started, fields, self._launch.name)
+        return self._start
 
-    async def step(self, action_id: int) -> Stepped:
+    async def step(self, action: Action) -> Stepped:
         """Do one action."""
-        return await self._checked(Stepped, await self.request("step", {"action_id": action_id}))
+        told = checked_action(self._start, action, self._launch.name)
+        assert self._start is not None
+        fields = await self.request("step", {"action": told})
+        async with self._killing_misfits():
+            return checked_step(self._start, fields, self._launch.name)
 
-    async def _checked(self, kind: type[R], fields: dict[str, Any]) -> R:
+    @contextlib.asynccontextmanager
+    async def _killing_misfits(self) -> AsyncIterator[None]:
+        """End the other side when what it sent is not what it should be."""
         try:
-            return checked(kind, fields, self._launch.name)
+            yield
         except EnvError:
             await self.kill()
             raise
 
-    async def request(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        """One request and its result, within the method's deadline."""
+    async def request(self, method: str, params: Mapping[str, object]) -> dict[str, object]:
+        """One request and its result, within the method's deadline.
+
+        Pictures and arrays among the parameters and in the result travel as blobs.
+        """
         if self._connection is None:
             raise EnvError(f"{self._launch.name} is not running")
         self._number += 1
-        header: dict[str, Any] = {"id": self._number, "method": method, "params": params}
+        header: dict[str, object] = {"id": self._number, "method": method, "params": params}
         if self._number == 1 and self._launch.token:
             header["token"] = self._launch.token
         deadline_s: float = getattr(self._deadlines, method, self._deadlines.state)
         try:
             async with asyncio.timeout(deadline_s):
-                return await self._exchange(self._connection, header)
+                return await self._exchange(self._connection, method, header)
         except TimeoutError:
             raise await self._dead(f"no answer to {method} within {deadline_s:g} s") from None
         except WireError as error:
@@ -229,19 +242,20 @@ class Client:
             await self.kill()
             raise
 
-    async def _exchange(self, connection: Connection, header: dict[str, Any]) -> dict[str, Any]:
-        connection.writer.write(encode_frame(header, {}))
+    async def _exchange(
+        self, connection: Connection, method: str, header: Mapping[str, object]
+    ) -> dict[str, object]:
+        connection.writer.write(encode_frame(header))
         try:
             await connection.writer.drain()
         except OSError as error:
             raise WireError(f"the connection broke: {error}") from None
         reply = await read_reply(connection.reader)
-        failure = reply.header.error
-        if failure is not None and reply.header.id in (header["id"], None):
-            raise self._refusal(header["method"], failure.type, failure.message)
-        if reply.header.id != header["id"] or reply.header.result is None:
-            raise WireError(f"a reply to request {reply.header.id}, not to {header['id']}")
-        return {**reply.header.result, **({"obs": reply.blobs} if reply.blobs else {})}
+        if reply.error is not None and reply.id in (header["id"], None):
+            raise self._refusal(method, reply.error.type, reply.error.message)
+        if reply.id != header["id"] or reply.result is None:
+            raise WireError(f"a reply to request {reply.id}, not to {header['id']}")
+        return reply.result
 
     def _refusal(self, method: str, kind: str, message: str) -> EnvError | UnavailableError:
         text = f"{self._launch.name}: {method}: {kind}: {message}"

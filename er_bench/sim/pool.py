@@ -6,9 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from er_bench.core.array import Array, frozen, same
+from er_bench.core.environment import (
+    Action,
+    ActionError,
+    Environment,
+    Episode,
+    Skill,
+    Started,
+    Stepped,
+)
 from er_bench.core.errors import EnvError
 from er_bench.sim.client import Client, Deadlines, Launch
-from er_bench.sim.environment import Environment, Episode, Started, Stepped
 
 
 class Pool:
@@ -78,7 +87,7 @@ class _Lease:
         self.launch, self.client, self._deadlines = launch, client, deadlines
         self._episode: Episode | None = None
         self._start: Started | None = None
-        self._taken: list[tuple[int, Stepped]] = []
+        self._taken: list[tuple[Action, Stepped]] = []
         self._first_failure: EnvError | None = None
 
     async def reset(self, episode: Episode) -> Started:
@@ -93,17 +102,20 @@ class _Lease:
         assert self._start is not None
         return self._start
 
-    async def step(self, action_id: int) -> Stepped:
+    async def step(self, action: Action) -> Stepped:
         """Do one action."""
         try:
-            step = await self.client.step(action_id)
+            step = await self.client.step(action)
+        except ActionError:
+            raise  # nothing was done, and no other process would do it
         except EnvError as error:
             await self._again(error)
             try:
-                step = await self.client.step(action_id)
+                step = await self.client.step(action)
             except EnvError as second:
                 raise self._given_up(second) from second
-        self._taken.append((action_id, step.model_copy(update={"obs": {}})))
+        done = action if isinstance(action, Skill) else frozen(action)
+        self._taken.append((done, step.model_copy(update={"obs": {}})))
         return step
 
     async def _again(self, failure: EnvError) -> None:
@@ -120,8 +132,8 @@ class _Lease:
             if self._start is not None and not _same_start(self._start, start):
                 raise EnvError("the fresh process started another episode")
             self._start = self._start or start
-            for action_id, before in self._taken:
-                if not _same_step(before, await self.client.step(action_id)):
+            for action, before in self._taken:
+                if not _same_step(before, await self.client.step(action)):
                     raise EnvError("the fresh process went another way with the same actions")
         except EnvError as error:
             raise self._given_up(error) from error
@@ -131,10 +143,14 @@ class _Lease:
 
 
 def _same_start(one: Started, other: Started) -> bool:
-    return (one.instruction, one.actions) == (other.instruction, other.actions)
+    told = [(s.instruction, s.actions, s.action_space) for s in (one, other)]
+    return told[0] == told[1] and _same_state(one.state, other.state)
 
 
 def _same_step(one: Stepped, other: Stepped) -> bool:
-    return (one.valid, one.feedback, one.done, one.success) == (
-        (other.valid, other.feedback, other.done, other.success)
-    )
+    told = [(s.valid, s.feedback, s.done, s.success) for s in (one, other)]
+    return told[0] == told[1] and _same_state(one.state, other.state)
+
+
+def _same_state(one: Array | None, other: Array | None) -> bool:
+    return one is other if one is None or other is None else same(one, other)

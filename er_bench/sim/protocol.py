@@ -6,16 +6,24 @@ The other side is `er_bench/sim/server.py`, which also says what a frame is.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from er_bench.core.errors import EnvError
-from er_bench.sim.server import MAX_BLOB_BYTES, MAX_HEADER_BYTES, PROTOCOL, encode_frame
+from er_bench.sim.server import (
+    MAX_BLOB_BYTES,
+    MAX_BLOBS,
+    MAX_HEADER_BYTES,
+    PROTOCOL,
+    BadRequest,
+    encode_frame,
+    joined,
+    read_json,
+)
 
-__all__ = ["PROTOCOL", "Reply", "encode_frame", "read_reply"]
+__all__ = ["PROTOCOL", "Reply", "WireError", "encode_frame", "read_reply"]
 
 
 class WireError(EnvError):
@@ -28,9 +36,11 @@ class Blob(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     name: str
-    format: str
+    format: Literal["png", "array"]
     bytes: int = Field(ge=0, le=MAX_BLOB_BYTES)
     sha256: str
+    dtype: str | None = None
+    shape: list[int] | None = None
 
 
 class Failure(BaseModel):
@@ -48,16 +58,18 @@ class Header(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     id: int | None
-    result: dict[str, Any] | None = None
+    result: dict[str, object] | None = None
     error: Failure | None = None
-    blobs: list[Blob] = Field(default=[], max_length=16)
+    blobs: list[Blob] = Field(default=[], max_length=MAX_BLOBS)
 
 
-class Reply(BaseModel):
-    """A whole reply: header and blobs."""
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole reply; pictures and arrays are in their places in `result`."""
 
-    header: Header
-    blobs: dict[str, bytes]
+    id: int | None
+    result: dict[str, object] | None
+    error: Failure | None
 
 
 async def read_reply(stream: asyncio.StreamReader) -> Reply:
@@ -67,18 +79,20 @@ async def read_reply(stream: asyncio.StreamReader) -> Reply:
         raise WireError(f"a frame of {length} bytes; at most {MAX_HEADER_BYTES} are allowed")
     text = await _exactly(stream, length, "header")
     try:
-        header = Header.model_validate(json.loads(text))
-    except (ValueError, ValidationError, RecursionError) as error:
-        raise WireError(f"not a reply: {str(error).splitlines()[0]}") from None
+        header = Header.model_validate(read_json(text))
+    except (BadRequest, ValidationError) as error:
+        raise WireError(f"not a reply: {' '.join(str(error).splitlines()[:3])}") from None
     if sum(blob.bytes for blob in header.blobs) > MAX_BLOB_BYTES:
-        raise WireError(f"more than {MAX_BLOB_BYTES} bytes of images in one frame")
-    blobs: dict[str, bytes] = {}
-    for blob in header.blobs:
-        content = await _exactly(stream, blob.bytes, f"blob {blob.name}")
-        if hashlib.sha256(content).hexdigest() != blob.sha256:
-            raise WireError(f"blob {blob.name} does not have the SHA-256 it announces")
-        blobs[blob.name] = content
-    return Reply(header=header, blobs=blobs)
+        raise WireError(f"more than {MAX_BLOB_BYTES} bytes of blobs in one frame")
+    contents = [await _exactly(stream, blob.bytes, f"blob {blob.name}") for blob in header.blobs]
+    result = header.result
+    if contents:
+        try:
+            entries = [blob.model_dump() for blob in header.blobs]
+            result = joined(result or {}, entries, contents)
+        except BadRequest as error:
+            raise WireError(str(error)) from None
+    return Reply(header.id, result, header.error)
 
 
 async def _exactly(stream: asyncio.StreamReader, n: int, what: str) -> bytes:

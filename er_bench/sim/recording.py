@@ -1,7 +1,7 @@
-"""Episodes on disk: `episode.jsonl` beside one PNG a frame, recorded once, played again offline.
+"""Episodes on disk, recorded once and played again: `episode.jsonl` beside pictures and arrays.
 
-The lines are the environment's side of a record (see `er_bench.sim.environment.Replay`), with
-`images` naming the file and SHA-256 of each frame.
+Each line is a `Started` or a `Stepped` (see `er_bench.sim.replay.Entry`) with its `state` and
+`state_space`; `obs` tells the file of each camera, `looked` that of a picture drawn on demand.
 """
 
 from __future__ import annotations
@@ -9,21 +9,37 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from er_bench.core.environment import (
+    HEAD_RGB,
+    Action,
+    Environment,
+    Environments,
+    Episode,
+    OnDemand,
+    Started,
+    Stepped,
+)
 from er_bench.core.errors import DataError, EnvError, UnavailableError
-from er_bench.sim.environment import Environment, Environments, Episode, Replay, Started, Stepped
+from er_bench.sim import kept
+from er_bench.sim.replay import Entry, Replay, told
 
 LINES = "episode.jsonl"
 
 
-def episode_folder(root: Path, episode_id: str) -> Path:
-    """Where an episode is kept: its id in safe characters, with a hash that keeps ids apart."""
-    readable = re.sub(r"[^A-Za-z0-9.-]+", "_", episode_id).strip("._")[-80:]
-    return root / f"{readable}-{hashlib.sha256(episode_id.encode()).hexdigest()[:8]}"
+def episode_folder(root: Path, episode: Episode) -> Path:
+    """Where an episode is kept: its id in safe characters, with a hash over all that it is."""
+    readable = re.sub(r"[^A-Za-z0-9.-]+", "_", episode.id).strip("._")[-80:]
+    whole = json.dumps(episode.model_dump(mode="json"), sort_keys=True)
+    return root / f"{readable}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
 class Recording:
@@ -34,13 +50,19 @@ class Recording:
 
     @asynccontextmanager
     async def _lend(self, episode: Episode) -> AsyncIterator[Environment]:
-        async with self._inner.acquire(episode) as environment:
-            writer = _Writer(environment, episode_folder(self._root, episode.id))
-            yield writer
-            writer.save()
+        self._root.mkdir(parents=True, exist_ok=True)
+        folder = episode_folder(self._root, episode)
+        with tempfile.TemporaryDirectory(dir=self._root, prefix=".recording-") as partial:
+            async with self._inner.acquire(episode) as environment:
+                writer = _Writer(environment, Path(partial, folder.name))
+                yield writer
+                writer.save()
+            if folder.exists():
+                shutil.rmtree(folder)
+            writer.folder.rename(folder)
 
     def acquire(self, episode: Episode) -> AbstractAsyncContextManager[Environment]:
-        """An environment whose episode is written when it ends well."""
+        """An environment whose episode is written when it ends well; the last one stays."""
         return self._lend(episode)
 
     async def close(self) -> None:
@@ -50,35 +72,42 @@ class Recording:
 
 class _Writer:
     def __init__(self, inner: Environment, folder: Path) -> None:
-        self._inner, self._folder = inner, folder
-        self._lines: list[dict[str, Any]] = []
+        folder.mkdir()
+        self._inner, self.folder = inner, folder
+        self._lines: list[dict[str, object]] = []
 
     async def reset(self, episode: Episode) -> Started:
         start = await self._inner.reset(episode)
         self._lines = []
-        self._keep({"event": "reset", "episode_id": episode.id}, start)
+        space = start.state_space and start.state_space.model_dump(mode="json")
+        self._keep({"event": "reset", "episode_id": episode.id, "state_space": space}, start)
         return start
 
-    async def step(self, action_id: int) -> Stepped:
-        step = await self._inner.step(action_id)
-        self._keep({"event": "step", "action_id": action_id}, step)
+    async def step(self, action: Action) -> Stepped:
+        step = await self._inner.step(action)
+        self._keep({"event": "step", "action": told(action)}, step)
         return step
 
-    def _keep(self, entry: dict[str, Any], seen: Started | Stepped) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        images: dict[str, dict[str, str]] = {}
-        for camera, png in seen.obs.items():
-            name = f"{len(self._lines):03d}_{re.sub(r'[^A-Za-z0-9]', '_', camera)}.png"
-            (self._folder / name).write_bytes(png)
-            images[camera] = {"file": name, "sha256": hashlib.sha256(png).hexdigest()}
-        self._lines.append({**entry, **seen.model_dump(mode="json"), "images": images})
+    async def look(self) -> bytes | None:
+        png = await self._inner.look() if isinstance(self._inner, OnDemand) else None
+        if png is not None:
+            stem = f"{len(self._lines) - 1:03d}_looked"
+            self._lines[-1]["looked"] = kept.keep(self.folder, stem, png)
+        return png
+
+    def _keep(self, entry: Entry, seen: Started | Stepped) -> None:
+        stem = f"{len(self._lines):03d}"
+        obs = {
+            name: kept.keep(self.folder, f"{stem}_{k}_{name}", what)
+            for k, (name, what) in enumerate(seen.obs.items())
+        }
+        state = None if seen.state is None else seen.state.tolist()
+        self._lines.append({**entry, **seen.model_dump(mode="json"), "state": state, "obs": obs})
 
     def save(self) -> None:
-        """Write the lines; an episode without them is not there."""
-        partial = self._folder / (LINES + ".part")
-        with partial.open("w", encoding="utf-8") as file:
+        """Write the lines."""
+        with (self.folder / LINES).open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in self._lines)
-        partial.replace(self._folder / LINES)
 
 
 class Recorded:
@@ -91,7 +120,7 @@ class Recorded:
 
     @asynccontextmanager
     async def _lend(self, episode: Episode) -> AsyncIterator[Environment]:
-        yield Replay(tuple(_read(episode_folder(self._root, episode.id), episode.id)))
+        yield _Player(_read(episode_folder(self._root, episode), episode.id))
 
     def acquire(self, episode: Episode) -> AbstractAsyncContextManager[Environment]:
         """The recorded episode. Raises EnvError when there is none."""
@@ -101,29 +130,37 @@ class Recorded:
         """Nothing to close."""
 
 
-def _read(folder: Path, episode_id: str) -> list[dict[str, Any]]:
-    """An episode's lines with their frames under `obs`. Raises EnvError, DataError."""
+class _Player(Replay):
+    def __init__(self, lines: list[dict[str, object]]) -> None:
+        self._looked = [line.pop("looked", None) for line in lines]
+        super().__init__(tuple(lines))
+
+    async def look(self) -> bytes | None:
+        looked, obs = self._looked[self._next - 1], self._now["obs"]
+        if looked is None and not (isinstance(obs, dict) and HEAD_RGB in obs):
+            raise EnvError(f"nobody looked at the recorded episode after entry {self._next - 1}")
+        return looked if isinstance(looked, bytes) else None
+
+
+def _read(folder: Path, episode_id: str) -> list[dict[str, object]]:
+    """An episode's lines with what was seen in its place. Raises EnvError, DataError."""
     path = folder / LINES
     if not path.is_file():
         raise EnvError(f"episode {episode_id!r} is not recorded ({folder} has no {LINES})")
     lines = []
     for number, text in enumerate(path.read_text(encoding="utf-8").splitlines()):
         try:
-            line = json.loads(text)
-            images = line.pop("images")
-            line.pop("episode_id", None)
-            line["obs"] = {camera: _frame(folder, image) for camera, image in images.items()}
+            lines.append(_line(folder, json.loads(text)))
         except (ValueError, LookupError, TypeError, AttributeError, OSError) as error:
-            raise DataError(f"not a recorded step: {error}", file=path, row=number) from error
-        lines.append(line)
+            problem = f"not a recorded step ({error}); record the episode again"
+            raise DataError(problem, file=path, row=number) from error
     return lines
 
 
-def _frame(folder: Path, image: dict[str, str]) -> bytes:
-    path = folder / image["file"]
-    if path.parent.resolve() != folder.resolve():
-        raise ValueError(f"the frame {image['file']!r} leaves the episode's folder")
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != image["sha256"]:
-        raise ValueError(f"frame {image['file']} is not the one recorded")
-    return content
+def _line(folder: Path, line: dict[str, Any]) -> dict[str, object]:
+    line["obs"] = {name: kept.read(folder, file) for name, file in line["obs"].items()}
+    if line["state"] is not None:
+        line["state"] = np.array(line["state"], np.float64)
+    if "looked" in line:
+        line["looked"] = kept.read(folder, line["looked"])
+    return line

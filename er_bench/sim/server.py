@@ -4,12 +4,18 @@
     PYTHON server.py --simulator FILE --listen PORT                     on 127.0.0.1, with a token
     PYTHON server.py --simulator FILE --probe                           exit 0 if it could run
 
-FILE holds `create(options)`, which returns a simulator (see `er_bench/sim/environment.py`), and may
+FILE holds `create(options)`, which returns a simulator (see `er_bench/sim/simulator.py`), and may
 hold `missing(options)`, which returns what must be installed first, or "".
 
 A frame is four bytes of length (big-endian), that many bytes of a JSON object, then the blobs that
-its `blobs` lists with name, format, size and SHA-256. A request is `{id, method, params}`; a reply
-carries its id and either `result` or `error {type, message}`. One request at a time.
+its `blobs` lists. A request is `{id, method, params}`; a reply carries its id and either `result`
+or `error {type, message}`. One request at a time; the first is `hello {protocol}`. `echo {value}`
+gives back what it got.
+
+A blob is a value of `params` or `result` that JSON has no form for; its name is its place there:
+`action`, `state`, `obs.head_rgb`. Listed with it are bytes, sha256 and format: `png`, or `array`
+with dtype and shape, its content little-endian in C order. Arrays are numpy's; a simulator that
+neither takes nor sends one needs no numpy.
 """
 
 from __future__ import annotations
@@ -20,6 +26,7 @@ import hashlib
 import hmac
 import importlib.util
 import json
+import math
 import os
 import select
 import signal
@@ -28,70 +35,167 @@ import struct
 import sys
 import time
 import traceback
-import zlib
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-PROTOCOL = 1
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import ModuleType
+
+    Json = dict[str, Any]
+
+PROTOCOL = 2
 MAX_HEADER_BYTES = 16 * 2**20
 MAX_BLOB_BYTES = 64 * 2**20
+MAX_BLOBS = 16
+DTYPES = ("bool", "uint8", "int32", "int64", "float32", "float64")
 TOKEN_VARIABLE = "ER_BENCH_SIM_TOKEN"
-METHODS = {
-    "list_episodes": ("split",),
-    "reset": ("episode_id", "seed", "resolution", "episode"),
-    "step": ("action_id",),
-    "state": (),
-}
 
 
-class BadRequest(Exception):
+class BadRequest(ValueError):
     """Happens when a request cannot be meant: unknown method, wrong parameters."""
 
 
-def encode_frame(header: dict[str, Any], blobs: dict[str, bytes]) -> bytes:
-    """One frame. `blobs` are PNG bytes by name."""
-    listed = [
-        {
-            "name": name,
-            "format": "png",
-            "bytes": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
-        }
-        for name, content in blobs.items()
-    ]
-    text = json.dumps({**header, "blobs": listed}, default=_plain, allow_nan=False).encode("utf-8")
+def refusal(action: object, skills: Sequence[str], dimension: int | None) -> str:
+    """Why an action is not one that an episode takes; empty when it is.
+
+    `dimension` is that of the episode's action space, None where actions are skills.
+    """
+    if dimension is None:
+        if not isinstance(action, str):
+            return f"actions are names of skills here, not {_kind(action)}"
+        return "" if action in skills else f"there is no action {action!r}"
+    if not hasattr(action, "tolist") or _kind(action) != f"float64 ({dimension},)":
+        return f"actions are float64 ({dimension},) here, not {_kind(action)}"
+    for place, number in enumerate(action.tolist()):
+        if not math.isfinite(number):
+            return f"component {place} of the action is {number}"
+    return ""
+
+
+def _kind(value: object) -> str:
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return f"{value.dtype} {value.shape}"
+    return f"the {type(value).__name__} {value!r:.60}"
+
+
+def encode_frame(header: Mapping[str, Any]) -> bytes:
+    """One frame; `params` or `result` may hold blobs. TypeError, ValueError: it cannot be sent."""
+    plain: Json = dict(header)
+    blobs: dict[str, object] = {}
+    for body in [name for name in ("params", "result") if name in plain]:
+        plain[body], blobs = _parted(plain[body])
+    entries, contents = [], []
+    for name, value in blobs.items():
+        entry, content = _encoded(name, value)
+        digest = hashlib.sha256(content).hexdigest()
+        entries.append({"name": name, "bytes": len(content), "sha256": digest, **entry})
+        contents.append(content)
+    _check_sizes([len(content) for content in contents])
+    text = json.dumps({**plain, "blobs": entries}, default=_plain, allow_nan=False).encode("utf-8")
     if len(text) > MAX_HEADER_BYTES:
-        raise ValueError("the reply is larger than a frame may be")
-    return b"".join([struct.pack("!I", len(text)), text, *blobs.values()])
+        raise ValueError(f"{len(text)} bytes of JSON; a frame holds {MAX_HEADER_BYTES}")
+    return b"".join([struct.pack("!I", len(text)), text, *contents])
 
 
-def as_png(picture: Any) -> bytes:
-    """A picture as PNG bytes: it is that already, or a uint8 array (H, W, 3 or more)."""
-    if isinstance(picture, bytes):
-        return picture
-    height, width = picture.shape[:2]
-    rgb = picture[:, :, :3].astype("uint8").tobytes()
-    rows = b"".join(b"\0" + rgb[y * width * 3 : (y + 1) * width * 3] for y in range(height))
-    chunks = [
-        (b"IHDR", struct.pack("!IIBBBBB", width, height, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(rows, 1)),
-        (b"IEND", b""),
-    ]
-    packed = [
-        struct.pack("!I", len(body)) + kind + body + struct.pack("!I", zlib.crc32(kind + body))
-        for kind, body in chunks
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+def _parted(fields: Json) -> tuple[Json, dict[str, object]]:
+    """What JSON can hold, and the blobs by name."""
+    blobs = {f"obs.{name}": value for name, value in fields.get("obs", {}).items()}
+    rest = {name: value for name, value in fields.items() if name != "obs"}
+    blobs.update({name: value for name, value in rest.items() if _is_blob(value)})
+    return {name: value for name, value in rest.items() if name not in blobs}, blobs
 
 
-def _plain(value: Any) -> Any:
+def _is_blob(value: object) -> bool:
+    return isinstance(value, bytes) or (
+        hasattr(value, "dtype") and getattr(value, "shape", ()) != ()
+    )
+
+
+def _encoded(name: str, value: object) -> tuple[Json, bytes]:
+    if isinstance(value, bytes):
+        return {"format": "png"}, value
+    if not (hasattr(value, "dtype") and hasattr(value, "shape") and hasattr(value, "astype")):
+        raise TypeError(f"{name} is {_kind(value)}, neither PNG bytes nor an array")
+    if value.dtype.name not in DTYPES:
+        raise TypeError(f"{name} is {_kind(value)}; an array is one of {', '.join(DTYPES)}")
+    content = value.astype(value.dtype.newbyteorder("<"), copy=False).tobytes()
+    return {"format": "array", "dtype": value.dtype.name, "shape": list(value.shape)}, content
+
+
+def _plain(value: object) -> object:
     """Numpy scalars and arrays as JSON values."""
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
-def read_request(stream: BinaryIO) -> dict[str, Any] | None:
-    """The next request; None at the end of the stream. Requests carry no blobs."""
+def _check_sizes(sizes: Sequence[Any]) -> None:
+    if len(sizes) > MAX_BLOBS or not _whole(sizes) or sum(sizes) > MAX_BLOB_BYTES:
+        raise BadRequest(f"a frame holds {MAX_BLOBS} blobs of {MAX_BLOB_BYTES} bytes in all")
+
+
+def _whole(sizes: Sequence[object]) -> bool:
+    return all(type(size) is int and 0 <= size <= MAX_BLOB_BYTES for size in sizes)
+
+
+def joined(fields: Json, entries: Sequence[Json], contents: Sequence[bytes]) -> Json:
+    """The fields with the blobs of their frame in place. Raises BadRequest that names the blob.
+
+    Arrays are copies that may be changed.
+    """
+    for entry, content in zip(entries, contents):  # noqa: B905
+        name = str(entry.get("name"))
+        outer, dot, inner = name.partition(".")
+        place, key = (fields.setdefault(outer, {}), inner) if dot else (fields, name)
+        if not isinstance(place, dict) or key in place:
+            raise BadRequest(f"blob {name} has no place of its own")
+        if hashlib.sha256(content).hexdigest() != entry.get("sha256"):
+            raise BadRequest(f"blob {name} does not have the SHA-256 it announces")
+        try:
+            place[key] = content if entry.get("format") == "png" else _array(entry, content)
+        except ValueError as error:
+            raise BadRequest(f"blob {name}: {error}") from error
+    return fields
+
+
+def _array(entry: Json, content: bytes) -> object:
+    dtype, shape = entry.get("dtype"), entry.get("shape")
+    if entry.get("format") != "array" or dtype not in DTYPES:
+        raise ValueError(f"neither png nor an array of {', '.join(DTYPES)}")
+    if not isinstance(shape, list) or len(shape) > 8 or not _whole(shape):
+        raise ValueError(f"{shape!r} is no shape")
+    try:
+        import numpy
+    except ImportError:
+        raise ValueError("an array, for which this server's Python needs numpy") from None
+    stored = numpy.dtype(dtype).newbyteorder("<")
+    if math.prod(shape) * stored.itemsize != len(content):
+        raise ValueError(f"{len(content)} bytes are no {dtype} {tuple(shape)}")
+    if dtype == "bool" and content.translate(None, b"\0\1"):
+        raise ValueError("a bool is 0 or 1")
+    return numpy.ndarray(tuple(shape), stored, content).astype(dtype)
+
+
+def read_json(text: bytes) -> Json:
+    """The JSON object of a frame. Raises BadRequest."""
+    try:
+        header = json.loads(text.decode("utf-8"), parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"not JSON: {error}") from error
+    if not isinstance(header, dict):
+        raise BadRequest("not a JSON object")
+    return header
+
+
+def _no_number(word: str) -> object:
+    raise ValueError(f"{word} is no number")
+
+
+def read_request(stream: BinaryIO) -> tuple[Json, list[bytes]] | None:
+    """The next request and the bytes of its blobs; None at the end of the stream.
+
+    Raises BadRequest for what is no frame; nothing after it can be read.
+    """
     prefix = stream.read(4)
     if not prefix:
         return None
@@ -101,13 +205,14 @@ def read_request(stream: BinaryIO) -> dict[str, Any] | None:
     text = stream.read(length)
     if len(text) < length:
         return None
-    try:
-        request = json.loads(text.decode("utf-8"))
-    except ValueError as error:
-        raise BadRequest(f"not JSON: {error}") from error
-    if not isinstance(request, dict):
-        raise BadRequest("a request is a JSON object")
-    return request
+    request = read_json(text)
+    entries = request.setdefault("blobs", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise BadRequest("`blobs` is no list of objects")
+    sizes = [entry.get("bytes") for entry in entries]
+    _check_sizes(sizes)
+    contents = [stream.read(size) for size in sizes]
+    return (request, contents) if [len(content) for content in contents] == sizes else None
 
 
 class Server:
@@ -115,71 +220,113 @@ class Server:
 
     def __init__(self, simulator: Any, token: str = "") -> None:
         self._simulator, self._token, self._started = simulator, token, False
+        self._skills: Sequence[str] = ()
+        self._dimension: int | None = None
+        self._methods: dict[str, tuple[Callable[..., Mapping[str, object]], tuple[str, ...]]] = {
+            "hello": (self._hello, ("protocol",)),
+            "list_episodes": (self._episodes, ("split",)),
+            "reset": (self._reset, ("episode_id", "seed", "resolution", "episode")),
+            "step": (self._step, ("action",)),
+            "state": (simulator.state, ()),
+            "echo": (dict, ("value",)),
+            "close": (dict, ()),
+        }
 
     def serve(self, requests: BinaryIO, replies: BinaryIO) -> None:
         """Answer until the stream ends or `close` is asked for."""
         trusted, self._started = not self._token, False
         while True:
             try:
-                request = read_request(requests)
+                read = read_request(requests)
             except BadRequest as error:
-                replies.write(encode_frame(_error(None, "bad_request", str(error)), {}))
+                replies.write(_error(None, "bad_request", str(error)))
                 replies.flush()
                 return
-            if request is None:
+            if read is None:
                 return
+            request, contents = read
             if not trusted:
                 given = str(request.get("token", ""))
                 trusted = hmac.compare_digest(given.encode(), self._token.encode())
                 if not trusted:
                     return
-            replies.write(self.reply(request))
+            replies.write(self.reply(request, contents))
             replies.flush()
             if request.get("method") == "close":
                 return
 
-    def reply(self, request: dict[str, Any]) -> bytes:
+    def reply(self, request: Json, contents: Sequence[bytes] = ()) -> bytes:
         """The frame that answers a request."""
         number = request.get("id")
         try:
-            result = dict(self._call(request.get("method"), request.get("params") or {}))
-            blobs = {name: as_png(p) for name, p in result.pop("obs", {}).items()}
-            return encode_frame({"id": number, "result": result}, blobs)
-        except (BadRequest, ValueError) as error:
-            kind, message = "bad_request", str(error)
+            result = self._call(request, contents)
+        except ValueError as error:
+            return _error(number, "bad_request", str(error))
         except (ImportError, FileNotFoundError) as error:
-            kind, message = "asset_missing", str(error)
+            return _error(number, "asset_missing", str(error))
         except Exception as error:
             traceback.print_exc()
-            kind, message = "env_error", f"{type(error).__name__}: {error}"
-        return encode_frame(_error(number, kind, message), {})
+            return _error(number, "env_error", f"{type(error).__name__}: {error}")
+        try:
+            return encode_frame({"id": number, "result": result})
+        except (AttributeError, TypeError, ValueError) as error:
+            return _error(number, "env_error", f"the answer cannot be sent: {error}")
 
-    def _call(self, method: Any, params: dict[str, Any]) -> dict[str, Any]:
-        if method == "hello":
-            return {"protocol": PROTOCOL, **self._simulator.hello()}
-        if method == "close":
-            return {}
-        names = METHODS.get(method)
-        if names is None:
+    def _call(self, request: Json, contents: Sequence[bytes]) -> Mapping[str, object]:
+        method, params = str(request.get("method")), request.get("params") or {}
+        if method not in self._methods:
             raise BadRequest(f"there is no method {method!r}")
+        call, names = self._methods[method]
+        if not isinstance(params, dict):
+            raise BadRequest("`params` is no object")
+        params = joined(params, request.get("blobs", ()), contents)
         if set(params) != set(names):
             raise BadRequest(method + " takes " + (", ".join(names) or "nothing"))
         if method in ("step", "state") and not self._started:
             raise BadRequest("reset first")
-        answer = getattr(self._simulator, method)(*[params[name] for name in names])
-        self._started = self._started or method == "reset"
-        return {"episodes": answer} if method == "list_episodes" else answer
+        return call(**params)
+
+    def _hello(self, protocol: object) -> Mapping[str, object]:
+        if protocol != PROTOCOL:
+            raise BadRequest(
+                f"this server speaks protocol {PROTOCOL}, the client {protocol}; "
+                "serve with the server.py of the er-bench that asks"
+            )
+        return {"protocol": PROTOCOL, **self._simulator.hello()}
+
+    def _episodes(self, split: str) -> Mapping[str, object]:
+        return {"episodes": self._simulator.list_episodes(split)}
+
+    def _reset(
+        self, episode_id: str, seed: int, resolution: int, episode: Json | None
+    ) -> Mapping[str, object]:
+        start: Json = self._simulator.reset(episode_id, seed, resolution, episode)
+        space = start.get("action_space")
+        self._skills, self._dimension = start.get("actions", ()), space and len(space["names"])
+        self._started = True
+        return start
+
+    def _step(self, action: object) -> Mapping[str, object]:
+        if why := refusal(action, self._skills, self._dimension):
+            raise BadRequest(why)
+        step: Json = self._simulator.step(action)
+        return step
 
 
-def _error(number: Any, kind: str, message: str) -> dict[str, Any]:
-    return {"id": number, "error": {"type": kind, "message": message}}
+def _error(number: object, kind: str, message: str) -> bytes:
+    return encode_frame({"id": number, "error": {"type": kind, "message": message}})
 
 
-def load(path: str) -> Any:
+def load(path: str) -> ModuleType:
     """The simulator's file as a module, with its own folder importable and this one not."""
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [p for p in sys.path if os.path.abspath(p or ".") != here]
     sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
+    return module_of(path)
+
+
+def module_of(path: str) -> ModuleType:
+    """A Python file as a module. Raises FileNotFoundError."""
     spec = importlib.util.spec_from_file_location("er_bench_simulator", path)
     if spec is None or spec.loader is None:
         raise FileNotFoundError(path)

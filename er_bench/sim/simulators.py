@@ -7,9 +7,10 @@
   serve`), with the token in `ER_BENCH_SIM_TOKEN`;
 - `replay:FOLDER`, for episodes recorded before.
 
-Unset, this Python is tried. `ER_BENCH_SIM_<NAME>_OPTIONS` holds `key=value,key=value` for the
-server file (`x_display=0` for a THOR that needs one). `ER_BENCH_SIM_PROCESSES` is how many may run
-at once (2 by default), `ER_BENCH_SIM_RECORD` a folder to record every episode into.
+Unset, this Python is tried: in a process of its own, or, for the built-in home, in this one.
+`ER_BENCH_SIM_<NAME>_OPTIONS` holds `key=value,key=value` for the server file (`x_display=0` for a
+THOR that needs one). `ER_BENCH_SIM_PROCESSES` is how many may run at once (2 by default),
+`ER_BENCH_SIM_RECORD` a folder to record every episode into.
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from er_bench.core.environment import Environments
 from er_bench.core.errors import UsageError
 from er_bench.sim.client import Connect, Deadlines, Launch, Spawn
-from er_bench.sim.environment import Environments
+from er_bench.sim.in_process import InProcessEnvironments
 from er_bench.sim.pool import Pool
 from er_bench.sim.recording import Recorded, Recording
-from er_bench.sim.server import TOKEN_VARIABLE
+from er_bench.sim.server import TOKEN_VARIABLE, module_of
+from er_bench.sim.simulator import Simulator
 
 _HERE = Path(__file__).parent
 SERVER = _HERE / "server.py"
@@ -42,6 +45,9 @@ class Known:
     file: Path
     install: str
     options: Mapping[str, str] = field(default_factory=dict)
+    in_process: bool = False
+    """Whether it runs in this process unless told where it is; its file then holds
+    `create_in_process(options)`."""
 
     @property
     def variable(self) -> str:
@@ -52,6 +58,11 @@ class Known:
         """The command that serves it."""
         options = [f"--option={key}={value}" for key, value in self.options.items()]
         return [python, str(SERVER), f"--simulator={self.file}", *options, *more]
+
+    def create(self) -> Simulator:
+        """The simulator, made in this process."""
+        made: Simulator = module_of(str(self.file)).create_in_process(dict(self.options))
+        return made
 
 
 _THOR_INSTALL = (
@@ -69,7 +80,12 @@ SIMULATORS = {
             "pip install 'er-bench[thor]'",
             {"variant": "5"},
         ),
-        Known("home", _HERE.parent / "worlds" / "home" / "served.py", "pip install er-bench"),
+        Known(
+            "home",
+            _HERE.parent / "worlds" / "home" / "served.py",
+            "pip install er-bench",
+            in_process=True,
+        ),
         Known(
             "habitat_0_3",
             _HERE / "servers" / "habitat_0_3.py",
@@ -93,14 +109,20 @@ def simulator(
     if name not in SIMULATORS:
         raise UsageError(f"there is no simulator {name!r}; there are: {', '.join(SIMULATORS)}")
     known = SIMULATORS[name]
+    variable = f"{known.variable}_OPTIONS"
+    told = key_values(environ.get(variable, ""), variable)
+    return replace(known, options={**known.options, **(options or {}), **told})
+
+
+def key_values(text: str, where: str) -> dict[str, str]:
+    """`KEY=VALUE,KEY=VALUE` as a dict of texts. Raises UsageError that names `where`."""
     told = {}
-    for word in filter(None, environ.get(f"{known.variable}_OPTIONS", "").split(",")):
+    for word in filter(None, text.split(",")):
         key, equals, value = word.partition("=")
         if not equals:
-            raise UsageError(f"{known.variable}_OPTIONS: {word!r} is not KEY=VALUE")
+            raise UsageError(f"{where}: {word!r} is not KEY=VALUE")
         told[key.strip()] = value
-    options = {**known.options, **(options or {}), **told}
-    return Known(known.name, known.file, known.install, options)
+    return told
 
 
 def launches(known: Known, environ: Mapping[str, str] = os.environ) -> list[Launch]:
@@ -136,14 +158,21 @@ def environments(
     where = environ.get(known.variable, "")
     if where.startswith("replay:"):
         return Recorded(Path(where.removeprefix("replay:")))
-    pool: Environments = Pool(launches(known, environ), deadlines)
+    source: Environments
+    if not where and known.in_process:
+        source = InProcessEnvironments(known.create, known.name)
+    else:
+        source = Pool(launches(known, environ), deadlines)
     record = environ.get("ER_BENCH_SIM_RECORD")
-    return Recording(pool, Path(record)) if record else pool
+    return Recording(source, Path(record)) if record else source
 
 
 def why_unavailable(known: Known, environ: Mapping[str, str] = os.environ) -> str | None:
     """Why the simulator cannot run here, with what to do about it; None when it can."""
-    where = environ.get(known.variable, "") or sys.executable
+    where = environ.get(known.variable, "")
+    if not where and known.in_process:
+        return None
+    where = where or sys.executable
     if where.startswith("replay:"):
         found = Path(where.removeprefix("replay:")).is_dir()
         return None if found else f"{known.variable}: {where}: there is no such folder"

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
+from er_bench.core.environment import Environments
 from er_bench.core.errors import DataError
 from er_bench.core.message import user
 from er_bench.core.prompt import Decoding, Expect, Prompt
@@ -22,7 +23,6 @@ from er_bench.core.rollout import EpisodeStart, Step
 from er_bench.core.sample import Blob, Image, Sample, T
 from er_bench.data.upstream import constant, official_file
 from er_bench.reading.action_plan import READERS, PlanReader
-from er_bench.sim.environment import Environments
 from er_bench.sim.simulators import Known, environments, simulator, why_unavailable
 from er_bench.tasks.base.episodes import EpisodeTask
 

@@ -15,6 +15,16 @@ from functools import cached_property
 from typing import ClassVar, Generic
 
 from er_bench.core.agent import Agent
+from er_bench.core.environment import (
+    Environment,
+    Environments,
+    Episode,
+    EpisodeLimits,
+    OnDemand,
+    Skill,
+    Started,
+    Stepped,
+)
 from er_bench.core.errors import EnvError, UnavailableError
 from er_bench.core.prompt import Prompt
 from er_bench.core.rollout import EpisodeStart, Rollout, Step, Turn
@@ -23,29 +33,7 @@ from er_bench.core.task import Reading, Task
 from er_bench.data.rows import BytesBlob
 from er_bench.reading.action_plan import PlanReader, PlanReading, PlanStatus, read_strict
 from er_bench.scorers.episode import Ending
-from er_bench.sim.environment import (
-    Environment,
-    Environments,
-    Episode,
-    OnDemand,
-    Started,
-    Stepped,
-)
 from er_bench.tasks.base.episode_verdict import episode_readings
-
-
-@dataclass(frozen=True, slots=True)
-class EpisodeLimits:
-    """When an episode ends (EBAlfEnv.py, EBHabEnv.py: `_max_episode_steps` and the next line)."""
-
-    env_steps: int = 30
-    invalid_actions: int = 10
-    """Failed actions and unreadable plans together, over the whole episode."""
-
-    @property
-    def planner_calls(self) -> int:
-        """A call either fails or takes a step, so there are never more than this."""
-        return self.env_steps + self.invalid_actions
 
 
 class EpisodeTask(Task[T]):
@@ -166,7 +154,7 @@ class _Play(Generic[T]):
         return png, None
 
     async def _act(self, action: str, action_id: int) -> tuple[Step, bytes | None]:
-        seen = await self.environment.step(action_id)
+        seen = await self.environment.step(Skill(action))
         if seen.success is None:
             seen = self.task.judged(self.sample, seen)
         if seen.success is None or seen.progress is None:

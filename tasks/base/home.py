@@ -12,6 +12,7 @@ from typing import ClassVar
 from jinja2 import Environment, StrictUndefined, Template
 from pydantic import JsonValue
 
+from er_bench.core.environment import Environments, Episode
 from er_bench.core.errors import DataError
 from er_bench.core.json_types import JsonObject
 from er_bench.core.message import user
@@ -21,7 +22,7 @@ from er_bench.core.rollout import EpisodeStart, Step
 from er_bench.core.sample import Blob, Image, Sample, Text
 from er_bench.data.rows import Row, find_files, read_rows
 from er_bench.reading.action_plan import READERS, PlanReader
-from er_bench.sim.environment import Environments, Episode, InProcessEnvironments
+from er_bench.sim.in_process import InProcessEnvironments
 from er_bench.tasks.base.episodes import EpisodeTask
 from er_bench.worlds.home.simulator import HomeSimulator, fingerprint
 from er_bench.worlds.home.skills import conditions, start

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from er_bench.core.environment import Episode, Stepped
 from er_bench.core.errors import DataError, EnvError
 from er_bench.core.json_types import JsonObject
 from er_bench.core.record import Shown, Truth
 from er_bench.core.sample import Blob, Sample, Text
 from er_bench.data.rows import Row, inside
 from er_bench.scorers.goals import ALFRED_RULES, alfred_conditions
-from er_bench.sim.environment import Episode, Stepped
 from er_bench.tasks.base.embodiedbench import CONFIG, EmbodiedBenchTask
 
 SUBSETS = (

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from er_bench.core.environment import Episode
 from er_bench.core.errors import DataError
 from er_bench.core.json_types import JsonObject
 from er_bench.core.record import Shown, Truth
 from er_bench.core.sample import Sample, Text
 from er_bench.scorers.goals import goal_holds, predicates_of
-from er_bench.sim.environment import Episode
 from er_bench.sim.simulators import Known, simulator
 from er_bench.tasks.base.embodiedbench import CONFIG, EmbodiedBenchTask
 from er_bench.tasks.eb_habitat import pickles
@@ -132,8 +132,12 @@ class EbHabitat(EmbodiedBenchTask[Target]):
         """The episode by its place in its file; the simulator reads the file itself."""
         episode = sample.target.episode
         digest = hashlib.sha256(sample.target.file.read_bytes()).hexdigest()
-        spec = {"subset": sample.category, "index": episode.index, "file_sha256": digest}
-        return Episode(id=sample.id, scene=episode.scene_id, seed=100, spec=spec)
+        return Episode(
+            id=sample.id,
+            scene=episode.scene_id,
+            seed=100,
+            spec={"subset": sample.category, "index": episode.index, "file_sha256": digest},
+        )
 
     def examples_path(self, sample: Sample[Target]) -> str:
         """One set of examples for every subset."""

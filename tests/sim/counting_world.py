@@ -62,19 +62,18 @@ class CountingWorld:
             "obs": {"head_rgb": png((self.count, 0, seed % 256), resolution)},
         }
 
-    def step(self, action_id: int) -> dict[str, Any]:
+    def step(self, action: str) -> dict[str, Any]:
         if not self.goal:
             raise ValueError("reset first")
-        if not isinstance(action_id, int) or not 0 <= action_id < len(ACTIONS):
-            raise ValueError(f"there is no action {action_id!r}")
+        adds, valid = action == ACTIONS[0], action != ACTIONS[2]
         print("noise on stdout", flush=True)
         time.sleep(self.delay_s)
         self.steps += 1
-        self.count += action_id == 0
+        self.count += adds
         return {
-            "valid": action_id != 2,
-            "feedback": "That cannot be done." if action_id == 2 else f"The count is {self.count}.",
-            "reward": 1.0 if action_id == 0 else 0.0,
+            "valid": valid,
+            "feedback": f"The count is {self.count}." if valid else "That cannot be done.",
+            "reward": 1.0 if adds else 0.0,
             "done": self.count >= self.goal,
             "success": self.count >= self.goal,
             "progress": min(1.0, self.count / self.goal),

@@ -41,9 +41,10 @@ def main() -> None:
     requests, replies = own_streams()
     guard(requests)
     server, fault, steps = Server(create(options)), options.get("fault", ""), 0
-    while (request := read_request(requests)) is not None:
+    while (read := read_request(requests)) is not None:
+        request, contents = read
         steps += request["method"] == "step"
-        reply = server.reply(request)
+        reply = server.reply(request, contents)
         if fault and request["method"] == "step" and steps == int(options.get("at", "2")):
             if "once" not in options or not os.path.exists(options["once"]):
                 if "once" in options:

@@ -20,6 +20,7 @@ def test_the_names_of_all_actions_are_those_of_the_task() -> None:
     skills += [("open_fridge", [FRIDGE]), ("close_fridge", [FRIDGE])]
     skills += [(f"{verb}_cab", [h]) for verb in ("open", "close") for h in CABINETS]
     assert tuple(action_name(*skill) for skill in skills) == ACTIONS
+    assert len(set(ACTIONS)) == len(ACTIONS) == 70
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from er_bench.core.environment import Environments, Episode, Skill, Started, Stepped
 from er_bench.core.errors import DataError, EnvError, UnavailableError, UsageError
-from er_bench.sim.environment import Environments, Episode, InProcessEnvironments, Started, Stepped
+from er_bench.sim.in_process import InProcessEnvironments
 from er_bench.sim.recording import LINES, Recorded, Recording, episode_folder
 from er_bench.sim.simulators import (
     SIMULATORS,
@@ -17,19 +18,20 @@ from er_bench.sim.simulators import (
     simulator,
     why_unavailable,
 )
-from tests.sim.counting_world import CountingWorld
+from tests.sim.counting_world import ACTIONS, CountingWorld
 
 HERE = Path(__file__).parent
 EPISODE = Episode(id="count-2", scene="numbers", resolution=16)
+ADD, WAIT, FAIL = ACTIONS
 COUNTING = Known("counting", HERE / "counting_world.py", "nothing to install")
 
 
-def play(source: Environments, *actions: int) -> tuple[Started, list[Stepped]]:
+def play(source: Environments, *names: str) -> tuple[Started, list[Stepped]]:
     async def run() -> tuple[Started, list[Stepped]]:
         try:
             async with source.acquire(EPISODE) as environment:
                 start = await environment.reset(EPISODE)
-                return start, [await environment.step(a) for a in actions]
+                return start, [await environment.step(Skill(n)) for n in names]
         finally:
             await source.close()
 
@@ -38,25 +40,25 @@ def play(source: Environments, *actions: int) -> tuple[Started, list[Stepped]]:
 
 def record(root: Path) -> tuple[Started, list[Stepped]]:
     inner = InProcessEnvironments(lambda: CountingWorld({}), "counting")
-    return play(Recording(inner, root), 0, 2, 0)
+    return play(Recording(inner, root), ADD, FAIL, ADD)
 
 
 def test_a_recorded_episode_plays_again_with_its_pictures(tmp_path: Path) -> None:
     lived = record(tmp_path)
-    again = play(Recorded(tmp_path), 0, 2, 0)
+    again = play(Recorded(tmp_path), ADD, FAIL, ADD)
     assert again == lived
     assert again[0].head_png and again[0].head_png.startswith(b"\x89PNG")
-    folder = episode_folder(tmp_path, "count-2")
+    folder = episode_folder(tmp_path, EPISODE)
     assert len(list(folder.glob("*.png"))) == 4
     assert json.loads((folder / LINES).read_text().splitlines()[0])["episode_id"] == "count-2"
 
 
 def test_another_action_than_the_recorded_one_is_an_env_error(tmp_path: Path) -> None:
     record(tmp_path)
-    with pytest.raises(EnvError, match="took action 0"):
-        play(Recorded(tmp_path), 1)
+    with pytest.raises(EnvError, match="took action 'add one'"):
+        play(Recorded(tmp_path), WAIT)
     with pytest.raises(EnvError, match="took action None"):
-        play(Recorded(tmp_path), 0, 2, 0, 0)
+        play(Recorded(tmp_path), ADD, FAIL, ADD, ADD)
 
 
 def test_what_is_not_recorded_or_damaged_is_named(tmp_path: Path) -> None:
@@ -65,7 +67,7 @@ def test_what_is_not_recorded_or_damaged_is_named(tmp_path: Path) -> None:
     with pytest.raises(EnvError, match="not recorded"):
         play(Recorded(tmp_path))
     record(tmp_path)
-    folder = episode_folder(tmp_path, "count-2")
+    folder = episode_folder(tmp_path, EPISODE)
     next(iter(sorted(folder.glob("*.png")))).write_bytes(b"else")
     with pytest.raises(DataError, match=r"not the one recorded.*row 0"):
         play(Recorded(tmp_path))
@@ -73,8 +75,8 @@ def test_what_is_not_recorded_or_damaged_is_named(tmp_path: Path) -> None:
 
 def test_a_frame_outside_the_folder_is_refused(tmp_path: Path) -> None:
     record(tmp_path)
-    lines = episode_folder(tmp_path, "count-2") / LINES
-    lines.write_text(lines.read_text().replace("000_head_rgb.png", "../secret.png"))
+    lines = episode_folder(tmp_path, EPISODE) / LINES
+    lines.write_text(lines.read_text().replace("000_0_head_rgb.png", "../secret.png"))
     with pytest.raises(DataError, match="leaves the episode's folder"):
         play(Recorded(tmp_path))
 
@@ -82,14 +84,14 @@ def test_a_frame_outside_the_folder_is_refused(tmp_path: Path) -> None:
 def test_an_episode_that_breaks_off_is_not_recorded(tmp_path: Path) -> None:
     inner = InProcessEnvironments(lambda: CountingWorld({}), "counting")
     with pytest.raises(EnvError):
-        play(Recording(inner, tmp_path), 0, 99)
+        play(Recording(inner, tmp_path), ADD, "stop counting")
     with pytest.raises(EnvError, match="not recorded"):
-        play(Recorded(tmp_path), 0)
+        play(Recorded(tmp_path), ADD)
 
 
 def test_ids_that_look_alike_have_folders_of_their_own(tmp_path: Path) -> None:
     ids = ["a/b", "a_b", "a b", "../a", "é" * 300]
-    folders = [episode_folder(tmp_path, i) for i in ids]
+    folders = [episode_folder(tmp_path, Episode(id=i, scene="")) for i in ids]
     assert len(set(folders)) == len(ids)
     assert all(f.parent == tmp_path for f in folders)
 
@@ -97,13 +99,13 @@ def test_ids_that_look_alike_have_folders_of_their_own(tmp_path: Path) -> None:
 def test_the_variables_say_where_a_simulator_is(tmp_path: Path) -> None:
     record(tmp_path)
     played = environments(COUNTING, environ={COUNTING.variable: f"replay:{tmp_path}"})
-    assert len(play(played, 0)[1]) == 1
+    assert len(play(played, ADD)[1]) == 1
     assert len(launches(COUNTING, {"ER_BENCH_SIM_PROCESSES": "3"})) == 3
     told = {COUNTING.variable: "tcp://127.0.0.1:7001,tcp://localhost:7002"}
     assert [launch.port for launch in launches(COUNTING, told)] == [7001, 7002]  # type: ignore[attr-defined]
     again = tmp_path / "again"
     recorded = environments(COUNTING, environ={"ER_BENCH_SIM_RECORD": str(again)})
-    assert play(recorded, 0, 0) == play(Recorded(again), 0, 0)
+    assert play(recorded, ADD, ADD) == play(Recorded(again), ADD, ADD)
 
 
 @pytest.mark.parametrize(

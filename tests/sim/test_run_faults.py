@@ -40,7 +40,7 @@ from er_bench.core.message import user
 from er_bench.core.record import Shown
 from er_bench.core.sample import Image, Sample
 from er_bench.sim.client import Deadlines, Spawn
-from er_bench.sim.environment import Episode
+from er_bench.core.environment import Episode
 from er_bench.sim.pool import Pool
 
 

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from er_bench.core.environment import Episode, Skill, Started, Stepped
 from er_bench.core.errors import EnvError
 from er_bench.scorers.goals import alfred_conditions
 from er_bench.sim import server
 from er_bench.sim.client import Deadlines, Spawn
 from er_bench.sim.conformance import check
-from er_bench.sim.environment import Episode, Started, Stepped
 from er_bench.sim.pool import Pool
 from er_bench.sim.servers import thor, thor_skills
 from er_bench.sim.servers.thor import feedback
@@ -83,8 +83,7 @@ class Bench:
             try:
                 async with pool.acquire(EPISODE) as environment:
                     start = await environment.reset(EPISODE)
-                    ids = [start.actions.index(action) for action in actions]
-                    return start, [await environment.step(action_id) for action_id in ids]
+                    return start, [await environment.step(Skill(name)) for name in actions]
             finally:
                 await pool.close()
 
@@ -132,6 +131,18 @@ def test_several_instances_add_actions_in_the_released_order() -> None:
     assert len(added) == 10 + 1 + 20 + 2
     assert ids["Cabinet"] == "Cabinet|0" and ids["Cabinet_2"] == "Cabinet|1"
     assert "Fridge" not in ids
+
+
+def test_every_action_has_a_name_of_its_own() -> None:
+    def vases(n: int, receptacle: bool) -> list[dict[str, object]]:
+        is_a = {"objectType": "Vase", "receptacle": receptacle, "pickupable": True}
+        return [{"objectId": f"Vase|{receptacle}|{k}", **is_a} for k in range(n)]
+
+    assert len(set(GLOBAL_ACTIONS)) == len(GLOBAL_ACTIONS)
+    actions, ids = episode_actions([*vases(3, True), *vases(2, False)])
+    assert actions[162:] == ["find a Vase_2", "find a Vase_3"]
+    assert ids["Vase_2"] == "Vase|False|1"  # what the released code means by it
+    Started(instruction="", actions=tuple(actions))
 
 
 def test_feedback_names_the_place_by_its_number() -> None:

@@ -10,14 +10,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from er_bench.core.environment import Action, ActionError, Episode, Skill, Stepped
 from er_bench.core.errors import EnvError
 from er_bench.sim import server
 from er_bench.sim.client import Client, Connect, Deadlines, Spawn
 from er_bench.sim.conformance import check
-from er_bench.sim.environment import Episode, Stepped
 from er_bench.sim.pool import Pool
+from tests.sim.counting_world import ACTIONS
 from tests.sim.processes import left_behind, written
 
 HERE = Path(__file__).parent
@@ -59,24 +61,46 @@ async def play(pool: Pool, goal: int = 4) -> list[Stepped]:
     async with pool.acquire(episode) as environment:
         start = await environment.reset(episode)
         assert start.instruction == f"Count to {goal}."
-        return [await environment.step(action) for action in (0, 2, 1, *[0] * (goal - 1))]
+        add, wait, fail = map(Skill, ACTIONS)
+        actions = [add, fail, wait, *[add] * (goal - 1)]
+        return [await environment.step(action) for action in actions]
 
 
 def test_the_server_file_is_python_3_8_and_needs_only_the_standard_library() -> None:
     tree = ast.parse(Path(server.__file__).read_text(), feature_version=(3, 8))
+    lazy = {name for node in tree.body if is_definition(node) for name in imports(node)}
+    assert lazy == {"numpy"}
+    at_once = {name for node in tree.body if not is_definition(node) for name in imports(node)}
+    assert at_once <= sys.stdlib_module_names
+
+
+def is_definition(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.ClassDef)
+
+
+def imports(tree: ast.AST) -> set[str]:
     imported = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imported |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             imported.add((node.module or "").split(".")[0])
-    assert imported <= sys.stdlib_module_names
+    return imported
 
 
 def test_a_good_server_keeps_every_rule() -> None:
     findings = asyncio.run(check(good(), SHORT))
     assert [f.rule for f in findings if not f.kept] == []
-    assert len(findings) == 12
+    assert len(findings) == 14
+
+
+def test_skills_are_served_by_a_python_that_has_no_numpy() -> None:
+    python, *rest = good().command
+    bare = Spawn("counting", [python, "-I", "-S", *rest])
+    findings = asyncio.run(check(bare, SHORT))
+    assert [f.rule for f in findings if not f.kept] == []
+    refused = next(f for f in findings if "another kind" in f.rule)
+    assert "needs numpy" in refused.detail
 
 
 def test_the_suite_finds_a_server_that_breaks_a_rule() -> None:
@@ -96,6 +120,35 @@ def test_prints_do_not_reach_the_protocol_and_pictures_arrive_whole() -> None:
     assert [s.valid for s in steps] == [True, False, True, True, True, True]
     assert [s.success for s in steps] == [False] * 5 + [True]
     assert all(s.head_png and s.head_png.startswith(b"\x89PNG") for s in steps)
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        (Skill("count backwards"), "there is no action 'count backwards'"),
+        (np.zeros(2), r"actions are names of skills here, not float64 \(2,\)"),
+        (0, "actions are names of skills here, not the int 0"),
+    ],
+)
+def test_an_action_of_another_kind_is_refused_before_it_is_sent(
+    action: Action, words: str, tmp_path: Path
+) -> None:
+    async def run() -> Stepped:
+        pool = Pool([good(pids=tmp_path / "pids")], SHORT)
+        episode = Episode(id="count-2", scene="numbers", resolution=16)
+        try:
+            async with pool.acquire(episode) as environment:
+                with pytest.raises(ActionError, match="reset first"):
+                    await environment.step(Skill(ACTIONS[0]))
+                await environment.reset(episode)
+                with pytest.raises(ActionError, match=f"counting: step: bad_request: {words}"):
+                    await environment.step(action)
+                return await environment.step(Skill(ACTIONS[0]))
+        finally:
+            await pool.close()
+
+    assert asyncio.run(run()).feedback == "The count is 1."
+    assert len(written(tmp_path / "pids")) == 1
 
 
 def test_processes_are_reused_and_the_scene_decides_which(tmp_path: Path) -> None:
@@ -155,10 +208,11 @@ def test_a_simulator_that_tells_another_story_the_second_time_is_an_env_error(
         try:
             async with pool.acquire(episode) as environment:
                 await environment.reset(episode)
-                first = await environment.step(0)
-                environment._taken[0] = (0, first.model_copy(update={"feedback": "Else."}))  # type: ignore[attr-defined]
-                await environment.step(0)
-                await environment.step(0)
+                add = Skill(ACTIONS[0])
+                first = await environment.step(add)
+                environment._taken[0] = (add, first.model_copy(update={"feedback": "Else."}))  # type: ignore[attr-defined]
+                await environment.step(add)
+                await environment.step(add)
         finally:
             await pool.close()
 

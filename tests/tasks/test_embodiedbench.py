@@ -18,6 +18,7 @@ import pytest
 
 from er_bench.core.answer import Plan
 from er_bench.core.completion import Completion
+from er_bench.core.environment import Environments, Stepped
 from er_bench.core.errors import DataError, EnvError, UsageError
 from er_bench.core.prompt import Prompt
 from er_bench.core.record import Record
@@ -26,7 +27,7 @@ from er_bench.core.rollout import EpisodeStart, Rollout, Step, Turn
 from er_bench.core.sample import Image, Sample, Text
 from er_bench.data.rows import BytesBlob
 from er_bench.run.runner import make_record
-from er_bench.sim.environment import Environments, InProcessEnvironments, Stepped
+from er_bench.sim.in_process import InProcessEnvironments
 from er_bench.tasks.base.episodes import EpisodeTask
 from er_bench.tasks.eb_habitat import pickles
 from er_bench.tasks.eb_habitat.domain import ACTIONS, CATEGORIES, category_of, entities
@@ -248,8 +249,8 @@ class Shelves:
             "obs": {"head_rgb": b"x"},
         }
 
-    def step(self, action_id: int) -> dict[str, Any]:
-        world = mug("Shelf|1" if action_id == 1 else None)
+    def step(self, action: str) -> dict[str, Any]:
+        world = mug("Shelf|1" if action.startswith("put down") else None)
         told = "Last action executed successfully."
         return {"valid": True, "feedback": told, "done": False, "world": world}
 

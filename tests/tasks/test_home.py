@@ -206,7 +206,7 @@ def test_the_planner_sees_the_home_as_it_is_now(monkeypatch):
     _, agent = play(task, sample, lambda: next(plans))
     simulator = HomeSimulator()
     first = simulator.reset(sample.id, 0, 24, dict(sample.target.spec))["obs"]["head_rgb"]
-    second = simulator.step(ideal.steps[0])["obs"]["head_rgb"]
+    second = simulator.step(names[ideal.steps[0]])["obs"]["head_rgb"]
     parts = [part for prompt in agent.prompts for part in prompt.parts()]
     seen = [part.blob.read() for part in parts if isinstance(part, Image)]
     assert seen == [first, second] and first != second

@@ -130,7 +130,7 @@ class HabitatSimulator:
         self._actions: list[str] = []
         self._holding = False
 
-    def hello(self) -> dict[str, Any]:
+    def hello(self) -> dict[str, object]:
         """Who this is."""
         lab, sim = (importlib.import_module(n).__version__ for n in ("habitat", "habitat_sim"))
         versions = {"habitat-lab": lab, "habitat-sim": sim}
@@ -184,8 +184,8 @@ class HabitatSimulator:
         return self._env.env.env._env
 
     def reset(
-        self, episode_id: str, seed: int, resolution: int, episode: dict[str, Any] | None
-    ) -> dict[str, Any]:
+        self, episode_id: str, seed: int, resolution: int, episode: dict[str, object] | None
+    ) -> dict[str, object]:
         """Start the episode `subset/index`; `episode` may hold the file's SHA-256."""
         subset, _, number = episode_id.rpartition("/")
         if not number.isdecimal():
@@ -209,19 +209,17 @@ class HabitatSimulator:
             "instruction": info["lang_goal"],
             "actions": self._actions,
             "episode_fingerprint": hashlib.sha256(identity).hexdigest(),
-            "obs": {"head_rgb": obs["head_rgb"]},
+            "obs": {"head_rgb": obs["head_rgb"][:, :, :3]},
         }
 
-    def step(self, action_id: int) -> dict[str, Any]:
-        """Do one action."""
-        if type(action_id) is not int or not 0 <= action_id < len(self._actions):
-            raise ValueError(f"there is no action {action_id!r}")
+    def step(self, action: str) -> dict[str, object]:
+        """Do one skill. Raises ValueError for one that there is not."""
         began = time.monotonic()
-        obs, reward, done, info = self._env.step(action_id)
-        invalid, action = bool(info["was_prev_action_invalid"]), str(info["action"])
-        said = feedback(invalid, action, self._holding)
-        if not invalid and ("pick" in action or "place" in action):
-            self._holding = "pick" in action
+        obs, reward, done, info = self._env.step(self._actions.index(action))
+        invalid, done_as = bool(info["was_prev_action_invalid"]), str(info["action"])
+        said = feedback(invalid, done_as, self._holding)
+        if not invalid and ("pick" in done_as or "place" in done_as):
+            self._holding = "pick" in done_as
         success = bool(info["predicate_task_success"])
         return {
             "valid": not invalid,
@@ -231,10 +229,10 @@ class HabitatSimulator:
             "success": success,
             "progress": 1.0 if success else float(info["task_progress"]),
             "sim_seconds": time.monotonic() - began,
-            "obs": {"head_rgb": obs["head_rgb"]},
+            "obs": {"head_rgb": obs["head_rgb"][:, :, :3]},
         }
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, object]:
         """The predicates that hold."""
         holding = self._core.task.pddl.get_true_predicates()
         return {"predicates": [predicate.compact_str for predicate in holding]}

@@ -18,13 +18,14 @@ import hashlib
 import importlib.util
 import json
 import time
-from typing import Any
+from typing import Any, Protocol
 
 try:
-    from er_bench.sim.servers.thor_skills import CAMERA_Y, Skills, Thing, episode_actions
+    from er_bench.sim.servers.thor_skills import CAMERA_Y, Json, Skills, Thing, episode_actions
 except ImportError:  # beside this file, in the simulator's own environment
     from thor_skills import (  # type: ignore[import-not-found,no-redef]
         CAMERA_Y,
+        Json,
         Skills,
         Thing,
         episode_actions,
@@ -38,28 +39,51 @@ WORLD_FIELDS = (
 CHECK_SCENE = "FloorPlan1"
 
 
+class Event(Protocol):
+    """What ai2thor answers to an action."""
+
+    metadata: Json
+    frame: Any
+    """The agent's view, uint8 `(H, W, 3 or more)`."""
+
+
+class Unity(Protocol):
+    """ai2thor's Controller, as far as it is used here."""
+
+    def reset(self, scene: str) -> Event:
+        """Load a floor plan."""
+
+    def step(self, action: Json) -> Event:
+        """Do one action."""
+
+    def stop(self) -> None:
+        """End Unity."""
+
+
 class Thor:
     """The Controller of one variant: one action in, metadata and a frame out."""
 
+    event: Event
+    """The answer to the last action."""
+    _controller: Unity
+
     def __init__(self, options: dict[str, str]) -> None:
-        self.options, self._controller, self._size = options, None, 0  # type: Any, Any, int
-        self.event: Any = None
+        self.options, self._size = options, 0
 
     def start(self, size: int) -> None:
         """Start Unity with a picture of this size, unless it runs already."""
-        if self._controller is not None and size == self._size:
-            return
-        self.stop()
-        self._size, self._controller = size, self._open(size)
+        if size != self._size:
+            self.stop()
+            self._controller, self._size = self._open(size), size
 
-    def _open(self, size: int) -> Any:
+    def _open(self, size: int) -> Unity:
         raise NotImplementedError
 
-    def restore(self, scene: dict[str, Any]) -> None:
+    def restore(self, scene: Json) -> None:
         """Load a floor plan and put its things where the episode wants them."""
         raise NotImplementedError
 
-    def step(self, action: dict[str, Any]) -> bool:
+    def step(self, action: Json) -> bool:
         """Do one Controller call; whether Unity says that it succeeded."""
         if action["action"] in ("LookUp", "LookDown"):
             action = self._looked(LOOK_DEGREES if action["action"] == "LookDown" else -LOOK_DEGREES)
@@ -69,11 +93,11 @@ class Thor:
             raise RuntimeError(f"{action['action']}: {error}") from error
         return self.ok
 
-    def translated(self, action: dict[str, Any]) -> dict[str, Any]:
+    def translated(self, action: Json) -> Json:
         """The call as this variant of Unity knows it."""
         return action
 
-    def _looked(self, degrees: float) -> dict[str, Any]:
+    def _looked(self, degrees: float) -> dict[str, object]:
         agent = self.event.metadata["agent"]
         at = agent["position"]
         return {
@@ -103,21 +127,21 @@ class Thor:
         return found
 
     @property
-    def picture(self) -> Any:
+    def picture(self) -> object:
         """The agent's view, `(H, W, 3)` uint8."""
-        return self.event.frame
+        return self.event.frame[:, :, :3]
 
     def stop(self) -> None:
         """End Unity."""
-        if self._controller is not None:
+        if self._size:
             self._controller.stop()
-        self._controller = None
+        self._size = 0
 
 
 class Thor21(Thor):
     """ai2thor 2.1.0."""
 
-    def _open(self, size: int) -> Any:
+    def _open(self, size: int) -> Unity:
         from ai2thor.controller import Controller
 
         controller = Controller(quality="MediumCloseFitShadows")
@@ -127,9 +151,10 @@ class Thor21(Thor):
             player_screen_height=size,
             player_screen_width=size,
         )
-        return controller
+        unity: Unity = controller
+        return unity
 
-    def restore(self, scene: dict[str, Any]) -> None:
+    def restore(self, scene: Json) -> None:
         """Reset, initialise twice and restore, as `_reset_controller` does."""
         self.event = self._controller.reset(f"FloorPlan{scene['scene_num']}")
         initialize = {
@@ -157,16 +182,16 @@ class Thor21(Thor):
 class Thor5(Thor):
     """ai2thor 5.0.0. Actions that changed since 2.1.0 are put in its terms."""
 
-    def _open(self, size: int) -> Any:
+    def _open(self, size: int) -> Unity:
         from ai2thor.controller import Controller
 
-        how: dict[str, Any] = {"platform": "CloudRendering"}
+        how: Json = {"platform": "CloudRendering"}
         if "executable" in self.options:
             how = {
                 "local_executable_path": self.options["executable"],
                 "x_display": self.options.get("x_display", ":0.0"),
             }
-        return Controller(
+        unity: Unity = Controller(
             scene=CHECK_SCENE,
             width=size,
             height=size,
@@ -177,8 +202,9 @@ class Thor5(Thor):
             server_timeout=float(self.options.get("timeout_s", "60")),
             **how,
         )
+        return unity
 
-    def restore(self, scene: dict[str, Any]) -> None:
+    def restore(self, scene: Json) -> None:
         """Reset and restore, with the actions that replaced those of 2.1.0."""
         self.event = self._controller.reset(f"FloorPlan{scene['scene_num']}")
         changes = [
@@ -194,7 +220,7 @@ class Thor5(Thor):
             self.step({"action": "SetObjectStates", "SetObjectStates": change})
         self.step({"action": "SetObjectPoses", "objectPoses": scene["object_poses"]})
 
-    def translated(self, action: dict[str, Any]) -> dict[str, Any]:
+    def translated(self, action: Json) -> Json:
         """A call of 2.1.0 in the terms of 5.0.0."""
         name = action["action"]
         if name == "TeleportFull":
@@ -229,7 +255,7 @@ class ThorSimulator:
         self._ids: dict[str, str] = {}
         self._skills: Skills | None = None
 
-    def hello(self) -> dict[str, Any]:
+    def hello(self) -> dict[str, object]:
         """Who this is."""
         import ai2thor
 
@@ -242,8 +268,8 @@ class ThorSimulator:
         return [CHECK_SCENE] if split == "check" else []
 
     def reset(
-        self, episode_id: str, seed: int, resolution: int, episode: dict[str, Any] | None
-    ) -> dict[str, Any]:
+        self, episode_id: str, seed: int, resolution: int, episode: Json | None
+    ) -> dict[str, object]:
         """Start an episode, or the bare kitchen."""
         del seed
         if episode is None:
@@ -270,12 +296,10 @@ class ThorSimulator:
             "obs": {"head_rgb": self._thor.picture},
         }
 
-    def step(self, action_id: int) -> dict[str, Any]:
+    def step(self, action: str) -> dict[str, object]:
         """Do one skill and send the world that goals are judged by."""
-        if type(action_id) is not int or not 0 <= action_id < len(self._actions):
-            raise ValueError(f"there is no action {action_id!r}")
         assert self._skills is not None
-        began, words = time.monotonic(), self._actions[action_id]
+        began, words = time.monotonic(), action
         if any(verb in words for verb in ("find", "open", "close")):
             start, _, last = words.rpartition(" ")
             words = f"{start} {self._ids.get(last, last)}"
@@ -290,7 +314,7 @@ class ThorSimulator:
             "obs": {"head_rgb": self._thor.picture},
         }
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, object]:
         """The objects, what is held, and what was heated, cooled and cleaned."""
         assert self._skills is not None
         things = [{name: o.get(name) for name in WORLD_FIELDS} for o in self._thor.objects]

@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from string import capwords
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 FIND = (
     "Cart Potato Faucet Ottoman CoffeeMachine Candle CD Pan Watch HandTowel SprayBottle "
@@ -44,7 +47,9 @@ GLOBAL_ACTIONS = (
 AGENT_Y, CAMERA_Y = 0.9, 0.75
 TELEPORT_TRIES = 20
 
-Thing = Any
+Json: TypeAlias = "dict[str, Any]"
+"""What Unity is told or tells: a Controller call, metadata, an episode's scene."""
+Thing: TypeAlias = Json
 """An object of AI2-THOR's metadata."""
 
 
@@ -52,7 +57,8 @@ def episode_actions(objects: list[Thing]) -> tuple[list[str], dict[str, str]]:
     """The actions of an episode, and the object id behind each name that has several instances.
 
     `generate_additional_action_space`: from the second instance of a type on, a receptacle can be
-    found, opened and closed by its number, a thing found by its number.
+    found, opened and closed by its number, a thing found by its number. A number that a receptacle
+    and a thing share is listed once, where the released list has it twice for the same skill.
     """
     by_type: tuple[dict[str, list[str]], dict[str, list[str]]] = ({}, {})
     for thing in objects:
@@ -74,7 +80,8 @@ def episode_actions(objects: list[Thing]) -> tuple[list[str], dict[str, str]]:
     for name in numbered[0]:
         if name.split("_")[0] in OPEN:
             actions += [f"open the {name}", f"close the {name}"]
-    actions += [f"find a {name}" for name in numbered[1] if name.split("_")[0] in PICK]
+    things = [name for name in numbered[1] if name not in numbered[0]]
+    actions += [f"find a {name}" for name in things if name.split("_")[0] in PICK]
     return GLOBAL_ACTIONS + actions, ids
 
 
@@ -96,7 +103,7 @@ class Hands(Protocol):
     def held(self) -> list[Thing]:
         """What the agent holds."""
 
-    def step(self, action: dict[str, Any]) -> bool:
+    def step(self, action: Json) -> bool:
         """Do one Controller call; whether it succeeded."""
 
 
@@ -290,7 +297,7 @@ class Skills:
                         basin_first = "Sink" in kind or "Bathtub" in kind
                         want_basin = inherited != basin_first
                         found = self._choose(kind, inherited=want_basin, exclude=exclude)
-                        place = found and found["objectId"]
+                        place = found["objectId"] if found else None
                     if not place:
                         problem = _put_failed(kind, "whether ")
                         continue
@@ -329,7 +336,7 @@ class Skills:
         if "|" in name:
             return name.split("|")[0], name
         found = self._choose(name)
-        return name, found and found["objectId"]
+        return name, found["objectId"] if found else None
 
     def _open(self, words: str) -> str:
         name, object_id = self._target(words)

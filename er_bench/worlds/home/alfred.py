@@ -8,7 +8,6 @@ the released connector never forgets them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from er_bench.worlds.home.furniture import FURNITURE, SCENERY
 from er_bench.worlds.home.objects import OBJECTS
@@ -91,14 +90,15 @@ class AlfredSkills:
         """What `find` went to last; `put down` uses it."""
         self._failed_puts: dict[str, int] = {}
 
-    def step(self, action_id: int) -> tuple[bool, str]:
-        """Do an action: whether it could be done, and the feedback. Raises IndexError."""
-        phrase = self.actions[action_id]
-        if not phrase.startswith(("find a", "put down", "open")):
+    def step(self, name: str) -> tuple[bool, str]:
+        """Do an action: whether it could be done, and the feedback. Raises ValueError."""
+        if name not in self.actions:
+            raise ValueError(f"there is no action {name!r}")
+        if not name.startswith(("find a", "put down", "open")):
             self._target = None
         self.world.changed()
         try:
-            self._do(phrase)
+            self._do(name)
         except Refused as refusal:
             return False, INVALID + str(refusal)
         finally:
@@ -277,7 +277,7 @@ def object_id(thing: Thing) -> str:
     return f"{thing.id}|{thing.kind.name}Sliced_1" if thing.is_sliced else thing.id
 
 
-def metadata(world: World) -> dict[str, Any]:
+def metadata(world: World) -> dict[str, object]:
     """The world in AI2-THOR's words, as far as ALFRED's goal conditions look at it.
 
     Visibility is judged for lamps that are on; it costs a picture, and goals ask for nothing else.
@@ -295,7 +295,7 @@ def _marked(world: World, mark: str) -> list[str]:
     return [object_id(t) for t in world.things.values() if mark in t.marks]
 
 
-def _object(world: World, thing: Thing) -> dict[str, Any]:
+def _object(world: World, thing: Thing) -> dict[str, object]:
     asked = thing.kind.toggleable and thing.is_on
     kind = thing.kind
     return {

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from er_bench.tasks.base.episodes import EpisodeLimits
+from er_bench.core.environment import EpisodeLimits
 from er_bench.worlds.home.skills import conditions, start
+from er_bench.worlds.home.world import Json
 
 MAX_STEPS = EpisodeLimits().env_steps
 
@@ -21,16 +21,16 @@ class Done:
     success: bool
 
 
-def run(spec: Mapping[str, Any], plan: Sequence[str]) -> Iterator[Done]:
+def run(spec: Json, plan: Sequence[str]) -> Iterator[Done]:
     """Do a plan on a fresh world, past failures and past success."""
     skills = start(spec)
     for name in plan:
-        valid, feedback = skills.step(skills.actions.index(name))
+        valid, feedback = skills.step(name)
         met, total = conditions(spec, skills)
         yield Done(valid, feedback, met == total)
 
 
-def fault(spec: Mapping[str, Any]) -> str:
+def fault(spec: Json) -> str:
     """What is wrong with an episode that carries its plan; empty when nothing is.
 
     Its plan has at most 30 steps, each valid, with success at the last and not before. Without

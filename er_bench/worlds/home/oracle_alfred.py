@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from er_bench.worlds.home.alfred import KNIVES, AlfredSkills, object_id
-from er_bench.worlds.home.world import Thing
+from er_bench.worlds.home.world import Json, Thing
 
 
 class Planner:
@@ -16,7 +13,7 @@ class Planner:
         self.world, self._names = skills.world, {i: n for n, i in skills.names.items()}
         self._opened: set[str] = set()
 
-    def plan(self, goal: Mapping[str, Any]) -> list[str]:
+    def plan(self, goal: Json) -> list[str]:
         """Action names for a goal in ALFRED's terms (`task_type` and its parameters)."""
         target = self._first(goal["object_target"])
         steps: list[str] = []
@@ -55,7 +52,7 @@ class Planner:
             raise LookupError(f"there is no {name}")
         return min(found, key=lambda t: self.world.shut_in(t.id) is not None)
 
-    def _place(self, goal: Mapping[str, Any], what: Thing) -> Thing:
+    def _place(self, goal: Json, what: Thing) -> Thing:
         for receptacle in self._matching(goal["parent_target"]):
             if self.world.free_spot(receptacle.id, what.kind) is not None:
                 return receptacle
@@ -91,7 +88,7 @@ class Planner:
             steps += self._open(receptacle)
         return [*steps, "put down the object in hand"]
 
-    def _both(self, goal: Mapping[str, Any]) -> list[str]:
+    def _both(self, goal: Json) -> list[str]:
         pair = self._matching(goal["object_target"])[:2]
         place = self._place(goal, pair[0])
         return [s for thing in pair for s in self.fetch(thing) + self.put(place)]

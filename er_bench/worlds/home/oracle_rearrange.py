@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
-from typing import Any
 
 from er_bench.scorers.goals import goal_holds, predicate
 from er_bench.worlds.home.episode_proof import MAX_STEPS
@@ -14,15 +13,17 @@ from er_bench.worlds.home.rearrange import (
     FRIDGE,
     FRIDGE_DOOR,
     RECEPTACLES,
+    Goal,
     RearrangeSkills,
 )
+from er_bench.worlds.home.world import Json
 
 _TRIES = 60
 _ELSEWHERE = ("table 1", "sofa", "left counter in the kitchen")
 Atom = tuple[str, tuple[str, ...]]
 
 
-def plan(skills: RearrangeSkills, goal: Mapping[str, Any] | str) -> list[str]:
+def plan(skills: RearrangeSkills, goal: Goal) -> list[str]:
     """Action names that reach a goal, the shortest of those tried; the world is left as it is.
 
     Raises LookupError when no way is found within 30 steps.
@@ -39,7 +40,7 @@ def plan(skills: RearrangeSkills, goal: Mapping[str, Any] | str) -> list[str]:
     return min(found, key=len)
 
 
-def _bindings(skills: RearrangeSkills, goal: Mapping[str, Any] | str) -> Iterator[list[Atom]]:
+def _bindings(skills: RearrangeSkills, goal: Goal) -> Iterator[list[Atom]]:
     """Sets of predicates that make the goal true, most promising first."""
     if isinstance(goal, str):
         yield [predicate(goal)]
@@ -64,7 +65,7 @@ def _bind(atom: Atom, names: Mapping[str, str]) -> Atom:
     return atom[0], tuple(names.get(a, a) for a in atom[1])
 
 
-def _away(skills: RearrangeSkills, part: Mapping[str, Any]) -> list[Atom]:
+def _away(skills: RearrangeSkills, part: Json) -> list[Atom]:
     """What to do for NAND: bring everything that makes the part true elsewhere."""
     if part["expr_type"] != "NAND":
         raise LookupError(f"the oracle cannot plan for {part['expr_type']}")
@@ -86,7 +87,7 @@ class _Attempt:
     def __init__(self, skills: RearrangeSkills) -> None:
         self.skills, self.steps = skills, list[str]()
 
-    def reach(self, wanted: Sequence[Atom], goal: Mapping[str, Any] | str) -> list[str] | None:
+    def reach(self, wanted: Sequence[Atom], goal: Goal) -> list[str] | None:
         """The steps up to the goal; None when a step fails or the goal is not reached."""
         if goal_holds(goal, self.skills.entities(), self.skills.holds):
             return self._anything(goal)
@@ -98,7 +99,7 @@ class _Attempt:
                 return self.steps
         return None
 
-    def _anything(self, goal: Mapping[str, Any] | str) -> list[str] | None:
+    def _anything(self, goal: Goal) -> list[str] | None:
         """One step that leaves a goal true: an episode is judged after a step, not before."""
         for place in RECEPTACLES:
             self._do(f"navigate to the {place}")
@@ -108,7 +109,7 @@ class _Attempt:
 
     def _do(self, phrase: str) -> bool:
         self.steps.append(phrase)
-        return self.skills.step(self.skills.actions.index(phrase))[0]
+        return self.skills.step(phrase)[0]
 
     def _make(self, name: str, arguments: tuple[str, ...]) -> bool:
         match name:

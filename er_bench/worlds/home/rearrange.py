@@ -9,15 +9,18 @@ sink, 5 and 4 the ones below them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import product
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
 from er_bench.scorers.goals import goal_holds, predicate
 from er_bench.worlds.home.categories import CATEGORIES
-from er_bench.worlds.home.world import Thing, World
+from er_bench.worlds.home.world import Json, Thing, World
+
+Goal: TypeAlias = Json | str
+"""A predicate, or an expression over goals."""
 
 LEFT_DRAWER = "left drawer of the kitchen counter"
 RIGHT_DRAWER = "right drawer of the kitchen counter"
@@ -78,10 +81,12 @@ class RearrangeSkills:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def step(self, action_id: int) -> tuple[bool, str]:
-        """Do an action: whether it could be done, and the feedback. Raises IndexError."""
-        verb, _, rest = self.actions[action_id].partition(" ")
-        name = rest.split("the ", 1)[1]
+    def step(self, name: str) -> tuple[bool, str]:
+        """Do an action: whether it could be done, and the feedback. Raises ValueError."""
+        if name not in self.actions:
+            raise ValueError(f"there is no action {name!r}")
+        verb, _, rest = name.partition(" ")
+        target = rest.split("the ", 1)[1]
         self.world.changed()
         refusal = {
             "navigate": self._go,
@@ -89,11 +94,11 @@ class RearrangeSkills:
             "place": self._place,
             "open": self._open,
             "close": self._close,
-        }[verb](name)
+        }[verb](target)
         self.world.changed()
         if refusal is not None:
             return False, _INVALID + refusal
-        return True, _DONE + self._told(verb, name)
+        return True, _DONE + self._told(verb, target)
 
     def _told(self, verb: str, name: str) -> str:
         match verb:
@@ -224,7 +229,7 @@ def _on_the_heap(target: Thing, n: int) -> tuple[float, float, float]:
     return (x + 0.06 * math.cos(n), y + 0.05 * math.sin(n), z)
 
 
-def goal_conditions(goal: Mapping[str, Any] | str, skills: RearrangeSkills) -> tuple[int, int]:
+def goal_conditions(goal: Goal, skills: RearrangeSkills) -> tuple[int, int]:
     """(met, total) parts of the goal's outermost expression, for its best choice of things.
 
     The released simulator measures progress by recorded robot positions; here it is the share of
@@ -249,7 +254,7 @@ def goal_conditions(goal: Mapping[str, Any] | str, skills: RearrangeSkills) -> t
     return min(pick(counts, default=0), _n_parts(goal) - 1), _n_parts(goal)
 
 
-def _n_parts(goal: Mapping[str, Any] | str) -> int:
+def _n_parts(goal: Goal) -> int:
     if isinstance(goal, str):
         predicate(goal)
         return 1

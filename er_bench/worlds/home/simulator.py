@@ -1,22 +1,23 @@
-"""The built-in home as a simulator (see `er_bench/sim/environment.py`)."""
+"""The built-in home as a simulator (see `er_bench/sim/simulator.py`)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection
+from typing import Protocol
 
 import numpy as np
 
-from er_bench import __version__
-from er_bench.sim.environment import HEAD_RGB
+from er_bench.core.environment import HEAD_RGB
+from er_bench.core.version import er_bench_version
 from er_bench.worlds.home import generate_alfred as alfred
 from er_bench.worlds.home import generate_rearrange as rearrange
 from er_bench.worlds.home import renderer
 from er_bench.worlds.home.mujoco_gl import versions
 from er_bench.worlds.home.skills import Skills, conditions, start
+from er_bench.worlds.home.world import Json
 
 
 class HomeSimulator:
@@ -25,17 +26,17 @@ class HomeSimulator:
     def __init__(self, on_demand: bool = False) -> None:
         self._on_demand = on_demand
         """Whether results come without pictures, which `look` draws."""
-        self._spec: Mapping[str, Any] = {}
+        self._spec: Json = {}
         self._skills: Skills | None = None
         self._n_px = 0
 
-    def hello(self) -> dict[str, Any]:
+    def hello(self) -> dict[str, object]:
         """Name, versions and renderer."""
         name = renderer.choose()
         packages = {"numpy": np.__version__} | (versions() if name != renderer.NUMPY else {})
         return {
             "env": f"er-home+{name}",
-            "env_version": __version__,
+            "env_version": er_bench_version(),
             "versions": packages,
             "capabilities": {"renderer": name, "skills": ["alfred", "rearrange"]},
         }
@@ -51,8 +52,8 @@ class HomeSimulator:
         ]
 
     def reset(
-        self, episode_id: str, seed: int, resolution: int, episode: dict[str, Any] | None
-    ) -> dict[str, Any]:
+        self, episode_id: str, seed: int, resolution: int, episode: Json | None
+    ) -> dict[str, object]:
         """Start the episode given, or make one up. Raises ValueError when it cannot be played."""
         if episode is None:
             episode = _made_up(episode_id, seed)
@@ -66,18 +67,16 @@ class HomeSimulator:
             "instruction": episode["instruction"],
             "actions": list(skills.actions),
             "episode_fingerprint": fingerprint(episode),
-            "simulator": f"er-home {__version__}, {renderer.choose()}",
+            "simulator": f"er-home {er_bench_version()}, {renderer.choose()}",
             "obs": self._observe(),
         }
 
-    def step(self, action_id: int) -> dict[str, Any]:
-        """Do one action and judge. Raises ValueError for an unknown action or before a reset."""
+    def step(self, action: str) -> dict[str, object]:
+        """Do one skill and judge. Raises ValueError for an unknown one or before a reset."""
         if self._skills is None:
             raise ValueError("reset comes before step")
-        if not 0 <= action_id < len(self._skills.actions):
-            raise ValueError(f"there is no action {action_id}")
         began = time.monotonic()
-        valid, feedback = self._skills.step(action_id)
+        valid, feedback = self._skills.step(action)
         met, total = conditions(self._spec, self._skills)
         return {
             "valid": valid,
@@ -100,7 +99,7 @@ class HomeSimulator:
         world = self._skills.world
         return renderer.png(world.solids(), world.camera(), self._n_px)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, object]:
         """The symbolic state."""
         return {} if self._skills is None else self._skills.world.to_json()
 
@@ -109,19 +108,29 @@ class HomeSimulator:
         self._skills = None
 
 
-_MAKERS: dict[str, Any] = {"alfred": alfred, "rearrange": rearrange}
+class _Maker(Protocol):
+    PER_SUBSET: int
+
+    @property
+    def SUBSETS(self) -> Collection[str]:
+        """Names of the kinds of episode."""
+
+    def episode(self, subset: str, index: int, seed: int) -> Json:
+        """The episode that a seed makes."""
 
 
-def _made_up(episode_id: str, seed: int) -> dict[str, Any]:
+_MAKERS: dict[str, _Maker] = {"alfred": alfred, "rearrange": rearrange}
+
+
+def _made_up(episode_id: str, seed: int) -> Json:
     skills, _, rest = episode_id.partition("/")
     subset, _, index = rest.partition("/")
     maker = _MAKERS.get(skills)
     if maker is None or subset not in maker.SUBSETS or not index.isdecimal():
         raise ValueError(f"there is no episode {episode_id!r}; an example is alfred/base/0")
-    made: dict[str, Any] = maker.episode(subset, int(index), seed)
-    return made
+    return maker.episode(subset, int(index), seed)
 
 
-def fingerprint(episode: Mapping[str, Any]) -> str:
+def fingerprint(episode: Json) -> str:
     """SHA-256 over the episode."""
     return hashlib.sha256(json.dumps(episode, sort_keys=True).encode()).hexdigest()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from er_bench.scorers.goals import alfred_conditions
 from er_bench.worlds.home.alfred import AlfredSkills, metadata
 from er_bench.worlds.home.rearrange import RearrangeSkills, goal_conditions
-from er_bench.worlds.home.world import World, world_from_json
+from er_bench.worlds.home.world import Json, World, world_from_json
 
 
 class Skills(Protocol):
@@ -17,11 +16,11 @@ class Skills(Protocol):
     world: World
     actions: tuple[str, ...]
 
-    def step(self, action_id: int) -> tuple[bool, str]:
-        """Do an action: whether it could be done, and the feedback."""
+    def step(self, name: str) -> tuple[bool, str]:
+        """Do an action: whether it could be done, and the feedback. Raises ValueError."""
 
 
-def start(spec: Mapping[str, Any]) -> Skills:
+def start(spec: Json) -> Skills:
     """The skills and the world of an episode. Raises KeyError, TypeError, ValueError."""
     world = world_from_json(spec["room"], spec["things"])
     if spec["skills"] == "alfred":
@@ -31,7 +30,7 @@ def start(spec: Mapping[str, Any]) -> Skills:
     raise ValueError(f"there are no skills {spec['skills']!r}")
 
 
-def conditions(spec: Mapping[str, Any], skills: Skills) -> tuple[int, int]:
+def conditions(spec: Json, skills: Skills) -> tuple[int, int]:
     """(met, total) goal conditions in the present state."""
     goal = spec["goal"]
     if isinstance(skills, RearrangeSkills):

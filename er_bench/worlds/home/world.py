@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from er_bench.worlds.home.parts import PALETTE, Part
 from er_bench.worlds.home.raycast import count_px
 from er_bench.worlds.home.solids import ROOM, Camera, Matrix, Pose, Solid, Vec, turn_x, turn_z
 
+Json: TypeAlias = Mapping[str, Any]
+"""A JSON object of an episode: the whole, its room, a thing, a goal."""
 KINDS: dict[str, Kind] = {**FURNITURE, **OBJECTS, **CATEGORIES}
 
 
@@ -252,7 +254,7 @@ class World:
                 drawn.append(Solid(part.shape, part.half_m, placed, colour, owner, part.glow))
         return drawn
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The whole state, for debugging and for comparing."""
         return {
             "held": self.held,
@@ -278,9 +280,9 @@ def _room_solids(room: Room) -> Iterator[Solid]:
         yield Solid("box", size, Pose(np.array(at), np.eye(3)), colour, ROOM)
 
 
-def thing_to_json(thing: Thing) -> dict[str, Any]:
+def thing_to_json(thing: Thing) -> dict[str, object]:
     """A thing as JSON; what is usual is left out."""
-    row: dict[str, Any] = {"id": thing.id, "kind": thing.kind.name, "colour": thing.colour}
+    row: dict[str, object] = {"id": thing.id, "kind": thing.kind.name, "colour": thing.colour}
     if thing.parent is not None:
         row["parent"] = thing.parent
     if thing.spot is not None:
@@ -295,7 +297,7 @@ def thing_to_json(thing: Thing) -> dict[str, Any]:
     return row
 
 
-def thing_from_json(row: Mapping[str, Any]) -> Thing:
+def thing_from_json(row: Json) -> Thing:
     """The thing that `thing_to_json` wrote. Raises KeyError for a kind that there is not."""
     x, y, z = row.get("at_m", (0.0, 0.0, 0.0))
     return Thing(
@@ -313,7 +315,7 @@ def thing_from_json(row: Mapping[str, Any]) -> Thing:
     )
 
 
-def room_to_json(room: Room) -> dict[str, Any]:
+def room_to_json(room: Room) -> dict[str, object]:
     """A room as JSON."""
     return {
         "width_m": room.width_m,
@@ -323,7 +325,7 @@ def room_to_json(room: Room) -> dict[str, Any]:
     }
 
 
-def world_from_json(room: Mapping[str, Any], things: Sequence[Mapping[str, Any]]) -> World:
+def world_from_json(room: Json, things: Sequence[Json]) -> World:
     """A world at its start. Raises KeyError and TypeError for what is missing or unknown."""
     made = [thing_from_json(row) for row in things]
     return World(Room(**room), {thing.id: thing for thing in made})

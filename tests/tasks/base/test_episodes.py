@@ -12,6 +12,7 @@ import pytest
 from er_bench.core.answer import Answer, Plan
 from er_bench.core.card import TaskCard
 from er_bench.core.completion import Completion
+from er_bench.core.environment import Environments, Episode, EpisodeLimits
 from er_bench.core.errors import DataError, EnvError, ModelError
 from er_bench.core.message import user
 from er_bench.core.prompt import Expect, Prompt
@@ -21,8 +22,8 @@ from er_bench.core.sample import Blob, Image, Sample
 from er_bench.core.score import Scored
 from er_bench.reading.action_plan import PlanReader, read_robust, read_strict
 from er_bench.run.runner import make_record
-from er_bench.sim.environment import Environments, Episode, InProcessEnvironments
-from er_bench.tasks.base.episodes import EpisodeLimits, EpisodeTask
+from er_bench.sim.in_process import InProcessEnvironments
+from er_bench.tasks.base.episodes import EpisodeTask
 
 CARD = TaskCard.model_validate(
     {
@@ -62,8 +63,9 @@ class Lights:
     def view(self) -> dict[str, bytes]:
         return {"head_rgb": b"picture after %d" % self.steps}
 
-    def step(self, action_id: int) -> dict[str, Any]:
+    def step(self, action: str) -> dict[str, Any]:
         self.steps += 1
+        action_id = ACTIONS.index(action)
         if self.steps == self.fails_at:
             raise RuntimeError("the lamp broke")
         if action_id < N_LAMPS:
@@ -332,8 +334,8 @@ def test_a_simulator_that_lacks_its_files_is_an_env_error_that_says_so() -> None
 
 def test_a_step_without_a_judgement_is_an_env_error() -> None:
     class Silent(Lights):
-        def step(self, action_id: int) -> dict[str, Any]:
-            return {**super().step(action_id), "success": None}
+        def step(self, action: str) -> dict[str, Any]:
+            return {**super().step(action), "success": None}
 
     class Unjudged(LightsTask):
         def open_environments(self) -> Environments:

@@ -31,7 +31,7 @@ def do(skills: AlfredSkills, *actions: str) -> str:
     """The feedback of the last action."""
     feedback = ""
     for name in actions:
-        _, feedback = skills.step(skills.actions.index(name))
+        _, feedback = skills.step(name)
     return feedback
 
 
