@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,11 +22,12 @@ from er_bench.core.rollout import EpisodeStart, Step
 from er_bench.core.sample import Blob, Image, Sample, Text
 from er_bench.data.rows import Row, find_files, read_rows
 from er_bench.reading.action_plan import READERS, PlanReader
-from er_bench.sim.in_process import InProcessEnvironments
+from er_bench.sim.simulators import environments, simulator, why_unavailable
 from er_bench.tasks.base.episodes import EpisodeTask
-from er_bench.worlds.home.simulator import HomeSimulator, fingerprint
+from er_bench.worlds.home.simulator import fingerprint
 from er_bench.worlds.home.skills import conditions, start
 
+SIMULATOR = "home"
 DECODING = Decoding(max_new_tokens=2048, temperature=0.0)
 PROTOCOLS = {"official": "robust", "strict": "strict"}
 """The plan reader of each protocol."""
@@ -136,8 +137,12 @@ class HomeTask(EpisodeTask[HomeEpisode]):
         )
 
     def open_environments(self) -> Environments:
-        """Homes in this process, which draw in a thread of their own what a planner looks at."""
-        return InProcessEnvironments(partial(HomeSimulator, on_demand=True), self.name)
+        """Homes, as the environment variables say; in this process they draw what is looked at."""
+        return environments(simulator(SIMULATOR))
+
+    def unavailable(self) -> str | None:
+        """Why the home cannot run where the environment variables say it is."""
+        return why_unavailable(simulator(SIMULATOR))
 
     def reader(self) -> PlanReader:
         """The protocol's reader."""
