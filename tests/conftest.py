@@ -12,12 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from er_bench.core.record import Record
 from er_bench.data.run_folder import read_records
 from tests.chat import chat_server as chat_server
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Machines that run the tests are shared: an example that waits its turn is no fault.
+settings.register_profile("shared", deadline=None)
+settings.load_profile("shared")
 
 TOY_CARD = """
 name: toy

@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from er_bench.core.answer import Plan
 from er_bench.core.completion import Completion
-from er_bench.core.dialect import BENCHMARK, AnyDialect
 from er_bench.core.errors import EnvError
-from er_bench.core.outcome import Outcome
 from er_bench.core.prompt import Prompt
+from er_bench.core.reference import AnyReference
 from er_bench.core.registry import Registry
+from er_bench.core.rollout import Rollout, Turn
 from er_bench.core.sample import Image, Sample
 from er_bench.sim.recording import LINES
-from er_bench.tasks.base.home import HomeTask
+from er_bench.tasks.base.home import HomeEpisode, HomeTask
 from er_bench.worlds.home import renderer
 from er_bench.worlds.home.simulator import HomeSimulator
+from er_bench.worlds.home.skills import start
 
 HOMES = ("home_alfred", "home_rearrange")
 IMPOSSIBLE = {"home_alfred": "open the Safe", "home_rearrange": "close the cabinet 7"}
@@ -37,31 +39,34 @@ def small_plain_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 class Planner:
     """Tries what cannot be done, sees that, then does the oracle's plan."""
 
-    dialect: AnyDialect = BENCHMARK
-
-    def __init__(self, task: HomeTask, sample: Sample) -> None:
+    def __init__(self, reference: AnyReference, sample: Sample[HomeEpisode]) -> None:
         self.seen: list[bytes] = []
-        self._says = self._plans(task, sample)
+        self._says = self._plans(reference, sample)
 
     @staticmethod
-    def _plans(task: HomeTask, sample: Sample) -> Iterator[str]:
-        first = task.actions(sample).index(IMPOSSIBLE[task.name])
-        yield task.write(Plan((first,)), sample, BENCHMARK)
-        yield task.write(task.ideal(sample), sample, BENCHMARK)
+    def _plans(reference: AnyReference, sample: Sample[HomeEpisode]) -> Iterator[str]:
+        yield reference.write(Plan((impossible(reference, sample),)), sample)
+        yield reference.write(reference.ideal(sample), sample)
 
-    async def __call__(self, prompt: Prompt) -> Completion:
+    async def ask(self, prompt: Prompt) -> Turn:
         self.seen += [part.blob.read() for part in prompt.parts() if isinstance(part, Image)]
-        return Completion(next(self._says))
+        return Turn(Completion(next(self._says)))
 
 
-def play(name: str, nth: int = 0) -> tuple[Outcome, list[bytes]]:
+def impossible(reference: AnyReference, sample: Sample[HomeEpisode]) -> int:
+    return start(sample.target.spec).actions.index(IMPOSSIBLE[reference.task.name])
+
+
+def play(name: str, nth: int = 0) -> tuple[Rollout, list[bytes]]:
     registry = Registry()
-    task = registry.open_task(name, registry.mini_root(name))
+    task = registry.open_mini(name)
     assert isinstance(task, HomeTask) and task.unavailable() is None
     sample = list(task.samples())[nth]
-    planner = Planner(task, sample)
+    reference = registry.reference(task)
+    assert reference is not None
+    planner = Planner(reference, sample)
 
-    async def run() -> Outcome:
+    async def run() -> Rollout:
         try:
             return await task.solve(sample, planner)
         finally:
@@ -70,9 +75,12 @@ def play(name: str, nth: int = 0) -> tuple[Outcome, list[bytes]]:
     return asyncio.run(run()), planner.seen
 
 
-def comparable(outcome: Outcome) -> list[dict[str, object]]:
-    timed = ("sim_seconds", "elapsed_s")
-    return [{k: v for k, v in step.items() if k not in timed} for step in outcome.steps]
+def comparable(rollout: Rollout) -> Rollout:
+    turns = tuple(
+        replace(turn, steps=tuple(replace(step, sim_seconds=0.0) for step in turn.steps))
+        for turn in rollout.turns
+    )
+    return replace(rollout, turns=turns, elapsed_s=None)
 
 
 @pytest.mark.parametrize("name", HOMES)
@@ -84,7 +92,7 @@ def test_a_recorded_home_plays_again_with_the_pictures_that_were_looked_at(
     monkeypatch.setattr(renderer, "png", lambda *told: drawn.append(1) or draw(*told))
     monkeypatch.setenv("ER_BENCH_SIM_RECORD", str(tmp_path))
     lived, seen = play(name)
-    assert lived.score is not None and lived.score.official == 1.0
+    assert lived.ending == "success"
     assert len(seen) == len(drawn) == 2  # a picture for each question, none for the steps between
     assert len(list(tmp_path.glob("*/*.png"))) == 2
 
@@ -101,7 +109,8 @@ def test_both_homes_are_recorded_into_one_folder_though_their_ids_are_the_same(
 ) -> None:
     monkeypatch.setenv("ER_BENCH_SIM_RECORD", str(tmp_path))
     lived = [play(name) for name in HOMES]
-    assert len({outcome.id for outcome, _ in lived}) == 1
+    ids = [next(iter(Registry().open_mini(name).samples())).id for name in HOMES]
+    assert ids[0] == ids[1]
     assert len(list(tmp_path.glob(f"*/{LINES}"))) == 2
     monkeypatch.setenv("ER_BENCH_SIM_HOME", f"replay:{tmp_path}")
     monkeypatch.delenv("ER_BENCH_SIM_RECORD")
@@ -130,12 +139,11 @@ def test_a_planner_that_looks_where_the_recorded_one_did_not_is_told(
     monkeypatch.delenv("ER_BENCH_SIM_RECORD")
     monkeypatch.setenv("ER_BENCH_SIM_HOME", f"replay:{tmp_path}")
 
-    def one_at_a_time(task: HomeTask, sample: Sample) -> Iterator[str]:
-        ideal = task.ideal(sample)
+    def one_at_a_time(reference: AnyReference, sample: Sample[HomeEpisode]) -> Iterator[str]:
+        ideal = reference.ideal(sample)
         assert isinstance(ideal, Plan)
-        first = task.actions(sample).index(IMPOSSIBLE[task.name])
-        for step in (first, *ideal.steps):
-            yield task.write(Plan((step,)), sample, BENCHMARK)
+        for step in (impossible(reference, sample), *ideal.steps):
+            yield reference.write(Plan((step,)), sample)
 
     monkeypatch.setattr(Planner, "_plans", staticmethod(one_at_a_time))
     with pytest.raises(EnvError, match="nobody looked at the recorded episode after entry 2"):
@@ -157,7 +165,5 @@ def test_a_home_that_is_not_where_it_is_said_to_be_makes_its_tasks_unavailable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ER_BENCH_SIM_HOME", "replay:/nowhere")
-    registry = Registry()
-    task = registry.open_task("home_alfred", registry.mini_root("home_alfred"))
-    why = task.unavailable()
+    why = Registry().open_mini("home_alfred").unavailable()
     assert why and "there is no such folder" in why
