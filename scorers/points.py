@@ -29,7 +29,7 @@ def first_or_all(points_px_xy: Sequence[Point], mask_hw: Mask, count: int | None
     judged = points_px_xy if count is not None else points_px_xy[:1]
     if not judged or (count is not None and len(judged) != count):
         return 0.0
-    return float(all(_inside(p, mask_hw) for p in judged))
+    return float(all([in_mask(p, mask_hw) for p in judged]))
 
 
 def mean_value(
@@ -74,7 +74,7 @@ class Hits:
 
 def hits_in_mask(points_px_xy: Sequence[Point], mask_hw: Mask) -> Hits:
     """Points inside the mask; `x == width` is outside (`evaluate_point_paco.py`)."""
-    return Hits.of([_inside(p, mask_hw) for p in points_px_xy])
+    return Hits.of([in_mask(p, mask_hw) for p in points_px_xy])
 
 
 def hits_in_radius(points_xy: Sequence[Point], truth_xy: Sequence[Point], radius: float) -> Hits:
@@ -115,7 +115,7 @@ def matched(
     if isinstance(counts, float):
         hits = sum(cost[i, j] <= counts for i, j in pairs)
     else:
-        hits = sum(_inside(_rounded(points_xy[i]), counts[j]) for i, j in pairs)
+        hits = sum(in_mask(_rounded(points_xy[i]), counts[j]) for i, j in pairs)
     precision, recall = hits / len(points_xy), hits / len(truth_xy)
     f1 = 2 * precision * recall / (precision + recall + 1e-10) if hits else 0.0
     return Matched(float(precision), float(recall), float(f1))
@@ -123,10 +123,6 @@ def matched(
 
 def _rounded(point: Point) -> Point:
     return round(point[0]), round(point[1])
-
-
-def _inside(point: Point, mask_hw: Mask) -> bool:
-    return isfinite(point[0]) and isfinite(point[1]) and in_mask(point, mask_hw)
 
 
 def _pixels(points: Sequence[Point], values_hw: Values) -> list[tuple[int, int]]:

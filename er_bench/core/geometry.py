@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,10 @@ def in_mask(point_px_xy: Point, mask_hw: Mask) -> bool:
     """Whether the pixel under a point (truncated toward zero) lies in the mask.
 
     A point outside the image is not in the mask: -0.5 truncates to 0 in released code, and here.
+    Nor is one that is no number.
     """
+    if not (isfinite(point_px_xy[0]) and isfinite(point_px_xy[1])):
+        return False
     x, y = int(point_px_xy[0]), int(point_px_xy[1])
     h, w = mask_hw.shape
     return 0 <= x < w and 0 <= y < h and bool(mask_hw[y, x])

@@ -84,16 +84,13 @@ class FileBlob:
     """Bytes in a file."""
 
     path: Path
+    name: str = dataclass_field(init=False, compare=False, repr=False)
+    """The path as text."""
+    ref: MediaRef = dataclass_field(init=False, compare=False, repr=False)
 
-    @property
-    def name(self) -> str:
-        """The path."""
-        return str(self.path)
-
-    @property
-    def ref(self) -> MediaRef:
-        """The file."""
-        return MediaRef(str(self.path))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", str(self.path))
+        object.__setattr__(self, "ref", MediaRef(self.name))
 
     def read(self) -> bytes:
         """The file's bytes. Raises DataError."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,8 +13,9 @@ from er_bench.core.model import Asked
 from er_bench.core.prompt import Prompt
 from er_bench.core.record import Key
 from er_bench.core.rollout import Turn
-from er_bench.core.sample import Image, MediaRef, Video
+from er_bench.core.sample import Image, MediaRef, Text, Video
 from er_bench.run.frames import FrameKeeper
+from er_bench.run.records import relative
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +65,17 @@ class Asking:
         self._ask, self._limits, self._health = ask, limits, health
         self._root, self._key, self._frames = root, key, frames
         self.turns: list[Turn] = []
-        self.prompts: list[Prompt] = []
+        self.prompts: dict[str, Prompt] = {}
+        """By their identity."""
 
     async def ask(self, prompt: Prompt) -> Turn:
         """Ask, with retries. Raises ModelError when the last try failed."""
         completion = await self._completion(prompt)
-        media = [ref async for ref in self._media(prompt)]
-        turn = Turn(completion, prompt.sha256(), tuple(media))
+        sha256, parts = prompt.sha256(), list(prompt.parts())
+        media = [await self._kept(p) for p in parts if not isinstance(p, Text)]
+        turn = Turn(completion, sha256, tuple(media))
         self.turns.append(turn)
-        self.prompts.append(prompt)
+        self.prompts[sha256] = prompt
         return turn
 
     async def _completion(self, prompt: Prompt) -> Completion:
@@ -101,22 +103,12 @@ class Asking:
         except TimeoutError:
             raise ModelError(f"no answer within {timeout_s:g} s", retryable=True) from None
 
-    async def _media(self, prompt: Prompt) -> AsyncIterator[MediaRef]:
-        """Where each picture and video of a prompt can be found again; frames are kept first."""
-        for part in prompt.parts():
-            if isinstance(part, Video):
-                yield relative(part.ref, self._root)
-            elif isinstance(part, Image):
-                ref = part.blob.ref
-                if ref is None and self._frames is not None:
-                    number = len(self.turns)
-                    ref = await asyncio.to_thread(self._frames.keep, self._key, number, part.blob)
-                yield relative(ref, self._root) if ref else MediaRef("", "run")
-
-
-def relative(ref: MediaRef, root: Path) -> MediaRef:
-    """A place seen from the task's data folder, where it lies inside."""
-    path = Path(ref.file)
-    if ref.base == "data" and path.is_relative_to(root):
-        return replace(ref, file=str(path.relative_to(root)))
-    return ref
+    async def _kept(self, part: Image | Video) -> MediaRef:
+        """Where a picture or video of a prompt can be found again; frames are kept first."""
+        if isinstance(part, Video):
+            return relative(part.ref, self._root)
+        ref = part.blob.ref
+        if ref is None and self._frames is not None:
+            number = len(self.turns)
+            ref = await asyncio.to_thread(self._frames.keep, self._key, number, part.blob)
+        return relative(ref, self._root) if ref else MediaRef("", "run")

@@ -11,7 +11,6 @@ from pydantic import JsonValue
 
 from er_bench.core.manifest import Identity, Manifest, ModelInfo, Rows, TaskIdentity, TaskPlan
 from er_bench.core.model import Model
-from er_bench.core.prompt import Prompt
 from er_bench.core.record import SCHEMA_VERSION, Record
 from er_bench.core.registry import Registry
 from er_bench.run import runner
@@ -48,11 +47,6 @@ async def run(
     """Run what is not done yet into a run folder, and let the model go."""
     manifest = new_manifest(registry, model, choice, options, opened)
     with RunStore(out, manifest, resume=resume) as store:
-
-        def keep(record: Record, prompts: Sequence[Prompt]) -> None:
-            store.append(record, prompts)
-            on_record(record)
-
         jobs = [
             runner.Job(
                 o.task, o.reference, store.done, choice.limit, {**o.found.missing, **o.found.faults}
@@ -64,7 +58,8 @@ async def run(
             await runner.run(
                 jobs,
                 model,
-                keep,
+                store.append,
+                on_record=on_record,
                 concurrency=options.concurrency or model.concurrency,
                 repeats=options.repeats,
                 limits=options.limits,

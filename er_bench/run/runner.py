@@ -9,26 +9,26 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 
 from er_bench.core.errors import DataError, EnvError, ModelError
 from er_bench.core.model import Model, Subject
 from er_bench.core.prompt import Prompt
-from er_bench.core.record import Key, Record, RecordStatus, Truth
+from er_bench.core.record import Key, Record, RecordStatus
 from er_bench.core.reference import AnyReference
 from er_bench.core.rollout import Rollout
-from er_bench.core.sample import Image, MediaRef, Video
 from er_bench.core.score import Judgement
 from er_bench.core.task import AnySample, AnyTask
-from er_bench.run.asking import Asking, Health, Limits, relative
+from er_bench.run.asking import Asking, Health, Limits
 from er_bench.run.frames import FrameKeeper
+from er_bench.run.records import make_record
 
 ROWS_AT_ONCE = 16
 """Rows read in one visit to the thread that reads; they may hold images."""
 
-Keep = Callable[[Record, Sequence[Prompt]], None]
-"""Takes each record, once, on the event loop, with the prompts that its turns name."""
+Keep = Callable[[Record, Mapping[str, Prompt]], None]
+"""Takes each record, once, on the event loop, with the prompts that its turns name, by identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,12 @@ async def run(
     keep: Keep,
     *,
     concurrency: int,
+    on_record: Callable[[Record], None] = lambda record: None,
     repeats: int = 1,
     limits: Limits | None = None,
     frames: FrameKeeper | None = None,
 ) -> None:
-    """Run every wanted sample and hand each record to `keep`.
+    """Run every wanted sample, hand each record to `keep`, then to `on_record`.
 
     Errors of data, model and simulator become records; any other exception is a fault of
     er-bench, ends the run and is raised.
@@ -73,7 +74,9 @@ async def run(
 
     async def work() -> None:
         while (item := await queue.get()) is not None:
-            keep(*await worker.record(*item))
+            record, prompts = await worker.record(*item)
+            keep(record, prompts)
+            on_record(record)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -112,7 +115,7 @@ class _Worker:
 
     async def record(
         self, job: Job, sample: AnySample, repeat: int
-    ) -> tuple[Record, Sequence[Prompt]]:
+    ) -> tuple[Record, Mapping[str, Prompt]]:
         task, start = job.task, time.monotonic()
         key = (task.label, sample.id, repeat)
         asked = self.model.about(Subject(job.reference, sample, repeat))
@@ -144,45 +147,3 @@ async def judged(task: AnyTask, sample: AnySample, rollout: Rollout) -> Judgemen
     if task.judges_in_thread:
         return await asyncio.to_thread(task.judge, sample, rollout)
     return task.judge(sample, rollout)
-
-
-def make_record(
-    task: AnyTask,
-    sample: AnySample,
-    key: Key,
-    rollout: Rollout,
-    judgement: Judgement,
-    status: RecordStatus = RecordStatus.SCORED,
-    error: str = "",
-    seconds: float = 0.0,
-) -> Record:
-    """The record of one sample, with all that makes it readable alone."""
-    shown = task.shown(sample)
-    return Record(
-        task=key[0],
-        id=sample.id,
-        repeat=key[2],
-        cluster=sample.cluster,
-        category=sample.category,
-        status=status,
-        error=error,
-        question=shown.question,
-        options=dict(shown.options),
-        truth=_truth(shown.truth, task),
-        media=tuple(_media(task, sample)),
-        rollout=rollout,
-        judgement=dict(judgement),
-        seconds=seconds,
-    )
-
-
-def _truth(truth: Truth, task: AnyTask) -> Truth:
-    return replace(truth, mask=relative(truth.mask, task.root)) if truth.mask else truth
-
-
-def _media(task: AnyTask, sample: AnySample) -> Iterator[MediaRef]:
-    for part in sample.parts:
-        if isinstance(part, Video):
-            yield relative(part.ref, task.root)
-        elif isinstance(part, Image) and (ref := part.blob.ref) is not None:
-            yield relative(ref, task.root)

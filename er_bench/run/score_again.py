@@ -22,7 +22,7 @@ from er_bench.core.rollout import Rollout
 from er_bench.core.task import AnySample, AnyTask
 from er_bench.run.evaluate import task_identity
 from er_bench.run.open_tasks import Opened, RowChoice, open_tasks
-from er_bench.run.runner import make_record
+from er_bench.run.records import make_record
 
 
 def _quiet(line: str) -> None:

@@ -12,7 +12,8 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -37,6 +38,7 @@ from er_bench.data.run_folder import (
     whole_lines,
 )
 
+NO_PROMPTS: Mapping[str, Prompt] = {}
 BLOCK_CHARS = 1000
 """Texts longer than this are kept in blocks of about that many characters, cut at line ends."""
 
@@ -88,17 +90,15 @@ class RunStore:
             )
         return _repair(self.folder / RECORDS)
 
-    def append(self, record: Record, prompts: Iterable[Prompt] = ()) -> None:
-        """Write one record and flush it, the prompts that it names before it."""
-        for prompt in prompts:
-            self._keep(prompt)
+    def append(self, record: Record, prompts: Mapping[str, Prompt] = NO_PROMPTS) -> None:
+        """Write one record and flush it, the prompts that it names, by identity, before it."""
+        for sha256, prompt in prompts.items():
+            if sha256 not in self._prompts.known:
+                self._keep(sha256, prompt)
         self._records.write(record.to_line())
         self._records.flush()
 
-    def _keep(self, prompt: Prompt) -> None:
-        sha256 = prompt.sha256()
-        if sha256 in self._prompts.known:
-            return
+    def _keep(self, sha256: str, prompt: Prompt) -> None:
         media = 0
         messages = []
         for message in prompt.messages:
@@ -107,7 +107,7 @@ class RunStore:
                 parts.append(self._stored(part, media))
                 media += not isinstance(part, Text)
             messages.append(StoredMessage(role=message.role, parts=parts))
-        decoding = {k: v for k, v in prompt.decoding.to_dict().items() if v is not None}
+        decoding = {k: v for k, v in asdict(prompt.decoding).items() if v is not None}
         schema = prompt.json_schema
         stored = StoredPrompt(
             sha256=sha256,

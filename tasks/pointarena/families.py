@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 from er_bench.core.answer import Answer, Points
-from er_bench.core.dialect import AnyDialect, of_lineage
 from er_bench.core.geometry import Point, Size, Unit
 from er_bench.reading.coordinates import after_thinking, loose_pairs, percent_points
+
+V = TypeVar("V")
 
 SYSTEM = (
     "You are a helpful assistant that can identify objects in images and provide their coordinates."
@@ -56,20 +58,10 @@ _QWEN = {False: _indented(_QWEN_LINES, 12, 11), True: _indented(_QWEN_LINES, 12,
 _MOLMO = _indented(("pointing: {q}", "{orig}"), 12, 12)
 
 
-def prompt(
-    dialect: AnyDialect, question: str, counting: bool, size_wh: Size, original: str
-) -> str | None:
-    """The released words for a dialect; None where the released code does not know the family."""
-    forms = {
-        "benchmark": _OWN[counting],
-        "gemini": _GEMINI,
-        "qwen2_5_vl": _QWEN[counting],
-        "molmo_single": _MOLMO,
-        "molmo_multi": _MOLMO,
-    }
+def filled(form: str, question: str, size_wh: Size, original: str) -> str:
+    """A family's words about one row."""
     words = {"q": question, "w": str(size_wh[0]), "h": str(size_wh[1]), "orig": original}
-    form = of_lineage(forms, dialect)
-    return form and re.sub(r"\{(q|w|h|orig)\}", lambda place: words[place[1]], form)
+    return re.sub(r"\{(q|w|h|orig)\}", lambda place: words[place[1]], form)
 
 
 def original_point(points_percent_xy: Sequence[Point], size_wh: Size) -> str:
@@ -180,15 +172,34 @@ def _floats(pairs: Sequence[Sequence[str]]) -> list[Point]:
     return [(float(a), float(b)) for a, b in pairs if len(a) < 300 and len(b) < 300]
 
 
-def readers(counting: bool) -> dict[str, partial[Answer]]:
-    """The released readers by dialect."""
-    return {
-        "benchmark": partial(read_own, counting=counting),
-        "gemini": partial(read_gemini),
-        "qwen2_5_vl": partial(read_qwen, counting=counting),
-        "molmo_single": partial(read_molmo),
-        "molmo_multi": partial(read_molmo),
-    }
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What the released code has for one family, for counting rows and for others."""
+
+    forms: Mapping[bool, str]
+    """The words that ask, with places for `filled`; by whether the row counts."""
+    readers: Mapping[bool, Callable[[str], Answer]]
+    """By whether the row counts."""
+    text_first: bool = False
+    """Whether the text goes before the image."""
+
+
+def _both(value: V) -> dict[bool, V]:
+    return {False: value, True: value}
+
+
+def _counting(read: Callable[[str, bool], Answer]) -> dict[bool, Callable[[str], Answer]]:
+    return {False: lambda text: read(text, False), True: lambda text: read(text, True)}
+
+
+FAMILIES: Mapping[str, Released] = {
+    "benchmark": Released(_OWN, _counting(read_own)),
+    "gemini": Released(_both(_GEMINI), _both(read_gemini), text_first=True),
+    "qwen2_5_vl": Released(_QWEN, _counting(read_qwen)),
+    "molmo_single": Released(_both(_MOLMO), _both(read_molmo)),
+    "molmo_multi": Released(_both(_MOLMO), _both(read_molmo)),
+}
+"""By dialect."""
 
 
 def read_tolerant(text: str) -> Answer:
@@ -208,7 +219,3 @@ def _finite(xy: Sequence[Point]) -> bool:
 def write_own(points: Points) -> str:
     """Points in pixels as the own prompt wants them."""
     return json.dumps([{"point": [int(x), int(y)]} for x, y in points.xy])
-
-
-TEXT_FIRST = {"gemini": True}
-"""Families whose text the released code sends before the image."""

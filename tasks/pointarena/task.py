@@ -75,6 +75,11 @@ class PointArena(QuestionTask[Target]):
         return point_convention(self.dialect, OWN)
 
     @cached_property
+    def released(self) -> families.Released | None:
+        """What the released code has for the dialect's family; None where it does not know it."""
+        return of_lineage(families.FAMILIES, self.dialect)
+
+    @cached_property
     def masks(self) -> Masks:
         """The rows' masks."""
         return Masks()
@@ -82,13 +87,12 @@ class PointArena(QuestionTask[Target]):
     @cached_property
     def readings(self) -> Mapping[str, Reading[Target]]:
         """The released reader of the family, and the best one."""
-        released = {
-            counting: self.convention.released(families.readers(counting), self.dialect).read
-            for counting in (False, True)
-        }
 
         def official(sample: Sample[Target], rollout: Rollout) -> Verdict:
-            return self._verdict(released[sample.target.count is not None], sample, rollout)
+            counting, read = sample.target.count is not None, self.convention.read
+            return self._verdict(
+                self.released.readers[counting] if self.released else read, sample, rollout
+            )
 
         def robust(sample: Sample[Target], rollout: Rollout) -> Verdict:
             return self._verdict(self.convention.read_tolerant, sample, rollout)
@@ -101,10 +105,18 @@ class PointArena(QuestionTask[Target]):
 
     def _verdict(self, read: Read, sample: Sample[Target], rollout: Rollout) -> Verdict:
         completion, count = rollout.completion, sample.target.count
-        found = located(read(completion.text), self.size_wh(sample), sample.where, completion)
+        mask = self.masks.over(sample.target.mask, MASK_THRESHOLD)
+        height, width = mask.shape
+        found = located(read(completion.text), (width, height), sample.where, completion)
         points = found.points_px_xy
-        value = first_or_all(points, self.mask(sample), count)
-        return Verdict.of(found.answer, Score(value, why=_why(value, len(points), count)), points)
+        value = first_or_all(points, mask, count)
+        why = ""
+        if points and count is None:
+            place = "in" if value else "outside"
+            why = f"the first of {len(points)} points is {place} the mask"
+        elif points:
+            why = f"{len(points)} points, {count} wanted{', all in the mask' if value else ''}"
+        return Verdict.of(found.answer, Score(value, why=why), points)
 
     def mask(self, sample: Sample[Target]) -> Mask:
         """The pixels over 127."""
@@ -177,19 +189,18 @@ class PointArena(QuestionTask[Target]):
 
     def prompt(self, sample: Sample[Target]) -> Prompt:
         """The released prompt of the family, or the dialect's; the size is the mask's."""
-        target, size = sample.target, self.size_wh(sample)
+        target, size, (_, image) = sample.target, self.size_wh(sample), sample.parts
         original = families.original_point(target.original_percent_xy, size)
-        counting = target.count is not None
-        said = families.prompt(self.dialect, target.question, counting, size, original)
-        if said is None:
+        if self.released is None:
             question = target.question + original
-            said = self.convention.ask(question, question)
-        image = Image(sample.image)
+            return Prompt((user(image, self.convention.ask(question, question)),), Expect.POINTS)
+        form = self.released.forms[target.count is not None]
+        said = families.filled(form, target.question, size, original)
         if self.dialect == BENCHMARK:
             system = Message("system", (Text(families.SYSTEM),))
             return Prompt((system, user(said, image)), Expect.POINTS)
-        text_first = of_lineage(families.TEXT_FIRST, self.dialect)
-        return Prompt((user(*((said, image) if text_first else (image, said))),), Expect.POINTS)
+        parts = (said, image) if self.released.text_first else (image, said)
+        return Prompt((user(*parts),), Expect.POINTS)
 
     def media(self, sample: Sample[Target]) -> Iterable[Blob | Path]:
         """The image and the mask."""
@@ -215,15 +226,6 @@ def with_macro(scored: Sequence[Scored]) -> Aggregate:
     made = mean_of_samples(scored)
     metrics = {"macro": fmean(made.categories.values())} if made.categories else {}
     return Aggregate(made.score, made.categories, metrics)
-
-
-def _why(value: float, n_points: int, count: int | None) -> str:
-    if not n_points:
-        return ""
-    if count is not None:
-        wanted = f"{n_points} points, {count} wanted"
-        return f"{wanted}, all in the mask" if value else wanted
-    return f"the first of {n_points} points is {'in' if value else 'outside'} the mask"
 
 
 def _original_points(path: Path) -> Mapping[str, tuple[Point, ...]]:

@@ -112,7 +112,7 @@ def test_a_text_that_prompts_share_is_kept_once(tmp_path: Path) -> None:
     asked = [Prompt((user(Text(shared + end)),), Expect.PLAN) for end in ("one", "two", "two")]
     with RunStore(tmp_path, MANIFEST, resume=False) as store:
         for prompt, name in zip(asked, "abc", strict=True):
-            store.append(record(name), [prompt])
+            store.append(record(name), {prompt.sha256(): prompt})
     kept = {prompt.sha256: prompt for prompt in read_prompts(tmp_path)}
     assert list(kept) == [asked[0].sha256(), asked[1].sha256()]
     for prompt in asked:

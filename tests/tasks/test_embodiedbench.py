@@ -26,7 +26,7 @@ from er_bench.core.registry import Registry
 from er_bench.core.rollout import EpisodeStart, Rollout, Step, Turn
 from er_bench.core.sample import Image, Sample, Text
 from er_bench.data.rows import BytesBlob
-from er_bench.run.runner import make_record
+from er_bench.run.records import make_record
 from er_bench.sim.in_process import InProcessEnvironments
 from er_bench.tasks.base.episodes import EpisodeTask
 from er_bench.tasks.eb_habitat import pickles

@@ -7,11 +7,11 @@ the released connector never forgets them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from er_bench.worlds.home.furniture import FURNITURE, SCENERY
 from er_bench.worlds.home.objects import OBJECTS
-from er_bench.worlds.home.world import Thing, World
+from er_bench.worlds.home.world import Nesting, Thing, World
 
 SUCCESS = "Last action executed successfully."
 INVALID = "Last action is invalid. "
@@ -282,8 +282,9 @@ def metadata(world: World) -> dict[str, object]:
 
     Visibility is judged for lamps that are on; it costs a picture, and goals ask for nothing else.
     """
+    nesting = world.nesting()
     return {
-        "objects": [_object(world, t) for t in world.things.values()],
+        "objects": [_object(world, t, nesting) for t in world.things.values()],
         "inventory": [{"objectId": object_id(world.things[world.held])}] if world.held else [],
         "heated": _marked(world, "heated"),
         "cooled": _marked(world, "cooled"),
@@ -295,9 +296,10 @@ def _marked(world: World, mark: str) -> list[str]:
     return [object_id(t) for t in world.things.values() if mark in t.marks]
 
 
-def _object(world: World, thing: Thing) -> dict[str, object]:
+def _object(world: World, thing: Thing, nesting: Nesting) -> dict[str, object]:
     asked = thing.kind.toggleable and thing.is_on
     kind = thing.kind
+    contents, ancestors = nesting
     return {
         "objectId": object_id(thing),
         "objectType": kind.name,
@@ -306,12 +308,12 @@ def _object(world: World, thing: Thing) -> dict[str, object]:
         "toggleable": kind.toggleable,
         "isToggled": thing.is_on,
         "visible": bool(asked and world.visible(thing.id)),
-        "receptacleObjectIds": [object_id(t) for t in _inside(world, thing)],
-        "parentReceptacles": [object_id(t) for t in world.ancestors(thing.id)] or None,
+        "receptacleObjectIds": [object_id(t) for t in _inside(contents, thing)],
+        "parentReceptacles": [object_id(t) for t in ancestors[thing.id]] or None,
     }
 
 
-def _inside(world: World, thing: Thing) -> Iterable[Thing]:
-    for child in world.contents(thing.id):
+def _inside(contents: Mapping[str, Sequence[Thing]], thing: Thing) -> Iterator[Thing]:
+    for child in contents[thing.id]:
         yield child
-        yield from _inside(world, child)
+        yield from _inside(contents, child)

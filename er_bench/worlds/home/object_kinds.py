@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from er_bench.worlds.home.parts import Part
 from er_bench.worlds.home.solids import Vec
@@ -40,16 +40,14 @@ class Kind:
     """How far a drawer comes out."""
     only: tuple[str, ...] = ()
     """Kinds it takes; empty takes all that fit."""
+    pickupable: bool = field(init=False)
+    """Whether it fits in a hand."""
+    receptacle: bool = field(init=False)
+    """Whether things can be put on or in it."""
 
-    @property
-    def pickupable(self) -> bool:
-        """Whether it fits in a hand."""
-        return self.bulk > 0
-
-    @property
-    def receptacle(self) -> bool:
-        """Whether things can be put on or in it."""
-        return bool(self.spots)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pickupable", self.bulk > 0)
+        object.__setattr__(self, "receptacle", bool(self.spots))
 
 
 def grid(xs: tuple[float, ...], ys: tuple[float, ...], z: float) -> tuple[Vec, ...]:

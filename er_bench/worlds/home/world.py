@@ -78,6 +78,9 @@ class Room:
     floor: str = "wood"
 
 
+Nesting: TypeAlias = tuple[Mapping[str, Sequence[Thing]], Mapping[str, Sequence[Thing]]]
+
+
 class World:
     """Things by id, the agent, and what it holds. Changes go through the methods."""
 
@@ -137,6 +140,14 @@ class World:
         while parent is not None:
             yield self.things[parent]
             parent = self.things[parent].parent if parent != self.held else None
+
+    def nesting(self) -> Nesting:
+        """Contents and ancestors of every thing, as `contents` and `ancestors` give them."""
+        contents: dict[str, list[Thing]] = {thing_id: [] for thing_id in self.things}
+        for thing in self.things.values():
+            if thing.parent is not None and thing.kind.pickupable and thing.id != self.held:
+                contents[thing.parent].append(thing)
+        return contents, {thing_id: list(self.ancestors(thing_id)) for thing_id in self.things}
 
     def shut_in(self, thing_id: str) -> Thing | None:
         """The closed thing that it is in, if any."""

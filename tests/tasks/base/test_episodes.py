@@ -21,7 +21,7 @@ from er_bench.core.rollout import EpisodeStart, Rollout, Step, Turn
 from er_bench.core.sample import Blob, Image, Sample
 from er_bench.core.score import Scored
 from er_bench.reading.action_plan import PlanReader, read_robust, read_strict
-from er_bench.run.runner import make_record
+from er_bench.run.records import make_record
 from er_bench.sim.in_process import InProcessEnvironments
 from er_bench.tasks.base.episodes import EpisodeTask
 
