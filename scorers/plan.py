@@ -1,4 +1,4 @@
-"""Plans as sequences of skill calls: two readers, and the four matches of VLABench.
+"""Plans as sequences of skill calls: the four matches of VLABench.
 
 A step is `{"name": skill, "params": {"target_entity_name": tag, "target_container_name": tag}}`.
 Source: OpenMOSS/VLABench, commit 47b04bf, `VLABench/evaluation/utils.py` and
