@@ -1,7 +1,7 @@
 """Run folders of er-bench before records had a schema, read as today's.
 
 What those records did not hold (question, options, truth, prompt, media) stays empty;
-`er-bench score --run OLD --out NEW` fills it in from the rows.
+`er-bench score --run OLD --out NEW` fills all but the prompts in from the rows.
 """
 
 from __future__ import annotations
