@@ -18,11 +18,18 @@ from er_bench.core.errors import UsageError
 from er_bench.core.manifest import Identity, Manifest, ModelInfo, Rows
 from er_bench.core.model import Model
 from er_bench.core.record import SCHEMA_VERSION, Record
-from er_bench.core.registry import Registry
+from er_bench.core.registry import Registry, unknown
 from er_bench.core.sample import Blob, MediaRef
 from er_bench.core.task import OFFICIAL, ROBUST
 from er_bench.data.referenced import referenced
-from er_bench.data.run_folder import PROMPTS, TEXTS, read_manifest, read_records
+from er_bench.data.run_folder import (
+    PROMPTS,
+    TEXTS,
+    StoredPrompt,
+    read_manifest,
+    read_prompts,
+    read_records,
+)
 from er_bench.report.results import (
     Counted,
     Results,
@@ -71,6 +78,11 @@ class Run:
     def iter_records(self) -> Iterator[Record]:
         """The records, one at a time."""
         return read_records(self.folder)
+
+    @property
+    def prompts(self) -> dict[str, StoredPrompt]:
+        """The prompts that the records' turns name, by SHA-256."""
+        return {prompt.sha256: prompt for prompt in read_prompts(self.folder)}
 
     def medium(self, record: Record, ref: MediaRef) -> Blob:
         """A picture or video that a record names; `read()` gives its bytes. Raises DataError."""
@@ -377,7 +389,7 @@ def _wanted(opened: Sequence[Opened], readings: Iterable[str] | None) -> list[st
     known = {name for o in opened for name in o.task.readings}
     wanted = list(dict.fromkeys([OFFICIAL, ROBUST, *readings]))
     if wrong := [name for name in wanted if name not in known]:
-        raise UsageError(f"there is no reading {wrong[0]!r}; there are: {', '.join(sorted(known))}")
+        raise unknown("reading", wrong[0], known)
     return wanted
 
 

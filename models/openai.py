@@ -89,6 +89,7 @@ class OpenAI(Model):
         if base is None and not self._key:
             raise ConfigError(f"{self._url} needs a key: set {args.api_key_env}")
         self._session: aiohttp.ClientSession | None = None
+        self._frames = media.FrameCache()
 
     def identity(self) -> dict[str, Any]:
         """Endpoint, model name and settings; no key."""
@@ -185,7 +186,7 @@ class OpenAI(Model):
                 return [self._image(*_png(media.image(blob)), sizes)]
             case Image(blob):
                 return [self._image(*_image_bytes(blob.read(), blob.name), sizes)]
-        frames = media.FRAMES.frames(part, self._args.frames, self._args.frame_sampling)
+        frames = self._frames.frames(part, self._args.frames, self._args.frame_sampling)
         encoded = _png if self._served.exact_pixels else _jpeg
         content: list[dict[str, object]] = []
         for number, frame in enumerate(frames, start=1):

@@ -16,26 +16,29 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+
+from pydantic import JsonValue
 
 from er_bench.core.answer import Plan
 from er_bench.core.card import TaskCard
 from er_bench.core.completion import Completion
-from er_bench.core.environment import Environments, Episode, Started
+from er_bench.core.environment import Environments, Episode
 from er_bench.core.message import user
-from er_bench.core.model import Model
-from er_bench.core.outcome import Outcome
+from er_bench.core.model import Asked, Model, Subject
 from er_bench.core.prompt import Expect, Prompt
+from er_bench.core.record import Record
+from er_bench.core.reference import AnyReference, Reference
 from er_bench.core.registry import Registry
+from er_bench.core.rollout import EpisodeStart, Step
 from er_bench.core.sample import Blob, Image, Sample
-from er_bench.core.task import Task
+from er_bench.core.task import AnyTask
 from er_bench.run import runner
 from er_bench.sim import server
 from er_bench.sim.client import Spawn
 from er_bench.sim.pool import Pool
-from er_bench.tasks.base.episodes import EpisodeTask, Turn
+from er_bench.tasks.base.episodes import EpisodeTask
 
 WORLD = Path(__file__).parent.parent / "tests" / "sim" / "counting_world.py"
 CARD = TaskCard.model_validate(
@@ -51,40 +54,47 @@ CARD = TaskCard.model_validate(
     }
 )
 GOAL = 20
-TIMES = {"seconds", "latency_s", "sim_seconds", "elapsed_s", "episode_elapsed_seconds"}
 
 
-class Counting(EpisodeTask):
+class Counting(EpisodeTask[None]):
     """Episodes of a small world behind the wire; twenty additions each."""
 
     def __init__(self, n_episodes: int, processes: int) -> None:
         super().__init__(CARD, Path())
         self._n_episodes, self._processes = n_episodes, processes
 
-    def samples(self) -> Iterator[Sample]:
+    def samples(self) -> Iterator[Sample[None]]:
         """So many episodes."""
         for k in range(self._n_episodes):
             yield Sample(f"count/{k}", (), None, f"{k}", "base", "perf/episodes.py")
 
-    def episode(self, sample: Sample) -> Episode:
+    def episode(self, sample: Sample[None]) -> Episode:
         """One goal for all."""
         return Episode(id=f"count-{GOAL}", scene=sample.cluster, resolution=500)
 
     def plan_prompt(
-        self, sample: Sample, start: Started, history: Sequence[Turn], image: Blob
+        self, sample: Sample[None], start: EpisodeStart, history: Sequence[Step], image: Blob
     ) -> Prompt:
         """The picture and the history."""
-        told = "\n".join(turn.feedback for turn in history)
+        told = "\n".join(step.feedback for step in history)
         return Prompt((user(Image(image), f"{start.instruction}\n{told}"),), Expect.PLAN)
-
-    def ideal(self, sample: Sample) -> Plan:
-        """Add one until the number is reached."""
-        return Plan((0,) * GOAL)
 
     def open_environments(self) -> Environments:
         """As many processes as episodes may be in flight."""
         command = [sys.executable, server.__file__, f"--simulator={WORLD}"]
         return Pool([Spawn("counting", command) for _ in range(self._processes)])
+
+
+class CountingReference(Reference[None]):
+    """Knows the plan."""
+
+    def ideal(self, sample: Sample[None]) -> Plan:
+        """Add one until the number is reached."""
+        return Plan((0,) * GOAL)
+
+    def write(self, value: object, sample: Sample[None]) -> str:
+        """Plans are written by the model below."""
+        raise NotImplementedError
 
 
 class Slow(Model):
@@ -97,11 +107,10 @@ class Slow(Model):
         """Refuse: the plan belongs to a sample."""
         raise NotImplementedError
 
-    def bind(
-        self, task: Task, sample: Sample, repeat: int
-    ) -> Callable[[Prompt], Awaitable[Completion]]:
+    def about(self, subject: Subject) -> Asked:
         """Look at the picture, wait, write the next action."""
-        plan = task.ideal(sample)
+        assert subject.reference is not None
+        plan = subject.reference.ideal(subject.sample)
         assert isinstance(plan, Plan)
         steps = iter(plan.steps)
 
@@ -115,43 +124,44 @@ class Slow(Model):
 
         return answer
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, JsonValue]:
         """Its name."""
         return {"name": self.name}
 
 
-def task(home: bool, n_episodes: int, at_once: int) -> Task:
-    """The world to play in."""
+def task(home: bool, n_episodes: int, at_once: int) -> tuple[AnyTask, AnyReference]:
+    """The world to play in, and who knows its plans."""
     if not home:
-        return Counting(n_episodes, at_once)
+        counting = Counting(n_episodes, at_once)
+        return counting, CountingReference(counting)
     registry = Registry()
-    return registry.open_task("home_alfred", registry.mini_root("home_alfred"))
+    opened = registry.open_mini("home_alfred")
+    reference = registry.reference(opened)
+    assert reference is not None
+    return opened, reference
 
 
-def run(home: bool, n_episodes: int, at_once: int, latency_s: float) -> tuple[float, list[Outcome]]:
-    """Seconds and outcomes of one run, simulator start-up included."""
-    outcomes: list[Outcome] = []
-    job = runner.Job(task(home, n_episodes, at_once), lambda sample, repeat: True, n_episodes)
+def run(home: bool, n_episodes: int, at_once: int, latency_s: float) -> tuple[float, list[Record]]:
+    """Seconds and records of one run, simulator start-up included."""
+    records: list[Record] = []
+    job = runner.Job(*task(home, n_episodes, at_once), limit=n_episodes)
+
+    def keep(record: Record, prompts: object) -> None:
+        records.append(record)
+
     began = time.monotonic()
-    asyncio.run(runner.run([job], Slow(latency_s), outcomes.append, concurrency=at_once))
-    return time.monotonic() - began, outcomes
+    asyncio.run(runner.run([job], Slow(latency_s), keep, concurrency=at_once))
+    return time.monotonic() - began, records
 
 
-def comparable(outcomes: Sequence[Outcome]) -> list[str]:
+def comparable(records: Sequence[Record]) -> list[Record]:
     """The records in one order, without times."""
-    return sorted(json.dumps(without_times(o.to_json()), sort_keys=True) for o in outcomes)
+    return [record.untimed() for record in sorted(records, key=lambda record: record.key)]
 
 
-def without_times(value: Any) -> Any:
-    """A record without what differs from run to run."""
-    if isinstance(value, dict):
-        return {k: without_times(v) for k, v in value.items() if k not in TIMES}
-    return [without_times(v) for v in value] if isinstance(value, (list, tuple)) else value
-
-
-def n_plans(outcomes: Sequence[Outcome]) -> float:
+def n_plans(records: Sequence[Record]) -> int:
     """Planner calls in all."""
-    return sum(o.score.parts["planner_steps"] for o in outcomes if o.score)
+    return sum(len(record.rollout.turns) for record in records)
 
 
 def main() -> int:
@@ -164,7 +174,7 @@ def main() -> int:
     played = {o.id for o in one}
     equal = comparable(one) == comparable([o for o in many if o.id in played])
     slow, fast = n_plans(one) / one_s, n_plans(many) / many_s
-    won = sum(o.score.official or 0.0 for o in many if o.score)
+    won = sum(o.judgement["official"].score or 0.0 for o in many if o.judgement)
     print(f"one at a time: {len(one):3} episodes {one_s:6.1f} s {slow:6.2f} plans/s")
     print(f"{at_once:2} at once:    {len(many):3} episodes {many_s:6.1f} s {fast:6.2f} plans/s")
     print(f"ratio {fast / slow:.1f}, records {'equal' if equal else 'DIFFER'}")

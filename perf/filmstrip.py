@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from er_bench.core.environment import HEAD_RGB
-from er_bench.core.registry import Registry
+from er_bench.core.registry import Registry, TaskSpec
 from er_bench.tasks.base.home import HomeTask
 from er_bench.worlds.home.simulator import HomeSimulator
 
@@ -34,9 +34,9 @@ def frames(task: HomeTask, episode_id: str) -> tuple[str, list[tuple[bytes, str]
     if sample is None:
         raise SystemExit(f"there is no episode {episode_id!r}")
     simulator = HomeSimulator()
-    start = simulator.reset(sample.id, 0, FRAME_PX, dict(sample.target))
+    start = simulator.reset(sample.id, 0, FRAME_PX, dict(sample.target.spec))
     film = [(start["obs"][HEAD_RGB], "start")]
-    for number, name in enumerate(sample.meta["plan"], 1):
+    for number, name in enumerate(sample.target.plan, 1):
         step = simulator.step(name)
         end = "  DONE" if step["success"] else ""
         film.append((step["obs"][HEAD_RGB], f"{number}. {name}\n{step['feedback']}{end}"))
@@ -69,7 +69,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     args = parser.parse_args()
     registry = Registry()
-    task = registry.open_task(args.task, args.data or registry.mini_root(args.task))
+    root = args.data or registry.mini_root(args.task)
+    task = registry.open_task(TaskSpec(args.task, root))
     assert isinstance(task, HomeTask)
     title, film = frames(task, args.episode or DEFAULTS[args.task])
     strip(title, film).save(args.out)

@@ -17,7 +17,6 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -68,15 +67,8 @@ def command(url: str, out: Path, *more: str) -> list[str]:
 
 def records(folder: Path) -> list[Record]:
     """The records, ordered, without their times."""
-    found = []
-    for record in sorted(read_records(folder), key=lambda record: record.key):
-        turns = tuple(
-            replace(turn, completion=replace(turn.completion, latency_s=0.0))
-            for turn in record.rollout.turns
-        )
-        rollout = replace(record.rollout, turns=turns)
-        found.append(record.model_copy(update={"rollout": rollout, "seconds": 0.0}))
-    return found
+    found = sorted(read_records(folder), key=lambda record: record.key)
+    return [record.untimed() for record in found]
 
 
 def main() -> None:

@@ -33,9 +33,6 @@ SUBTASKS: tuple[tuple[str, ...], ...] = (
 """Skills that make a subtask, in the order in which they are tried; the first that fits wins."""
 
 
-# --- scoring ----------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class PlanScore:
     """How a plan matches the truth; fractions."""

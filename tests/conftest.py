@@ -8,13 +8,11 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from er_bench.core.record import Record
 from er_bench.data.run_folder import read_records
 from tests.chat import chat_server as chat_server
 
@@ -158,27 +156,6 @@ def records() -> Callable[[Path], list[dict[str, object]]]:
 
     def read(folder: Path) -> list[dict[str, object]]:
         found = sorted(read_records(folder), key=lambda record: record.key)
-        return [untimed(record).model_dump(mode="json") for record in found]
+        return [record.untimed().model_dump(mode="json") for record in found]
 
     return read
-
-
-def untimed(record: Record) -> Record:
-    """A record without its times."""
-    turns = tuple(
-        replace(
-            turn,
-            completion=replace(turn.completion, latency_s=0.0),
-            steps=tuple(replace(step, sim_seconds=0.0) for step in turn.steps),
-        )
-        for turn in record.rollout.turns
-    )
-    rollout = replace(record.rollout, turns=turns, elapsed_s=None)
-    judgement = {
-        name: replace(
-            verdict,
-            parts={k: v for k, v in verdict.parts.items() if k != "episode_elapsed_seconds"},
-        )
-        for name, verdict in record.judgement.items()
-    }
-    return record.model_copy(update={"rollout": rollout, "judgement": judgement, "seconds": 0.0})

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-import yaml
 
 from er_bench.core.errors import UsageError
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 Include = Annotated[
     list[Path] | None,
-    typer.Option("--include-path", help="Folder with tasks or model cards of your own."),
+    typer.Option("--include-path", help="Folder with tasks, cards and a plugin.py of your own."),
 ]
 Dialect = Annotated[
     str | None, typer.Option(help="How the model writes points and boxes, over its card's.")
@@ -45,40 +44,6 @@ LIMIT_ARGS = {
 }
 """Settings of the run that may stand among --model-args, by their names there."""
 SPLITS = ("official", "mini")
-
-
-def key_values(text: str | None, flag: str) -> dict[str, JsonValue]:
-    """`k=v,k=v` as a dict; each value is read as YAML, so `4`, `true` and `[1]` mean what they say.
-
-    A comma inside brackets or quotes does not separate. Raises UsageError.
-    """
-    values: dict[str, JsonValue] = {}
-    for item in _split(text or ""):
-        name, equals, value = item.partition("=")
-        if not equals or not name.strip():
-            raise UsageError(f"{flag} takes k=v,k=v; cannot read {item!r}")
-        try:
-            values[name.strip()] = yaml.safe_load(value) if value else ""
-        except yaml.YAMLError as error:
-            raise UsageError(f"{flag}: cannot read the value of {name!r}: {error}") from error
-    return values
-
-
-def _split(text: str) -> list[str]:
-    items, depth, quote, start = [], 0, "", 0
-    for at, char in enumerate(text):
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "'\"":
-            quote = char
-        elif char in "[{(":
-            depth += 1
-        elif char in ")}]":
-            depth -= 1
-        elif char == "," and depth == 0:
-            items.append(text[start:at])
-            start = at + 1
-    return [item for item in [*items, text[start:]] if item.strip()]
 
 
 def check_frames(size: str) -> FrameSize:

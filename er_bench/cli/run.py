@@ -118,11 +118,12 @@ def _run(
 ) -> int:  # fmt: skip
     from er_bench import api
     from er_bench.core.errors import UsageError
+    from er_bench.core.key_values import typed_key_values
 
     del log_samples  # every sample is always logged
     if not model or not tasks:
         raise UsageError("say which --model and which --tasks; see er-bench models, er-bench tasks")
-    args = o.key_values(model_args, "--model-args")
+    args = typed_key_values(model_args, "--model-args")
     if batch_size is not None:
         args["batch_size"] = batch_size
     limits = o.limits(args)
@@ -134,7 +135,7 @@ def _run(
         limit=limit,
         backend=backend,
         model_args=args,
-        gen_args=o.key_values(gen_args, "--gen-args"),
+        gen_args=typed_key_values(gen_args, "--gen-args"),
         dialect=dialect,
         repeats=repeats,
         seed=seed,

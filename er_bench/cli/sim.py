@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from er_bench.cli import options as o
+
 if TYPE_CHECKING:
     from er_bench.sim.simulators import Known
 
@@ -27,17 +29,20 @@ Option = Annotated[
 
 
 @app.command("list")
-def list_known() -> None:
-    """List the simulators that er-bench brings a server file for, and whether they run here."""
+def list_known(include_path: o.Include = None) -> None:
+    """List the simulators that there is a server file for, and whether they run here."""
     from rich.table import Table
 
     from er_bench.cli.tables import printed
-    from er_bench.sim.simulators import SIMULATORS, why_unavailable
+    from er_bench.core.registry import Kind, Registry
+    from er_bench.sim.simulators import simulator, why_unavailable
 
+    registry = Registry(tuple(include_path or ()))
     table = Table(title="Simulators")
     for column in ("simulator", "where it is told", "here"):
         table.add_column(column, overflow="fold")
-    for known in SIMULATORS.values():
+    for name in registry.names(Kind.SIMULATOR):
+        known = simulator(name, registry=registry)
         table.add_row(known.name, known.variable, why_unavailable(known) or "yes")
     printed(table)
 
@@ -47,15 +52,16 @@ def serve(
     name: Name,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     option: Option = None,
+    include_path: o.Include = None,
 ) -> None:
     """Serve a simulator on 127.0.0.1, with the token in ER_BENCH_SIM_TOKEN, until stopped."""
-    known = _known(name, option)
+    known = _known(name, option, include_path)
     command = known.command(_python(known), f"--listen={port}")
     os.execv(command[0], command)
 
 
 @app.command()
-def check(name: Name, option: Option = None) -> None:
+def check(name: Name, option: Option = None, include_path: o.Include = None) -> None:
     """Try every rule of the protocol on a simulator. Exit code 3 when one is not kept."""
     from rich.table import Table
 
@@ -64,7 +70,7 @@ def check(name: Name, option: Option = None) -> None:
     from er_bench.sim.conformance import check as conformance
     from er_bench.sim.simulators import launches, why_unavailable
 
-    known = _known(name, option)
+    known = _known(name, option, include_path)
     if why := why_unavailable(known):
         raise UnavailableError(why)
     import asyncio
@@ -79,21 +85,18 @@ def check(name: Name, option: Option = None) -> None:
     sys.exit(0 if all(finding.kept for finding in findings) else 3)
 
 
-def _known(name: str, option: list[str] | None) -> Known:
+def _known(name: str, option: list[str] | None, include_path: list[Path] | None) -> Known:
     from er_bench.core.errors import UsageError
+    from er_bench.core.key_values import key_values
+    from er_bench.core.registry import Registry
     from er_bench.sim.simulators import Known, simulator
 
-    options = {}
-    for word in option or []:
-        key, equals, value = word.partition("=")
-        if not equals:
-            raise UsageError(f"--option takes KEY=VALUE; cannot read {word!r}")
-        options[key] = value
+    options = key_values(",".join(option or ()), "--option")
     if name.endswith(".py"):
         if not Path(name).is_file():
             raise UsageError(f"there is no server file {name}")
         return Known(Path(name).stem, Path(name).resolve(), "see that file", options)
-    return simulator(name, options)
+    return simulator(name, options, registry=Registry(tuple(include_path or ())))
 
 
 def _python(known: Known) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -119,16 +118,11 @@ class ModelCard(_Card):
     notes: str = ""
     sources: list[str] = []
 
-    def default_decoding(self) -> Decoding:
-        """The card's decoding settings."""
-        return self.decoding
-
 
 Kind = Literal["task", "model"]
 _CARD_TYPES: dict[Kind, type[_Card]] = {"task": TaskCard, "model": ModelCard}
 
 
-@cache
 def _read(path: Path, kind: Kind) -> _Card:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:

@@ -6,7 +6,7 @@ Committed as `docs/records.schema.json`. Fields at their default value are left 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +20,8 @@ from er_bench.core.score import Verdict
 SCHEMA_VERSION = "2.0"
 """Of the records; it stands in the run's manifest."""
 
+ELAPSED = "episode_elapsed_seconds"
+"""The part of an episode's verdict that is a time."""
 Key = tuple[str, str, int]
 """Task, sample id, repeat."""
 
@@ -83,6 +85,24 @@ class Record(BaseModel):
     def key(self) -> Key:
         """What the record is about."""
         return self.task, self.id, self.repeat
+
+    def untimed(self) -> Record:
+        """The record without what time it took: equal for two runs that went the same way."""
+        turns = tuple(
+            replace(
+                turn,
+                completion=replace(turn.completion, latency_s=0.0),
+                steps=tuple(replace(step, sim_seconds=0.0) for step in turn.steps),
+            )
+            for turn in self.rollout.turns
+        )
+        judgement = {
+            name: replace(verdict, parts={k: v for k, v in verdict.parts.items() if k != ELAPSED})
+            for name, verdict in self.judgement.items()
+        }
+        rollout = replace(self.rollout, turns=turns, elapsed_s=None)
+        told = {"rollout": rollout, "judgement": judgement, "seconds": 0.0}
+        return self.model_copy(update=told)
 
     def completions(self) -> Iterator[Completion]:
         """Every completion, in order."""

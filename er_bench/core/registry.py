@@ -110,10 +110,12 @@ class Registry:
         """A task's card. Raises UsageError that names the nearest there are."""
         if name not in self.task_folders:
             raise unknown("task", name, self.task_folders)
-        card = task_card(self.task_folders[name] / "card.yaml")
-        if card.name != name:
-            raise ConfigError(f"the card in folder {name!r} calls itself {card.name!r}")
-        return card
+        if name not in self._task_cards:
+            card = task_card(self.task_folders[name] / "card.yaml")
+            if card.name != name:
+                raise ConfigError(f"the card in folder {name!r} calls itself {card.name!r}")
+            self._task_cards[name] = card
+        return self._task_cards[name]
 
     def model_card(self, name: str) -> ModelCard:
         """A model's card. Raises UsageError that names the nearest there are."""
@@ -216,6 +218,10 @@ class Registry:
         if kind not in self._tables:
             self._tables[kind] = self._collected(kind)
         return self._tables[kind]
+
+    @cached_property
+    def _task_cards(self) -> dict[str, TaskCard]:
+        return {}
 
     @cached_property
     def _tables(self) -> dict[Kind, Mapping[str, object]]:

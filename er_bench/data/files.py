@@ -11,10 +11,15 @@ from pathlib import Path
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with partial.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -27,7 +32,10 @@ def write_json(path: Path, content: object, *, indent: int | None = 2) -> None:
     write_text(path, json.dumps(content, indent=indent, ensure_ascii=False) + "\n")
 
 
-def safe_name(text: str) -> str:
-    """A text in characters that every file system takes, with a hash that keeps texts apart."""
+def safe_name(text: str, whole: str | None = None) -> str:
+    """A text in characters that every file system takes, with a hash that keeps texts apart.
+
+    The hash is of `whole`, where there is more to it than the text.
+    """
     readable = re.sub(r"[^A-Za-z0-9.-]+", "_", text).strip("._")[-80:]
-    return f"{readable}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return f"{readable}-{hashlib.sha256((whole or text).encode()).hexdigest()[:8]}"

@@ -90,17 +90,13 @@ class FrameCache:
         key = (video, n, sampling)
         return self._frames.get(key, lambda: decode_frames(video, n, sampling))
 
+    def pictures(self, part: Image | Video, n: int, sampling: str) -> list[PIL.Image.Image]:
+        """An image, or `n` frames of a video, RGB; see `frames`. Raises DataError."""
+        return [image(part.blob)] if isinstance(part, Image) else self.frames(part, n, sampling)
+
 
 def _bytes(frames: Sequence[PIL.Image.Image]) -> int:
     return sum(f.width * f.height * 3 for f in frames)
-
-
-FRAMES = FrameCache()
-
-
-def pictures(part: Image | Video, n: int, sampling: str) -> list[PIL.Image.Image]:
-    """An image, or `n` frames of a video, RGB; see `FrameCache.frames`. Raises DataError."""
-    return [image(part.blob)] if isinstance(part, Image) else FRAMES.frames(part, n, sampling)
 
 
 def decode_frames(video: Video, n: int, sampling: str) -> list[PIL.Image.Image]:

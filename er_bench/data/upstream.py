@@ -16,6 +16,7 @@ from pathlib import Path
 
 from er_bench.core.card import OfficialTexts
 from er_bench.core.errors import DataError
+from er_bench.data.files import write_bytes
 
 Fetch = Callable[[str], bytes]
 TIMEOUT_S = 30.0
@@ -59,9 +60,7 @@ def official_file(texts: OfficialTexts, path: str, root: Path, get: Fetch = fetc
             file=root,
         ) from error
     cached.parent.mkdir(parents=True, exist_ok=True)
-    partial = cached.with_name(f"{expected}.{os.getpid()}.part")
-    partial.write_bytes(content)
-    partial.replace(cached)
+    write_bytes(cached, content)
     return content
 
 

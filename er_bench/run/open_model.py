@@ -69,7 +69,7 @@ def _of_card(
         checkpoint=str(args.pop("checkpoint", beside)),
         revision=card.revision,
         dialect=registry.dialect(dialect or card.dialect),
-        card_decoding=card.default_decoding(),
+        card_decoding=card.decoding,
         forced_decoding=forced,
         args=args,
         family=card.family,

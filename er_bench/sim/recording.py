@@ -6,9 +6,7 @@ Each line is a `Started` or a `Stepped` (see `er_bench.sim.replay.Entry`) with i
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -29,6 +27,7 @@ from er_bench.core.environment import (
     Stepped,
 )
 from er_bench.core.errors import DataError, EnvError, UnavailableError
+from er_bench.data.files import safe_name
 from er_bench.sim import kept
 from er_bench.sim.replay import Entry, Replay, told
 
@@ -37,9 +36,8 @@ LINES = "episode.jsonl"
 
 def episode_folder(root: Path, episode: Episode) -> Path:
     """Where an episode is kept: its id in safe characters, with a hash over all that it is."""
-    readable = re.sub(r"[^A-Za-z0-9.-]+", "_", episode.id).strip("._")[-80:]
     whole = json.dumps(episode.model_dump(mode="json"), sort_keys=True)
-    return root / f"{readable}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+    return root / safe_name(episode.id, whole)
 
 
 class Recording:

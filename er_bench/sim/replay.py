@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Mapping
 
-from er_bench.core.environment import Action, Environment, Episode, Skill, Started, Stepped
+from er_bench.core.environment import Action, Episode, Skill, Started, Stepped
 from er_bench.core.errors import EnvError
 from er_bench.sim.checked import checked, checked_step
 
@@ -58,22 +57,3 @@ class Replay:
                 "asked for; run the episode again"
             )
         return checked_step(self._start, self._take("step"), "stored episode")
-
-
-class ReplayEnvironments:
-    """One stored episode as a source of environments."""
-
-    def __init__(self, entries: tuple[Entry, ...]) -> None:
-        self._entries = entries
-
-    @asynccontextmanager
-    async def _lend(self) -> AsyncIterator[Environment]:
-        yield Replay(self._entries)
-
-    def acquire(self, episode: Episode) -> AbstractAsyncContextManager[Environment]:
-        """The stored episode."""
-        del episode
-        return self._lend()
-
-    async def close(self) -> None:
-        """Nothing to close."""

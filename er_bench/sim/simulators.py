@@ -22,9 +22,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 from er_bench.core.environment import Environments
 from er_bench.core.errors import UsageError
+from er_bench.core.key_values import key_values
+from er_bench.core.registry import Kind, Registry
 from er_bench.sim.client import Connect, Deadlines, Launch, Spawn
 from er_bench.sim.in_process import InProcessEnvironments
 from er_bench.sim.pool import Pool
@@ -101,28 +104,17 @@ def simulator(
     name: str,
     options: Mapping[str, str] | None = None,
     environ: Mapping[str, str] = os.environ,
+    registry: Registry | None = None,
 ) -> Known:
     """A simulator by name: its own options, those of the caller, those of the environment.
 
+    Simulators of installed packages are known, those of `--include-path` by the registry given.
     Raises UsageError that lists the names.
     """
-    if name not in SIMULATORS:
-        raise UsageError(f"there is no simulator {name!r}; there are: {', '.join(SIMULATORS)}")
-    known = SIMULATORS[name]
+    known = cast(Known, (registry or Registry()).find(Kind.SIMULATOR, name))
     variable = f"{known.variable}_OPTIONS"
     told = key_values(environ.get(variable, ""), variable)
     return replace(known, options={**known.options, **(options or {}), **told})
-
-
-def key_values(text: str, where: str) -> dict[str, str]:
-    """`KEY=VALUE,KEY=VALUE` as a dict of texts. Raises UsageError that names `where`."""
-    told = {}
-    for word in filter(None, text.split(",")):
-        key, equals, value = word.partition("=")
-        if not equals:
-            raise UsageError(f"{where}: {word!r} is not KEY=VALUE")
-        told[key.strip()] = value
-    return told
 
 
 def launches(known: Known, environ: Mapping[str, str] = os.environ) -> list[Launch]:

@@ -10,7 +10,8 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from er_bench.core.errors import ConfigError
+from er_bench.core.errors import ConfigError, UsageError
+from er_bench.core.key_values import typed
 from er_bench.train.family import trainable
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -186,8 +187,5 @@ def _preset(fields: Mapping[str, object], source: str) -> dict[str, object]:
 def _setting(text: str) -> tuple[str, object]:
     key, equals, value = text.partition("=")
     if not equals:
-        raise ConfigError(f"--set {text!r}: expected key=value")
-    try:
-        return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {text!r}: the value is not YAML: {error}") from error
+        raise UsageError(f"--set {text!r}: expected key=value")
+    return key.strip(), typed(key.strip(), value, "--set")

@@ -78,6 +78,7 @@ class AutoEngine:
 
     def __init__(self, model: Any, processor: Any, args: AutoArgs) -> None:
         self._model, self._processor, self._args = model, processor, args
+        self._frames = media.FrameCache()
         own = model.generation_config
         ends = own.eos_token_id if own.eos_token_id is not None else []
         ends = list(ends) if isinstance(ends, (list, tuple)) else [ends]
@@ -133,7 +134,7 @@ class AutoEngine:
                 if isinstance(part, Text):
                     content.append({"type": "text", "text": part.text})
                     continue
-                found = media.pictures(part, self._args.frames, self._args.frame_sampling)
+                found = self._frames.pictures(part, self._args.frames, self._args.frame_sampling)
                 images += found
                 stills += [isinstance(part, Image)] * len(found)
                 content += [{"type": "image"}] * len(found)

@@ -10,6 +10,7 @@ import numpy as np
 
 from er_bench.core.family import Reply, Request
 from er_bench.core.prompt import Decoding, Prompt
+from er_bench.data.media import FrameCache
 from er_bench.models.generation import generation_config
 from er_bench.models.internvl.conversation import render
 from er_bench.models.internvl.load import InternVL
@@ -30,11 +31,11 @@ class InternVLEngine:
     """A loaded InternVL checkpoint with its settings."""
 
     def __init__(self, loaded: InternVL, args: InternVLArgs) -> None:
-        self._loaded, self._args = loaded, args
+        self._loaded, self._args, self._frames = loaded, args, FrameCache()
 
     def prepare(self, prompt: Prompt) -> Request:
         """Read, cut and tokenise a prompt. Raises DataError."""
-        loaded, seen = self._loaded, see(prompt, self._args)
+        loaded, seen = self._loaded, see(prompt, self._args, self._frames)
         cut = [[tiles(p, s.max_tiles, loaded.tile_px) for p in s.pictures] for s in seen]
         tokens = [[len(t) * loaded.tokens_per_tile for t in medium] for medium in cut]
         ids = list(render(prompt.messages, tokens, loaded.vocabulary, self._args.style).ids)

@@ -12,7 +12,7 @@ from er_bench.core.geometry import Size
 from er_bench.core.message import media_parts
 from er_bench.core.prompt import Prompt
 from er_bench.core.sample import Image
-from er_bench.data.media import pictures
+from er_bench.data.media import FrameCache
 from er_bench.models.internvl.conversation import FramePrefix, Style
 from er_bench.models.internvl.tiling import MultiImageBudget, tile_budget
 
@@ -64,7 +64,7 @@ def still_budget(
     return tile_budget(most, stills, rule) if stills else 1
 
 
-def see(prompt: Prompt, args: InternVLArgs) -> list[Seen]:
+def see(prompt: Prompt, args: InternVLArgs, frames: FrameCache) -> list[Seen]:
     """Decode a prompt's images and video frames. Raises DataError.
 
     A video frame is one tile (InternVL3-1B README, `load_video(max_num=1)`).
@@ -73,7 +73,7 @@ def see(prompt: Prompt, args: InternVLArgs) -> list[Seen]:
     found = []
     for part in media_parts(prompt.messages):
         still = isinstance(part, Image)
-        decoded = pictures(part, args.frames, args.frame_sampling)
+        decoded = frames.pictures(part, args.frames, args.frame_sampling)
         found.append(Seen(tuple(decoded), budget if still else 1, still))
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import PIL.Image
@@ -11,6 +11,7 @@ import PIL.Image
 from er_bench.core.errors import ConfigError
 from er_bench.core.family import TokenPrompt
 from er_bench.core.prompt import Prompt
+from er_bench.data.media import FrameCache
 from er_bench.models.checkpoint import read_config
 from er_bench.models.internvl.config import is_original, tile_shape
 from er_bench.models.internvl.conversation import render
@@ -27,6 +28,7 @@ class InternVLTokenWriter:
     vocabulary: Vocabulary
     tile_px: int
     args: InternVLArgs
+    frames: FrameCache = field(default_factory=FrameCache)
 
     @property
     def stops(self) -> Sequence[int]:
@@ -35,7 +37,7 @@ class InternVLTokenWriter:
 
     def write(self, prompt: Prompt) -> TokenPrompt:
         """Read the media and tokenise. Raises DataError."""
-        seen = see(prompt, self.args)
+        seen = see(prompt, self.args, self.frames)
         one_each = [[1] * len(medium.pictures) for medium in seen]
         rendered = render(prompt.messages, one_each, self.vocabulary, self.args.style)
         most = max((medium.max_tiles for medium in seen), default=1)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from er_bench.core.answer import Answer, Plan
 from er_bench.core.errors import DataError
+from er_bench.core.record import ELAPSED
 from er_bench.core.rollout import Rollout, Turn
 from er_bench.core.sample import Sample, T
 from er_bench.core.score import Aggregate, Score, Scored, Verdict, mean, mean_of_samples
@@ -61,7 +62,7 @@ def _verdict(where: str, rollout: Rollout, read: PlanReader, *, robust: bool) ->
     parts = episode_parts(results, counts, Ending(rollout.ending)) | {
         "robust_plan_parsed": float(robust_plans),
         "constrained_calls": float(sum(t.completion.constrained for t in rollout.turns)),
-        "episode_elapsed_seconds": rollout.elapsed_s or 0.0,
+        ELAPSED: rollout.elapsed_s or 0.0,
     }
     why = f"{rollout.ending} after {len(steps)} steps and {len(plans)} plans"
     score = Score(parts["task_success"], parts, why)

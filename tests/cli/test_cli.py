@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import er_bench as package
-from er_bench.cli.options import key_values
 from er_bench.core import record
 from er_bench.core.errors import UsageError
+from er_bench.core.key_values import typed_key_values
 from er_bench.core.manifest import Manifest
 from er_bench.report import results
 from tests.conftest import Command
@@ -75,13 +75,13 @@ def test_doctor_runs(er_bench: Command) -> None:
 
 
 def test_key_values() -> None:
-    assert key_values("a=1,b=x,c=[1,2],d=true,e=http://h:1/v1", "--x") == {
+    assert typed_key_values("a=1,b=x,c=[1,2],d=true,e=http://h:1/v1", "--x") == {
         "a": 1, "b": "x", "c": [1, 2], "d": True, "e": "http://h:1/v1",
     }  # fmt: skip
-    assert key_values('a="x,y",b={k: 1, l: 2}', "--x") == {"a": "x,y", "b": {"k": 1, "l": 2}}
-    assert key_values(None, "--x") == {}
+    assert typed_key_values('a="x,y",b={k: 1, l: 2}', "--x") == {"a": "x,y", "b": {"k": 1, "l": 2}}
+    assert typed_key_values(None, "--x") == {}
     with pytest.raises(UsageError, match="--x takes"):
-        key_values("novalue", "--x")
+        typed_key_values("novalue", "--x")
 
 
 @pytest.mark.parametrize(

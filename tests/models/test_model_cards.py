@@ -30,7 +30,7 @@ def test_card(name: str) -> None:
         assert row in rows, f"{source} has no row {row!r}"
     args = {**card.args, **card.backend_args.get("transformers", {})}
     parse_args(args, DeviceArgs, family(Registry(), card.family).args)
-    assert card.default_decoding().max_new_tokens
+    assert card.decoding.max_new_tokens
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from er_bench.core.message import Message, user
 from er_bench.core.model import ModelSettings
 from er_bench.core.prompt import Decoding, Expect, Prompt
 from er_bench.core.sample import Image, Text, Video
+from er_bench.data.media import FrameCache
 from er_bench.data.rows import BytesBlob
 from er_bench.models.internvl.engine import InternVLEngine
 from er_bench.models.internvl.load import load
@@ -183,7 +184,7 @@ def test_precision_follows_the_device() -> None:
 
 
 def tile_limits(prompt: Prompt, args: InternVLArgs) -> list[int]:
-    return [medium.max_tiles for medium in see(prompt, args) for _ in medium.pictures]
+    return [medium.max_tiles for medium in see(prompt, args, FrameCache()) for _ in medium.pictures]
 
 
 def test_tile_limits_come_from_task_then_settings() -> None:

@@ -16,7 +16,6 @@ import pytest
 
 from er_bench.core.record import Record
 from er_bench.data.run_folder import read_records
-from tests.conftest import untimed
 from tests.sim.processes import left_behind
 
 HERE = Path(__file__).parent
@@ -128,7 +127,7 @@ def test_one_fault_is_made_up_for_and_changes_no_record(bench: Bench, tmp_path: 
     ids = sorted(r.id for r in bench.records())
     assert ids == sorted(f"count/{k}" for k in range(N_EPISODES))
     alike = [
-        sorted(map(untimed, b.records()), key=lambda record: record.key)
+        sorted((r.untimed() for r in b.records()), key=lambda record: record.key)
         for b in (bench, undisturbed)
     ]
     assert alike[0] == alike[1]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from er_bench.core.errors import ConfigError
+from er_bench.core.errors import ConfigError, UsageError
 from er_bench.train.recipe import Recipe, build_recipe, load_recipe
 
 BASE = {"family": "internvl", "model": "somewhere", "data": "meta.json", "output": "out"}
@@ -89,5 +89,5 @@ def test_ranks_must_divide_the_global_batch():
 def test_set_wants_key_and_value(tmp_path):
     file = tmp_path / "r.yaml"
     file.write_text("family: internvl\nmodel: m\ndata: d.json\noutput: o\n")
-    with pytest.raises(ConfigError, match="key=value"):
+    with pytest.raises(UsageError, match="key=value"):
         load_recipe(file, ["seed"])
