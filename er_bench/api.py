@@ -9,8 +9,9 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack, get_args
 
 from pydantic import JsonValue
 
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     import pandas
 
 R = TypeVar("R")
+SPLITS = ("official", "mini")
 
 
 def _quiet(line: str) -> None:
@@ -109,7 +111,8 @@ def _rows(record: Record) -> Iterator[dict[str, object]]:
         "error": record.error,
     }  # fmt: skip
     if not record.judgement:
-        yield {**shared, "reading": None, "score": None, "answer": None, "why": record.error}
+        yield {**shared, "reading": None, "score": None, "answer": None, "answer_status": None,
+               "why": record.error}  # fmt: skip
     for name, verdict in record.judgement.items():
         answer = verdict.answer
         yield {**shared, "reading": name, "score": verdict.score, "answer": answer.value,
@@ -183,6 +186,7 @@ def prepare(
     `model` is a card's name, `backend/ID` or a model of your own; `tasks` are names, groups or
     `all`. Raises UsageError for wrong names and settings, DataError for wrong or missing data.
     """
+    _check(settings)
     registry = Registry(tuple(map(Path, settings.get("include", ()))))
     if isinstance(model, str):
         model = open_model(
@@ -216,6 +220,21 @@ def prepare(
     say = settings.get("say", _quiet)
     opened = open_tasks(registry, choice, model.dialect.name, say, model)
     return Evaluation(registry, model, choice, opened, options)
+
+
+def _check(settings: Settings) -> None:
+    """Raise UsageError for a setting, or one's value, whose name nobody knows."""
+    for name in settings:
+        if name not in Settings.__annotations__:
+            raise unknown("setting", name, Settings.__annotations__)
+    _check_split(settings.get("split", "official"))
+    if (size := settings.get("frames", "small")) not in get_args(FrameSize):
+        raise unknown("size of frames", size, get_args(FrameSize))
+
+
+def _check_split(split: str) -> None:
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
 
 
 def _path(told: Path | str | None) -> Path | None:
@@ -274,9 +293,11 @@ def in_own_loop(work: Coroutine[object, object, R]) -> R:
 
 
 def default_folder(model: str) -> Path:
-    """Where a run goes when nobody says."""
+    """Where a run goes when nobody says: a folder that is not there yet."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / f"{model.replace('/', '-')}-{stamp}"
+    first = Path("runs") / f"{model.replace('/', '-')}-{stamp}"
+    more = (first.with_name(f"{first.name}-{number}") for number in count(2))
+    return next(folder for folder in chain([first], more) if not folder.exists())
 
 
 def load_run(folder: Path | str) -> Run:
@@ -311,7 +332,7 @@ def score_and_compare(
 ) -> tuple[Run, list[str]]:
     """`score`, and a line for every number that is another one now."""
     folder = Path(run)
-    target = Path(out) if out else folder.with_name(f"{folder.resolve().name}-rescored")
+    target = Path(out) if out else _beside(folder)
     registry, manifest = Registry(tuple(map(Path, include))), read_manifest(folder)
     opened = score_again.opened_for_run(registry, manifest, _path(data))
     wanted = _wanted(opened, readings)
@@ -322,7 +343,8 @@ def score_and_compare(
             before.setdefault(record.task, Counted()).add(record)
             yield record
 
-    with RunStore(target, score_again.fresh_manifest(manifest, opened), resume=False) as store:
+    fresh = score_again.fresh_manifest(manifest, opened, _path(data))
+    with RunStore(target, fresh, resume=False) as store:
         for record in score_again.judged_again(
             counted_before(read_records(folder)), opened, wanted
         ):
@@ -334,6 +356,13 @@ def score_and_compare(
         shutil.copytree(folder / "frames", target / "frames")
     made = _counted(target, opened)
     return made, changed_numbers(before, made.results, [o.task for o in opened])
+
+
+def _beside(run: Path) -> Path:
+    """RUN-rescored, also where RUN is a word like `.` that holds no name."""
+    whole = run.resolve()
+    parent = whole.parent if run.name in ("", "..") else run.parent
+    return parent / f"{whole.name}-rescored"
 
 
 def score_responses(
@@ -352,6 +381,7 @@ def score_responses(
 
     Raises DataError for a damaged file, and for answers to samples that do not exist.
     """
+    _check_split(split)
     file, registry = Path(responses), Registry(tuple(map(Path, include)))
     answers = score_again.read_responses(file)
     (word,) = registry.select(task)

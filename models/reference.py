@@ -22,6 +22,7 @@ from er_bench.core.geometry import Unit
 from er_bench.core.model import Asked, Model, ModelSettings, Subject
 from er_bench.core.prompt import Expect, Prompt
 from er_bench.core.reference import AnyReference
+from er_bench.core.registry import unknown
 from er_bench.core.task import AnySample
 
 KINDS = ("oracle", "chance", "blind", "random-object", "random-action")
@@ -30,9 +31,7 @@ KINDS = ("oracle", "chance", "blind", "random-object", "random-action")
 def build(settings: ModelSettings) -> Model:
     """The reference model that the checkpoint names. Raises UsageError."""
     if settings.checkpoint not in KINDS:
-        raise UsageError(
-            f"there is no reference model {settings.checkpoint!r}; there are: {', '.join(KINDS)}"
-        )
+        raise unknown("reference model", settings.checkpoint, KINDS)
     return Reference(settings)
 
 

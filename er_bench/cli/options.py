@@ -43,7 +43,6 @@ LIMIT_ARGS = {
     "backoff_base_s": "backoff_base_s",
 }
 """Settings of the run that may stand among --model-args, by their names there."""
-SPLITS = ("official", "mini")
 
 
 def check_frames(size: str) -> FrameSize:
@@ -66,10 +65,3 @@ def limits(args: dict[str, JsonValue]) -> Limits:
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"--model-args {first['loc'][0]}: {first['msg']}") from error
-
-
-def check_split(split: str) -> str:
-    """The split, if there is one of that name. Raises UsageError."""
-    if split not in SPLITS:
-        raise UsageError(f"there is no split {split!r}; there are: {', '.join(SPLITS)}")
-    return split

@@ -130,7 +130,7 @@ def _run(
     made = api.prepare(
         model,
         tasks,
-        split=o.check_split(split),
+        split=split,
         data=data,
         limit=limit,
         backend=backend,

@@ -47,7 +47,7 @@ def score(
         )
     elif task is not None and responses is not None and run is None and out is not None:
         made = api.score_responses(
-            task, responses, out, data=data, split=o.check_split(split),
+            task, responses, out, data=data, split=split,
             dialect=dialect or "benchmark", readings=readings, accept_data=accept_data,
             include=include,
         )  # fmt: skip

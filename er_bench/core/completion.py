@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from er_bench.core.geometry import Size
@@ -21,3 +22,11 @@ class Completion:
     """`(width, height)` of each image as sent, after any resize; the frame of PIXEL_SENT."""
     constrained: bool = False
     """Whether decoding was held to the prompt's JSON schema."""
+
+
+def well_formed(text: str) -> str:
+    """A text that a file can hold: half a surrogate pair becomes U+FFFD.
+
+    JSON servers send one where an answer was cut inside a character.
+    """
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)

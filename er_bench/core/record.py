@@ -64,7 +64,7 @@ class Shown:
 class Record(BaseModel):
     """One sample of one run, self-explaining."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     task: str = Field(description="Name of the task, with its protocol after an @")
     id: str

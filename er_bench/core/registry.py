@@ -80,6 +80,10 @@ class Registry:
 
     include: Sequence[Path] = field(default=())
 
+    def __reduce__(self) -> tuple[type[Registry], tuple[Sequence[Path]]]:
+        """Sent to another process by its folders alone: what they bring is looked up there."""
+        return Registry, (self.include,)
+
     # Tasks and models: folders and cards.
 
     @cached_property

@@ -76,11 +76,14 @@ def _sample_rows(records: Iterable[Record]) -> Iterator[Sequence[object]]:
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    return "".join(map(_line, [columns, *rows]))
+
+
+def _line(row: Sequence[object]) -> str:
+    # Told of another line end than CRLF, Python 3.11 leaves a carriage return without quotes.
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return out.getvalue()
+    csv.writer(out, lineterminator="\r\n").writerow(row)
+    return out.getvalue().removesuffix("\r\n") + "\n"
 
 
 EXPORTERS: Mapping[str, Exporter] = {"csv": to_csv}

@@ -143,10 +143,16 @@ def read_results(folder: Path) -> Results:
     path = folder / FILE if folder.is_dir() else folder
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(content, dict) and content.get("schema_version") == "1.0":
+        version = content.get("schema_version") if isinstance(content, dict) else None
+        if version == "1.0":
             raise StoreError(
                 f"{path} was made by an earlier er-bench; bring it up to date with: "
                 f"er-bench score --run {path.parent}"
+            )
+        if version not in (None, SCHEMA_VERSION):
+            raise StoreError(
+                f"{path} was made by a newer er-bench (results {version}, this one reads "
+                f"{SCHEMA_VERSION}); update: pip install --upgrade er-bench"
             )
         return Results.model_validate(content)
     except (OSError, ValueError) as error:

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from er_bench.core.completion import Completion
+from er_bench.core.completion import Completion, well_formed
 from er_bench.core.errors import ModelError
 from er_bench.core.model import Asked
 from er_bench.core.prompt import Prompt
@@ -67,6 +67,7 @@ class Asking:
         self.turns: list[Turn] = []
         self.prompts: dict[str, Prompt] = {}
         """By their identity."""
+        self._n_frames = 0
 
     async def ask(self, prompt: Prompt) -> Turn:
         """Ask, with retries. Raises ModelError when the last try failed."""
@@ -93,7 +94,8 @@ class Asking:
                 await asyncio.sleep(self._limits.wait_s(attempt, error.retry_after_s))
             else:
                 self._health.failures_in_a_row = 0
-                return replace(completion, latency_s=round(completion.latency_s, 4))
+                text, latency_s = well_formed(completion.text), round(completion.latency_s, 4)
+                return replace(completion, text=text, latency_s=latency_s)
 
     async def _try(self, prompt: Prompt) -> Completion:
         timeout_s = self._limits.request_timeout_s
@@ -109,6 +111,7 @@ class Asking:
             return relative(part.ref, self._root)
         ref = part.blob.ref
         if ref is None and self._frames is not None:
-            number = len(self.turns)
-            ref = await asyncio.to_thread(self._frames.keep, self._key, number, part.blob)
+            number, keep = self._n_frames, self._frames.keep
+            self._n_frames += 1
+            ref = await asyncio.to_thread(keep, self._key, number, part.blob)
         return relative(ref, self._root) if ref else MediaRef("", "run")

@@ -112,7 +112,7 @@ def task_plan(opened: Opened, repeats: int) -> TaskPlan:
         accepted=opened.accepted,
         revision=opened.revision,
         why_not=opened.why_not,
-        root=str(opened.task.root),
+        root=str(opened.task.root.absolute()),
     )
 
 

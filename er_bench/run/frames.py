@@ -26,7 +26,7 @@ class FrameKeeper:
     size: FrameSize = "small"
 
     def keep(self, key: Key, number: int, blob: Blob) -> MediaRef | None:
-        """Write the picture shown at one turn; None where frames are not kept."""
+        """Write the sample's picture of that number; None where frames are not kept."""
         if self.size == "none":
             return None
         task, sample_id, repeat = key

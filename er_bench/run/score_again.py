@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from er_bench.core.completion import Completion
+from er_bench.core.completion import Completion, well_formed
 from er_bench.core.errors import DataError
 from er_bench.core.geometry import Size
 from er_bench.core.manifest import Manifest
@@ -50,11 +50,26 @@ def opened_for_run(registry: Registry, manifest: Manifest, data: Path | None) ->
     return opened
 
 
-def fresh_manifest(manifest: Manifest, opened: Sequence[Opened]) -> Manifest:
-    """The manifest of a run whose records are judged again."""
+def fresh_manifest(
+    manifest: Manifest, opened: Sequence[Opened], data: Path | None = None
+) -> Manifest:
+    """The manifest of a run whose records are judged again, on rows that may have moved."""
     tasks = {o.task.label: task_identity(o) for o in opened}
     identity = manifest.identity.model_copy(update={"tasks": tasks})
-    return manifest.model_copy(update={"schema_version": SCHEMA_VERSION, "identity": identity})
+    roots = {o.task.label: str(o.task.root.absolute()) for o in opened}
+    plans = {
+        label: plan.model_copy(update={"root": roots.get(label, plan.root)})
+        for label, plan in manifest.tasks.items()
+    }
+    told = {} if data is None else {"data": str(data.resolve())}
+    return manifest.model_copy(
+        update={
+            "schema_version": SCHEMA_VERSION,
+            "identity": identity,
+            "tasks": plans,
+            "options": manifest.options.model_copy(update=told),
+        }
+    )
 
 
 def judged_again(
@@ -148,7 +163,8 @@ def read_responses(file: Path) -> Responses:
         sample_id = str(response.id)
         if sample_id in found:
             raise DataError(f"two answers for id {sample_id!r}", file=file, row=number, field="id")
-        found[sample_id] = Completion(response.response, image_sizes=tuple(response.image_sizes))
+        text = well_formed(response.response)
+        found[sample_id] = Completion(text, image_sizes=tuple(response.image_sizes))
     return Responses(file, found)
 
 
