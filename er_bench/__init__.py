@@ -17,12 +17,11 @@ if TYPE_CHECKING:
         evaluate_async,
         load_run,
         prepare,
-        score,
-        score_responses,
     )
     from er_bench.core.errors import ErBenchError
     from er_bench.core.record import Record
     from er_bench.report.results import Results
+    from er_bench.scoring import score, score_responses
 
 __all__ = [
     "ErBenchError",
@@ -42,6 +41,8 @@ _HOMES = {
     "ErBenchError": "er_bench.core.errors",
     "Record": "er_bench.core.record",
     "Results": "er_bench.report.results",
+    "score": "er_bench.scoring",
+    "score_responses": "er_bench.scoring",
 }
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -16,48 +15,36 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack, get_args
 from pydantic import JsonValue
 
 from er_bench.core.errors import UsageError
-from er_bench.core.manifest import Identity, Manifest, ModelInfo, Rows
+from er_bench.core.manifest import Manifest
 from er_bench.core.model import Model
-from er_bench.core.record import SCHEMA_VERSION, Record
+from er_bench.core.record import Record
 from er_bench.core.registry import Registry, unknown
 from er_bench.core.sample import Blob, MediaRef
-from er_bench.core.task import OFFICIAL, ROBUST
 from er_bench.data.referenced import referenced
 from er_bench.data.run_folder import (
-    PROMPTS,
-    TEXTS,
     StoredPrompt,
     read_manifest,
     read_prompts,
     read_records,
 )
 from er_bench.report.results import (
-    Counted,
     Results,
     TaskContext,
-    changed_numbers,
     make_results,
     read_results,
 )
 from er_bench.run import evaluate as evaluation
-from er_bench.run import score_again
 from er_bench.run.asking import Limits
 from er_bench.run.evaluate import Options
 from er_bench.run.frames import FrameSize
-from er_bench.run.machine_facts import run_info
 from er_bench.run.open_model import open_model
 from er_bench.run.open_tasks import Opened, RowChoice, Say, open_tasks
-from er_bench.run.store import RunStore
 
 if TYPE_CHECKING:
     import pandas
 
 R = TypeVar("R")
 SPLITS = ("official", "mini")
-
-
-def _quiet(line: str) -> None:
-    del line
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +133,7 @@ class Evaluation:
             self.registry, self.model, self.choice, self.options, self.opened, out,
             resume=resume, on_record=on_record,
         )  # fmt: skip
-        return _counted(out, self.opened)
+        return counted(out, self.opened)
 
 
 class Settings(TypedDict, total=False):
@@ -198,10 +185,11 @@ def prepare(
             dialect=settings.get("dialect"),
             seed=settings.get("seed", 0),
         )
+    data = settings.get("data")
     choice = RowChoice(
         registry.select(tasks if isinstance(tasks, str) else ",".join(tasks)),
         settings.get("split", "official"),
-        _path(settings.get("data")),
+        Path(data) if data else None,
         settings.get("limit"),
         settings.get("allow_missing", False),
         settings.get("accept_data", False),
@@ -217,8 +205,8 @@ def prepare(
         settings.get("frames", "small"),
         settings.get("command", ()),
     )
-    say = settings.get("say", _quiet)
-    opened = open_tasks(registry, choice, model.dialect.name, say, model)
+    told = {"say": settings["say"]} if "say" in settings else {}
+    opened = open_tasks(registry, choice, model.dialect.name, model, **told)
     return Evaluation(registry, model, choice, opened, options)
 
 
@@ -227,18 +215,15 @@ def _check(settings: Settings) -> None:
     for name in settings:
         if name not in Settings.__annotations__:
             raise unknown("setting", name, Settings.__annotations__)
-    _check_split(settings.get("split", "official"))
+    check_split(settings.get("split", "official"))
     if (size := settings.get("frames", "small")) not in get_args(FrameSize):
         raise unknown("size of frames", size, get_args(FrameSize))
 
 
-def _check_split(split: str) -> None:
+def check_split(split: str) -> None:
+    """Raise UsageError for a split that there is not."""
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
-
-
-def _path(told: Path | str | None) -> Path | None:
-    return None if told is None else Path(told)
 
 
 async def evaluate_async(
@@ -305,125 +290,8 @@ def load_run(folder: Path | str) -> Run:
     return Run(Path(folder), read_results(Path(folder)))
 
 
-def score(
-    run: Path | str,
-    *,
-    out: Path | str | None = None,
-    data: Path | str | None = None,
-    readings: Iterable[str] | None = None,
-    include: Sequence[Path | str] = (),
-) -> Run:
-    """Judge a run's records again, without a model, into `out` (RUN-rescored by default).
-
-    `readings` are names of readings, all by default; `official` and `robust` are always made.
-    Raises StoreError when `run` is no run folder or `out` holds a run already, DataError when
-    the rows are no longer those that the run used.
-    """
-    return score_and_compare(run, out=out, data=data, readings=readings, include=include)[0]
-
-
-def score_and_compare(
-    run: Path | str,
-    *,
-    out: Path | str | None = None,
-    data: Path | str | None = None,
-    readings: Iterable[str] | None = None,
-    include: Sequence[Path | str] = (),
-) -> tuple[Run, list[str]]:
-    """`score`, and a line for every number that is another one now."""
-    folder = Path(run)
-    target = Path(out) if out else _beside(folder)
-    registry, manifest = Registry(tuple(map(Path, include))), read_manifest(folder)
-    opened = score_again.opened_for_run(registry, manifest, _path(data))
-    wanted = _wanted(opened, readings)
-    before: dict[str, Counted] = {}
-
-    def counted_before(records: Iterable[Record]) -> Iterator[Record]:
-        for record in records:
-            before.setdefault(record.task, Counted()).add(record)
-            yield record
-
-    fresh = score_again.fresh_manifest(manifest, opened, _path(data))
-    with RunStore(target, fresh, resume=False) as store:
-        for record in score_again.judged_again(
-            counted_before(read_records(folder)), opened, wanted
-        ):
-            store.append(record)
-    for name in (PROMPTS, TEXTS):
-        if (folder / name).exists():
-            shutil.copyfile(folder / name, target / name)
-    if (folder / "frames").is_dir():
-        shutil.copytree(folder / "frames", target / "frames")
-    made = _counted(target, opened)
-    return made, changed_numbers(before, made.results, [o.task for o in opened])
-
-
-def _beside(run: Path) -> Path:
-    """RUN-rescored, also where RUN is a word like `.` that holds no name."""
-    whole = run.resolve()
-    parent = whole.parent if run.name in ("", "..") else run.parent
-    return parent / f"{whole.name}-rescored"
-
-
-def score_responses(
-    task: str,
-    responses: Path | str,
-    out: Path | str,
-    *,
-    data: Path | str | None = None,
-    split: str = "official",
-    dialect: str = "benchmark",
-    readings: Iterable[str] | None = None,
-    accept_data: bool = False,
-    include: Sequence[Path | str] = (),
-) -> Run:
-    """Judge answers made elsewhere. Samples without an answer are not scored.
-
-    Raises DataError for a damaged file, and for answers to samples that do not exist.
-    """
-    _check_split(split)
-    file, registry = Path(responses), Registry(tuple(map(Path, include)))
-    answers = score_again.read_responses(file)
-    (word,) = registry.select(task)
-    choice = RowChoice([word], split, _path(data), accept_data=accept_data)
-    opened = open_tasks(registry, choice, dialect, _quiet, None)
-    answers.check(opened[0].task)
-    decoding: dict[str, JsonValue] = {}
-    model = ModelInfo(
-        name=file.stem, card_sha256=None, checkpoint=file.name, revision=None,
-        backend="responses", dialect=dialect, decoding=decoding,
-    )  # fmt: skip
-    manifest = Manifest(
-        schema_version=SCHEMA_VERSION,
-        info=run_info(()),
-        model=model,
-        identity=Identity(
-            model=model.model_dump(include={"name", "backend", "checkpoint", "dialect"}),
-            tasks={o.task.label: evaluation.task_identity(o) for o in opened},
-            repeats=1,
-            seed=0,
-        ),
-        options=Rows(split=split, data=str(Path(data).resolve()) if data else None, limit=None),
-        tasks={o.task.label: evaluation.task_plan(o, 1) for o in opened},
-    )
-    with RunStore(Path(out), manifest, resume=False) as store:
-        for record in answers.records(opened[0].task, _wanted(opened, readings)):
-            store.append(record)
-    return _counted(Path(out), opened)
-
-
-def _wanted(opened: Sequence[Opened], readings: Iterable[str] | None) -> list[str] | None:
-    """The readings to make. Raises UsageError for a name that no task has."""
-    if readings is None:
-        return None
-    known = {name for o in opened for name in o.task.readings}
-    wanted = list(dict.fromkeys([OFFICIAL, ROBUST, *readings]))
-    if wrong := [name for name in wanted if name not in known]:
-        raise unknown("reading", wrong[0], known)
-    return wanted
-
-
-def _counted(folder: Path, opened: Sequence[Opened]) -> Run:
+def counted(folder: Path, opened: Sequence[Opened]) -> Run:
+    """The run in a folder, its results made of its records."""
     contexts = [TaskContext(o.task, o.split, o.found.fingerprint, o.why_not) for o in opened]
     made = make_results(folder, read_manifest(folder), contexts, read_records(folder))
     return Run(folder, made)

@@ -34,7 +34,7 @@ def score(
 
     Opens no images or videos; masks only.
     """
-    from er_bench import api
+    from er_bench import scoring
     from er_bench.cli.tables import print_results
     from er_bench.core.errors import UsageError
 
@@ -42,11 +42,11 @@ def score(
     include = include_path or ()
     changed: list[str] = []
     if run is not None and task is None and responses is None:
-        made, changed = api.score_and_compare(
+        made, changed = scoring.score_and_compare(
             run, out=out, data=data, readings=readings, include=include
         )
     elif task is not None and responses is not None and run is None and out is not None:
-        made = api.score_responses(
+        made = scoring.score_responses(
             task, responses, out, data=data, split=split,
             dialect=dialect or "benchmark", readings=readings, accept_data=accept_data,
             include=include,

@@ -46,7 +46,11 @@ class Opened:
 
 
 def open_tasks(
-    registry: Registry, choice: RowChoice, dialect: str, say: Say, model: Model | None
+    registry: Registry,
+    choice: RowChoice,
+    dialect: str,
+    model: Model | None,
+    say: Say = lambda line: None,
 ) -> list[Opened]:
     """Open every task and look over its rows; `say` gets a line for each.
 

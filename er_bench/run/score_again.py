@@ -25,10 +25,6 @@ from er_bench.run.open_tasks import Opened, RowChoice, open_tasks
 from er_bench.run.records import make_record
 
 
-def _quiet(line: str) -> None:
-    del line
-
-
 def opened_for_run(registry: Registry, manifest: Manifest, data: Path | None) -> list[Opened]:
     """The tasks of a run, opened again. Raises DataError when the rows are not those of the run."""
     told = manifest.options
@@ -36,7 +32,7 @@ def opened_for_run(registry: Registry, manifest: Manifest, data: Path | None) ->
     choice = RowChoice(
         list(manifest.identity.tasks), told.split, given, told.limit, accept_data=True
     )
-    opened = open_tasks(registry, choice, manifest.model.dialect, _quiet, None)
+    opened = open_tasks(registry, choice, manifest.model.dialect, None)
     for o in opened:
         then = manifest.identity.tasks[o.task.label]
         if then.data_fingerprint != o.found.fingerprint:

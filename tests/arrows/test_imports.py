@@ -31,7 +31,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "cli": "api core data run report sim train",
     }.items()
 }
-"""What a room may import. `api` is `er_bench/__init__.py` and `er_bench/api.py`."""
+"""What a room may import. `api` is the files of `er_bench/` itself."""
 
 ALSO: Mapping[str, str] = {
     # What a benchmark or a family brings beside its judgement.

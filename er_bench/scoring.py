@@ -1,0 +1,141 @@
+"""Judging kept answers, without a model: a run's, or ones made elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from er_bench.api import Run, check_split, counted
+from er_bench.core.manifest import Identity, Manifest, ModelInfo, Rows
+from er_bench.core.record import SCHEMA_VERSION, Record
+from er_bench.core.registry import Registry, unknown
+from er_bench.core.task import OFFICIAL, ROBUST
+from er_bench.data.run_folder import PROMPTS, TEXTS, read_manifest, read_records
+from er_bench.report.results import Counted, changed_numbers
+from er_bench.run import evaluate as evaluation
+from er_bench.run import score_again
+from er_bench.run.machine_facts import run_info
+from er_bench.run.open_tasks import Opened, RowChoice, open_tasks
+from er_bench.run.store import RunStore
+
+
+def score(
+    run: Path | str,
+    *,
+    out: Path | str | None = None,
+    data: Path | str | None = None,
+    readings: Iterable[str] | None = None,
+    include: Sequence[Path | str] = (),
+) -> Run:
+    """Judge a run's records again, without a model, into `out` (RUN-rescored by default).
+
+    `readings` are names of readings, all by default; `official` and `robust` are always made.
+    Raises StoreError when `run` is no run folder or `out` holds a run already, DataError when
+    the rows are no longer those that the run used.
+    """
+    return score_and_compare(run, out=out, data=data, readings=readings, include=include)[0]
+
+
+def score_and_compare(
+    run: Path | str,
+    *,
+    out: Path | str | None = None,
+    data: Path | str | None = None,
+    readings: Iterable[str] | None = None,
+    include: Sequence[Path | str] = (),
+) -> tuple[Run, list[str]]:
+    """`score`, and a line for every number that is another one now."""
+    folder = Path(run)
+    target = Path(out) if out else _beside(folder)
+    registry, manifest = Registry(tuple(map(Path, include))), read_manifest(folder)
+    rows = Path(data) if data else None
+    opened = score_again.opened_for_run(registry, manifest, rows)
+    wanted = _wanted(opened, readings)
+    before: dict[str, Counted] = {}
+
+    def counted_before(records: Iterable[Record]) -> Iterator[Record]:
+        for record in records:
+            before.setdefault(record.task, Counted()).add(record)
+            yield record
+
+    fresh = score_again.fresh_manifest(manifest, opened, rows)
+    with RunStore(target, fresh, resume=False) as store:
+        for record in score_again.judged_again(
+            counted_before(read_records(folder)), opened, wanted
+        ):
+            store.append(record)
+    for name in (PROMPTS, TEXTS):
+        if (folder / name).exists():
+            shutil.copyfile(folder / name, target / name)
+    if (folder / "frames").is_dir():
+        shutil.copytree(folder / "frames", target / "frames")
+    made = counted(target, opened)
+    return made, changed_numbers(before, made.results, [o.task for o in opened])
+
+
+def _beside(run: Path) -> Path:
+    """RUN-rescored, also where RUN is a word like `.` that holds no name."""
+    whole = run.resolve()
+    parent = whole.parent if run.name in ("", "..") else run.parent
+    return parent / f"{whole.name}-rescored"
+
+
+def score_responses(
+    task: str,
+    responses: Path | str,
+    out: Path | str,
+    *,
+    data: Path | str | None = None,
+    split: str = "official",
+    dialect: str = "benchmark",
+    readings: Iterable[str] | None = None,
+    accept_data: bool = False,
+    include: Sequence[Path | str] = (),
+) -> Run:
+    """Judge answers made elsewhere. Samples without an answer are not scored.
+
+    Raises DataError for a damaged file, and for answers to samples that do not exist.
+    """
+    check_split(split)
+    file, registry = Path(responses), Registry(tuple(map(Path, include)))
+    answers = score_again.read_responses(file)
+    (word,) = registry.select(task)
+    choice = RowChoice([word], split, Path(data) if data else None, accept_data=accept_data)
+    opened = open_tasks(registry, choice, dialect, None)
+    answers.check(opened[0].task)
+    decoding: dict[str, JsonValue] = {}
+    model = ModelInfo(
+        name=file.stem, card_sha256=None, checkpoint=file.name, revision=None,
+        backend="responses", dialect=dialect, decoding=decoding,
+    )  # fmt: skip
+    manifest = Manifest(
+        schema_version=SCHEMA_VERSION,
+        info=run_info(()),
+        model=model,
+        identity=Identity(
+            model=model.model_dump(include={"name", "backend", "checkpoint", "dialect"}),
+            tasks={o.task.label: evaluation.task_identity(o) for o in opened},
+            repeats=1,
+            seed=0,
+        ),
+        options=Rows(split=split, data=str(Path(data).resolve()) if data else None, limit=None),
+        tasks={o.task.label: evaluation.task_plan(o, 1) for o in opened},
+    )
+    with RunStore(Path(out), manifest, resume=False) as store:
+        for record in answers.records(opened[0].task, _wanted(opened, readings)):
+            store.append(record)
+    return counted(Path(out), opened)
+
+
+def _wanted(opened: Sequence[Opened], readings: Iterable[str] | None) -> list[str] | None:
+    """The readings to make. Raises UsageError for a name that no task has."""
+    if readings is None:
+        return None
+    known = {name for o in opened for name in o.task.readings}
+    wanted = list(dict.fromkeys([OFFICIAL, ROBUST, *readings]))
+    if wrong := [name for name in wanted if name not in known]:
+        raise unknown("reading", wrong[0], known)
+    return wanted
