@@ -14,7 +14,7 @@ from er_bench.core.record import SCHEMA_VERSION, Record
 from er_bench.core.registry import Registry, unknown
 from er_bench.core.task import OFFICIAL, ROBUST
 from er_bench.data.run_folder import PROMPTS, TEXTS, read_manifest, read_records
-from er_bench.report.results import Counted, changed_numbers
+from er_bench.report.results import Counted, changed_numbers, numbers
 from er_bench.run import evaluate as evaluation
 from er_bench.run import score_again
 from er_bench.run.machine_facts import run_info
@@ -72,8 +72,10 @@ def score_and_compare(
             shutil.copyfile(folder / name, target / name)
     if (folder / "frames").is_dir():
         shutil.copytree(folder / "frames", target / "frames")
+    numbers_before = numbers(before, [o.task for o in opened])
+    before.clear()
     made = counted(target, opened)
-    return made, changed_numbers(before, made.results, [o.task for o in opened])
+    return made, changed_numbers(numbers_before, made.results)
 
 
 def _beside(run: Path) -> Path:

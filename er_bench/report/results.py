@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from sys import intern
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -178,6 +179,7 @@ class Counted:
     tokens_out: int | None = None
     seconds: list[float] = field(default_factory=list)
     first_errors: dict[RecordStatus, str] = field(default_factory=dict)
+    _parts: dict[object, Mapping[str, float]] = field(default_factory=dict, repr=False)
 
     def add(self, record: Record) -> None:
         """Count one record."""
@@ -192,10 +194,14 @@ class Counted:
         if record.status is not RecordStatus.SCORED:
             self.first_errors.setdefault(record.status, record.error)
             return
-        place = (record.cluster, record.id, record.repeat)
+        # What is equal is kept once: a run may have a million samples, and readings mostly agree.
+        cluster, category = intern(record.cluster), intern(record.category)
+        place, last = (cluster, intern(record.id), record.repeat), None
         for name, v in record.judgement.items():
-            seen = Scored(record.cluster, record.category, v.score, v.parts)
-            self.scored.setdefault(name, []).append((place, seen))
+            parts = self._parts.setdefault(tuple(v.parts.items()), v.parts)
+            seen = Scored(cluster, category, v.score, parts)
+            last = last if last is not None and last[1] == seen else (place, seen)
+            self.scored.setdefault(name, []).append(last)
             self.n_unparsed[name] += v.answer.status is Status.UNPARSED
         both = [record.judgement.get(name) for name in (OFFICIAL, ROBUST)]
         scores = [v.score for v in both if v is not None]
@@ -309,25 +315,46 @@ def _reading_result(
     )
 
 
-def changed_numbers(
-    before: Mapping[str, Counted], after: Results, tasks: Sequence[AnyTask]
-) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What is compared of a task whose records are judged anew."""
+
+    n_scored: int
+    readings: Mapping[str, Mapping[str, object]]
+    """By reading: score, n_unparsed, categories."""
+
+
+def numbers(counted: Mapping[str, Counted], tasks: Sequence[AnyTask]) -> dict[str, Numbers]:
+    """The numbers of records that were counted, by the task's label."""
+    found = {}
+    for task in tasks:
+        seen, readings = counted.get(task.label, Counted()), {}
+        for name in [name for name in task.readings if name in seen.scored]:
+            made = task.readings[name].aggregate(seen.of(name))
+            readings[name] = {
+                "score": _number(made.score),
+                "n_unparsed": seen.n_unparsed[name],
+                "categories": _numbers(made.categories),
+            }
+        found[task.label] = Numbers(seen.statuses[RecordStatus.SCORED], readings)
+    return found
+
+
+def changed_numbers(before: Mapping[str, Numbers], after: Results) -> list[str]:
     """A line for every number of a task that is another one after its records were judged anew."""
     lines = []
-    for task in tasks:
-        old, new = before.get(task.label, Counted()), after.tasks[task.label]
-        n_scored = old.statuses[RecordStatus.SCORED]
-        if n_scored != new.n_scored:
-            lines.append(f"{task.label}: n_scored was {n_scored}, is {new.n_scored}")
-        for name in [n for n in new.readings if n in old.scored]:
-            made, now = task.readings[name].aggregate(old.of(name)), new.readings[name]
+    for label, old in before.items():
+        new = after.tasks[label]
+        if old.n_scored != new.n_scored:
+            lines.append(f"{label}: n_scored was {old.n_scored}, is {new.n_scored}")
+        for name in [name for name in new.readings if name in old.readings]:
             what = "" if name == OFFICIAL else f"{name} "
-            then = [("score", _number(made.score)), ("n_unparsed", old.n_unparsed[name])]
-            for number, was in then:
-                if was != (is_now := getattr(now, number)):
-                    lines.append(f"{task.label}: {what}{number} was {was}, is {is_now}")
-            if _numbers(made.categories) != now.categories:
-                lines.append(f"{task.label}: {what}categories were others")
+            for number, was in old.readings[name].items():
+                is_now = getattr(new.readings[name], number)
+                if was != is_now and number == "categories":
+                    lines.append(f"{label}: {what}categories were others")
+                elif was != is_now:
+                    lines.append(f"{label}: {what}{number} was {was}, is {is_now}")
     return lines
 
 

@@ -76,11 +76,32 @@ def judged_again(
     A sample whose rows are there now but cannot be judged becomes `data_error`.
     """
     tasks = {o.task.label: o.task for o in opened}
-    samples = {label: {s.id: s for s in task.samples()} for label, task in tasks.items()}
+    rows: dict[tuple[str, int], _Rows] = {}
     for record in records:
-        task = tasks[record.task]
-        sample = samples[record.task][record.id]
-        yield _again(task, sample, record, readings)
+        task, label = tasks[record.task], (record.task, record.repeat)
+        if label not in rows:
+            rows[label] = _Rows(task)
+        yield _again(task, rows[label].take(record.id), record, readings)
+
+
+class _Rows:
+    """A task's samples by id, each taken once; records come nearly in the order of the rows."""
+
+    def __init__(self, task: AnyTask) -> None:
+        self._task, self._rest = task, task.samples()
+        self._ahead: dict[str, AnySample] = {}
+
+    def take(self, sample_id: str) -> AnySample:
+        """Read on until a sample comes. Raises DataError when it does not."""
+        while sample_id not in self._ahead:
+            sample = next(self._rest, None)
+            if sample is None:
+                raise DataError(
+                    f"the rows of {self._task.label} have no sample {sample_id!r}",
+                    file=self._task.root,
+                )
+            self._ahead[sample.id] = sample
+        return self._ahead.pop(sample_id)
 
 
 def _again(
