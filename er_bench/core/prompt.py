@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 
 from pydantic import JsonValue
@@ -37,12 +37,15 @@ class Decoding:
 
     def over(self, other: Decoding) -> Decoding:
         """These settings, and `other`'s where these leave one open."""
-        told = {name: value for name, value in asdict(self).items() if value is not None}
+        told = {n: v for n in _DECODING if (v := getattr(self, n)) is not None}
         return replace(other, **told)
 
     def to_dict(self) -> dict[str, JsonValue]:
         """Every setting by name, open ones as None."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in _DECODING}
+
+
+_DECODING = tuple(setting.name for setting in fields(Decoding))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +58,7 @@ def _media(task: AnyTask, sample: AnySample) -> Iterator[MediaRef]:
 
 def relative(ref: MediaRef, root: Path) -> MediaRef:
     """A place seen from the task's data folder, where it lies inside."""
-    path = Path(ref.file)
-    if ref.base == "data" and path.is_relative_to(root):
-        return replace(ref, file=str(path.relative_to(root)))
+    inside = f"{root}{os.sep}"
+    if ref.base == "data" and ref.file.startswith(inside):
+        return replace(ref, file=ref.file.removeprefix(inside))
     return ref
