@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import er_bench
 from er_bench.core.family import Rendered
 from er_bench.core.message import Message, user
 from er_bench.core.sample import Image, Part, Text, Video
@@ -242,5 +243,5 @@ def test_the_chat_template_writes_what_render_does(
 
 
 def test_the_shipped_template_is_this_one() -> None:
-    shipped = Path(__file__).parents[2] / "models" / "vlaser-tiny" / "chat_template.jinja"
+    shipped = Path(er_bench.__file__).parent / "models" / "vlaser-tiny" / "chat_template.jinja"
     assert shipped.read_text("utf-8") == chat_template(Style().system_text())
