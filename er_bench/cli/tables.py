@@ -62,6 +62,12 @@ def print_results(results: Results) -> None:
     for name, task in results.tasks.items():
         if metrics := task.readings["official"].metrics:
             print(f"{name}:", ", ".join(f"{what} {m:.3g}" for what, m in metrics.items()))
+        others = {r: f.score for r, f in task.readings.items() if r not in ("official", "robust")}
+        if others:
+            print(
+                f"{name}, read otherwise:",
+                ", ".join(f"{r} {percent(s)}" for r, s in others.items()),
+            )
         if task.n_left_out:
             left, of = task.n_left_out, task.n_scored
             print(f"{name}: the mean leaves out {left} of {of} scored, as the released code does")

@@ -41,6 +41,7 @@ def test_the_named_readings_are_made_and_official_and_robust_always(
     done = er_bench("score", "--run", run.folder, "--out", "s", *flags)
     assert done.returncode == 0, done.stderr
     assert "every score is the same" in done.stdout
+    assert ("read otherwise: any_hit" in done.stdout) == ("any_hit" in made)
     again, before = api.load_run(tmp_path / "s"), run.results.tasks["refspatial"].readings
     readings = again.results.tasks["refspatial"].readings
     assert set(readings) == set(made)
