@@ -19,6 +19,9 @@ from er_bench.data.rows import FileBlob, Row, inside
 ROLES: Mapping[str, Role] = {"system": "system", "human": "user", "gpt": "assistant"}
 NAMES = {role: name for name, role in ROLES.items()}
 IMAGE, VIDEO = "<image>", "<video>"
+MEDIA = ("image", "video")
+SIZES = ("image_width", "image_height", "image_size", "image_id", "video_id")
+"""Fields about a picture that name no file; other trainers write them."""
 
 Said = list[tuple[Role, str]]
 
@@ -30,7 +33,9 @@ def read_chat(row: Row, root: Path) -> tuple[Message, ...]:
     released. Raises DataError naming file, line and field.
     """
     said = _said(row)
-    images, video = row.fields.get("image"), row.fields.get("video")
+    _known_media(row)
+    # An empty name is none: sets that mix pictures and text write it so.
+    images, video = (None if row.fields.get(f) == "" else row.fields.get(f) for f in MEDIA)
     if images is not None and video is not None:
         raise row.error("a record has an image or a video, not both", "video")
     if video is not None:
@@ -83,6 +88,19 @@ def _written(part: Part) -> str:
         case Image():
             return IMAGE
     raise DataError("a conversation about a video cannot be written")
+
+
+def _known_media(row: Row) -> None:
+    """Raise DataError for a picture or video under a name that is not read."""
+    for field, value in row.fields.items():
+        word = field.casefold()
+        known = field in (*MEDIA, *SIZES) or not value
+        if not known and any(
+            kind in word for kind in ("image", "img", "picture", "photo", "video")
+        ):
+            raise row.error(
+                f"this field is not read; files are named under {' or '.join(MEDIA)}", field
+            )
 
 
 def _said(row: Row) -> Said:

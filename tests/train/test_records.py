@@ -57,6 +57,10 @@ def test_a_single_image_without_a_mark_is_put_before_the_first_question(one_sour
         ({"image": ["0.png", "1.png"], "conversations": talk("<image>", "a")}, "2 images but 1"),
         ({"image": ["0.png"], "conversations": talk("no mark", "a")}, "1 images but 0"),
         ({"image": [], "conversations": talk("x", "a")}, "list of paths"),
+        *(
+            ({name: "0.png", "conversations": talk("What?", "a")}, f"field {name}")
+            for name in ("images", "Image", "image_path", "image_files", "video_path", "photo")
+        ),
         ({"image": 5, "conversations": talk("x", "a")}, "list of paths"),
         ({"image": "gone.png", "conversations": talk("x", "a")}, "gone.png"),
         ({"image": "../toy/../../0.png", "conversations": talk("x", "a")}, "leaves"),

@@ -77,12 +77,31 @@ def test_an_empty_mixture_is_refused(mix):
 def test_the_second_look_comes_from_the_cache(one_source, reader, tmp_path, monkeypatch):
     source = one_source(*mixed_records(4), "{oops")
     first = scan(source, reader(), workers=0, cache=tmp_path / "c", advance=lambda n: None)
-    monkeypatch.setattr(Reader, "measure", lambda *a: pytest.fail("looked again"))
-    heard = []
+    looked, measure, heard = [], Reader.measure, []
+
+    def counted(self, source, index):
+        looked.append(index)
+        return measure(self, source, index)
+
+    monkeypatch.setattr(Reader, "measure", counted)
     again = scan(source, reader(), workers=0, cache=tmp_path / "c", advance=heard.append)
     assert (again.sizes == first.sizes).all() and again.bad == first.bad and heard == [5]
-    with pytest.raises(pytest.fail.Exception):  # other settings, another look
-        scan(source, reader(max_tiles=3), workers=0, cache=tmp_path / "c", advance=heard.append)
+    assert looked == [4]  # the bad one alone, which may have been mended
+    scan(source, reader(max_tiles=3), workers=0, cache=tmp_path / "c", advance=heard.append)
+    assert looked == [4, 0, 1, 2, 3, 4]  # other settings, another look
+
+
+def test_a_record_is_mended_by_its_picture_alone(one_source, reader, tmp_path):
+    late = {"image": "late.png", "conversations": talk("a", "b")}
+    source, cache = one_source(*mixed_records(3), late), tmp_path / "c"
+    first = scan(source, reader(), workers=0, cache=cache, advance=lambda n: None)
+    assert list(first.bad) == [3] and "late.png" in first.bad[3]
+    (source.root / "late.png").write_bytes((source.root / "0.png").read_bytes())
+    mended = scan(source, reader(), workers=0, cache=cache, advance=lambda n: None)
+    kept = scan(source, reader(), workers=0, cache=cache, advance=lambda n: None)
+    for found in (mended, kept):
+        assert not found.bad and found.sizes[3].all()
+        assert (found.sizes[:3] == first.sizes[:3]).all()
 
 
 def test_processes_find_the_same_as_one(one_source, reader, tmp_path, monkeypatch):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +16,9 @@ import pytest
 import torch
 from rich.console import Console
 
-from er_bench.core.errors import ConfigError, DataError
+from er_bench.core.errors import ConfigError, DataError, ErBenchError
 from er_bench.models.internvl.load import load
+from er_bench.train.methods.sft.output import checkpoints
 from er_bench.train.methods.sft.run import train
 from er_bench.train.recipe import Recipe, build_recipe
 
@@ -192,8 +195,8 @@ def test_an_output_in_use_is_refused_and_so_is_another_recipe(settings, tmp_path
     run(short)
     with pytest.raises(ConfigError, match="--resume"):
         run(short)
-    with pytest.raises(ConfigError, match=r"learning_rate: 0\.003 became 0\.1"):
-        run(short, resume=True, learning_rate=0.1)
+    with pytest.raises(ConfigError, match=r"weight_decay: 0\.0. became 0\.5"):
+        run(short, resume=True, weight_decay=0.5)
     with pytest.raises(ConfigError, match="records"):
         write_images(tmp_path / "other", 8)
         write_meta(tmp_path / "other", mixed_records(8))
@@ -201,6 +204,44 @@ def test_an_output_in_use_is_refused_and_so_is_another_recipe(settings, tmp_path
         file.write_text(file.read_text().replace(settings["data"], str(tmp_path / "other/x.json")))
         (tmp_path / "other" / "meta.json").rename(tmp_path / "other" / "x.json")
         run(short, resume=True, data=str(tmp_path / "other" / "x.json"))
+
+
+def test_a_loss_that_is_no_number_ends_the_run_before_it_changes_anything(settings, tmp_path):
+    far = {**settings, "learning_rate": 1e30, "max_steps": 6, "save_every": 1, "log_every": 10}
+    with pytest.raises(ErBenchError, match=r"step [2-5] is no number.*--resume --set") as ended:
+        run(far, keep_checkpoints=1)
+    step = int(str(ended.value).split("of step ")[1].split()[0])
+    (kept,) = (tmp_path / "out").glob("checkpoint-*")
+    assert kept.name == f"checkpoint-{step - 1}"
+    assert not (tmp_path / "out" / "final").exists()
+
+
+def test_a_run_goes_on_at_another_rate(settings, tmp_path):
+    short = {**settings, "max_steps": 4, "save_every": 2, "schedule": "constant_with_warmup"}
+    run(short, warmup_ratio=0.0)
+    shutil.rmtree(tmp_path / "out" / "checkpoint-4")
+    run(short, resume=True, warmup_ratio=0.0, learning_rate=1e-4)
+    state = json.loads((tmp_path / "out" / "checkpoint-4" / "trainer_state.json").read_text())
+    rates = [entry["learning_rate"] for entry in state["log_history"] if "learning_rate" in entry]
+    assert rates == [3e-3, 3e-3, 1e-4, 1e-4]
+
+
+@pytest.mark.parametrize("gone", ["optimizer.pt", "scheduler.pt", "rng_state.pth"])
+def test_half_a_checkpoint_is_not_gone_on_from(settings, tmp_path, gone):
+    short, out = {**settings, "max_steps": 4, "save_every": 2}, tmp_path / "out"
+    run(short)
+    whole = weights(out / "final")
+    (out / "checkpoint-4" / gone).unlink()
+    assert checkpoints(out) == (out / "checkpoint-2", {out / "checkpoint-4": gone})
+    said = Console(record=True, width=300, file=io.StringIO())
+    train(build(short), resume=True, console=said)
+    assert f"lacks {gone}" in said.export_text()
+    again = weights(out / "final")
+    assert all(torch.equal(again[name], weight) for name, weight in whole.items())
+    (out / "checkpoint-4" / gone).unlink()
+    (out / "checkpoint-2" / gone).unlink()
+    with pytest.raises(ConfigError, match=f"no whole checkpoint.*lacks {gone}"):
+        run(short, resume=True)
 
 
 def test_pixels_that_cannot_be_read_end_the_run_or_are_listed(settings, tmp_path):

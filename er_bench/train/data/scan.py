@@ -40,14 +40,15 @@ def scan(
     """Measure every record of a data set that a pass uses.
 
     The result is kept in `cache` under a name made of all that decides it: file, settings,
-    tokenizer. Images are trusted not to have changed size since. `advance` hears how many
-    records have been looked at.
+    tokenizer. Images are trusted not to have changed size since; records that were bad are looked
+    at again, since a picture of theirs may have been mended. `advance` hears how many records
+    have been looked at.
     """
     n = min(len(source.offsets), int(len(source.offsets) * source.repeat_time))
     file = cache / f"{source.name.replace('/', '_')}-{_identity(source, reader, n)}.npz"
     if file.is_file():
         advance(n)
-        return _load(file)
+        return _mended(_load(file), source, reader, file)
     chunks = [range(k, min(k + CHUNK, n)) for k in range(0, n, CHUNK)]
     sizes, bad = np.zeros((n, 3), np.int32), dict[int, str]()
     for chunk, (part, faults) in zip(chunks, _measured(source, reader, chunks, workers)):  # noqa: B905
@@ -56,6 +57,22 @@ def scan(
         advance(len(chunk))
     found = Scan(sizes, bad)
     _save(found, file)
+    return found
+
+
+def _mended(found: Scan, source: Source, reader: Reader, file: Path) -> Scan:
+    """What was found, its bad records looked at once more."""
+    sizes, bad = found.sizes, dict(found.bad)
+    for index in found.bad:
+        part, faults = measure_chunk(source, reader, range(index, index + 1))
+        sizes[index] = part[0]
+        if faults:
+            bad |= faults
+        else:
+            del bad[index]
+    if bad != found.bad:
+        found = Scan(sizes, bad)
+        _save(found, file)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from er_bench.core.errors import ConfigError
@@ -23,15 +24,34 @@ MAY_CHANGE = {
 """Settings that a resumed run may change: none of them changes a step but by rounding."""
 
 
-def last_checkpoint(output: Path) -> Path | None:
-    """The newest complete checkpoint of a run: the state file is written last."""
+STEERS = {"learning_rate"}
+"""Settings that a resumed run may change on purpose: they change the steps that follow."""
+CHECKPOINT = {
+    "trainer_state.json": ("trainer_state.json",),
+    "its weights": ("model*.safetensors", "pytorch_model_fsdp*", "global_step*"),
+    "optimizer.pt": ("optimizer.pt", "optimizer.bin", "optimizer_*", "global_step*"),
+    "scheduler.pt": ("scheduler.pt",),
+    "rng_state.pth": ("rng_state*.pth",),
+}
+"""What a whole checkpoint holds, and the files that may be it, with and without sharding."""
+
+
+def checkpoints(output: Path) -> tuple[Path | None, dict[Path, str]]:
+    """The newest whole checkpoint of a run, and what newer ones lack."""
     found = [
         folder
         for folder in output.glob("checkpoint-*")
         if folder.name.removeprefix("checkpoint-").isdigit()
-        and (folder / "trainer_state.json").is_file()
     ]
-    return max(found, key=lambda folder: int(folder.name.split("-")[1]), default=None)
+    broken: dict[Path, str] = {}
+    for folder in sorted(found, key=lambda folder: int(folder.name.split("-")[1]), reverse=True):
+        lacks = [
+            name for name, forms in CHECKPOINT.items() if not any(map(any, map(folder.glob, forms)))
+        ]
+        if not lacks:
+            return folder, broken
+        broken[folder] = ", ".join(lacks)
+    return None, broken
 
 
 def n_skipped(file: Path) -> int:
@@ -42,7 +62,9 @@ def n_skipped(file: Path) -> int:
     return len({json.loads(line)["place"] for line in lines})
 
 
-def check_output(recipe: Recipe, checkpoint: Path | None, *, resume: bool) -> None:
+def check_output(
+    recipe: Recipe, checkpoint: Path | None, broken: Mapping[Path, str], *, resume: bool
+) -> None:
     """Keep two runs from meeting in one folder. Raises ConfigError."""
     if not resume:
         if checkpoint is not None:
@@ -51,12 +73,20 @@ def check_output(recipe: Recipe, checkpoint: Path | None, *, resume: bool) -> No
                 "or choose another output"
             )
         return
+    # The Trainer writes the state last: without it a checkpoint was cut off, not taken apart.
+    apart = [folder for folder, lacks in broken.items() if "trainer_state.json" not in lacks]
+    if checkpoint is None and apart:
+        raise ConfigError(
+            f"there is no whole checkpoint to go on from: {apart[0]} lacks {broken[apart[0]]}; put "
+            "it back, or begin again in another output"
+        )
     file = recipe.output / RECIPE
     if checkpoint is None or not file.is_file():
         return
     old = json.loads(file.read_text(encoding="utf-8"))["recipe"]
     new = recipe.model_dump(mode="json")
-    changed = [key for key in new if key not in MAY_CHANGE and old.get(key) != new[key]]
+    kept = set(new) - MAY_CHANGE - STEERS
+    changed = [key for key in new if key in kept and old.get(key) != new[key]]
     if changed:
         told = "; ".join(f"{key}: {old.get(key)!r} became {new[key]!r}" for key in changed)
         raise ConfigError(f"{recipe.output} cannot be resumed with another recipe: {told}")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from transformers import TrainerCallback
-
-from er_bench.core.errors import ErBenchError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,14 +57,9 @@ class Progress(TrainerCallback):
         logs: dict[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Print the line. Raises ErBenchError when the loss is no longer a number."""
+        """Print the line."""
         if not logs or "loss" not in logs:
             return
-        if not math.isfinite(logs["loss"]):
-            raise ErBenchError(
-                f"the loss is {logs['loss']} at step {state.global_step}; go back to a checkpoint "
-                "with a lower learning_rate"
-            )
         now, step = time.monotonic(), state.global_step
         tokens = int(self._tokens[self._last_step : step].sum())
         logs["tokens_per_s"] = tokens / max(now - self._last_s, 1e-9)

@@ -24,7 +24,7 @@ from er_bench.train.methods.sft.output import (
     SKIPPED,
     check_mixture,
     check_output,
-    last_checkpoint,
+    checkpoints,
     n_skipped,
     write_settings,
 )
@@ -119,8 +119,10 @@ def train(recipe: Recipe, *, resume: bool, console: Console) -> Path:
     never stopped. Raises ConfigError, DataError.
     """
     check_packages(recipe)
-    checkpoint = last_checkpoint(recipe.output)
-    check_output(recipe, checkpoint, resume=resume)
+    checkpoint, broken = checkpoints(recipe.output)
+    for folder, missing in broken.items():
+        console.print(f"{folder} is not whole, it lacks {missing}; it is not gone on from")
+    check_output(recipe, checkpoint, broken, resume=resume)
     run = _prepare_on_each_node(recipe, console)
     if checkpoint is not None:
         check_mixture(recipe, run.mixture)

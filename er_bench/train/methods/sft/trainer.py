@@ -142,6 +142,35 @@ class SftTrainer(Trainer):
         loss = weighted_loss(model, inputs, self._codec, num_items_in_batch)
         return loss * int(self.accelerator.num_processes)
 
+    def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> float:
+        """The norm of the step's gradient over all ranks, before the optimizer takes it.
+
+        Raises ErBenchError when it is no number: weights and checkpoints stay sound.
+        """
+        norm = float(super()._get_grad_norm(model, grad_norm))  # type: ignore[no-untyped-call]
+        if not math.isfinite(norm):
+            raise ErBenchError(
+                f"the loss or a gradient of step {self.state.global_step + 1} is no number; that "
+                "step has changed nothing. Go on from the last checkpoint with a lower rate, "
+                "--resume --set learning_rate=.., or begin again with one where there is none"
+            )
+        return norm
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """Load both; a learning rate that the recipe has changed since scales the schedule."""
+        super()._load_optimizer_and_scheduler(checkpoint)
+        schedule, optimizer = self.lr_scheduler, self.optimizer
+        if checkpoint is None or optimizer is None or schedule is None:
+            return
+        if not hasattr(schedule, "base_lrs"):  # DeepSpeed's own
+            return
+        then, now = schedule.base_lrs[0], self.args.learning_rate
+        if then != now:
+            schedule.base_lrs = [now] * len(schedule.base_lrs)
+            for group in optimizer.param_groups:
+                group["lr"], group["initial_lr"] = group["lr"] * now / then, now
+            schedule._last_lr = [group["lr"] for group in optimizer.param_groups]
+
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """What `evaluation` finds, logged; the Trainer calls this after logging the step itself."""
         assert self.evaluation is not None
