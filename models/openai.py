@@ -13,6 +13,8 @@ import io
 import json
 import os
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
@@ -28,6 +30,7 @@ from er_bench.core.model import Model, ModelSettings
 from er_bench.core.prompt import Prompt
 from er_bench.core.sample import Image, Text, Video
 from er_bench.data import media
+from er_bench.models.chat_reply import BUSY, RETRYABLE, one_line, read_reply
 from er_bench.models.families import every, served_family
 from er_bench.models.settings import check_names, parse_args
 
@@ -35,7 +38,6 @@ PASSED_THROUGH = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"
 MAX_IMAGE_BYTES = 20 * 2**20
 Encoded = tuple[bytes, str, Size]
 """An image file, its type, and width and height."""
-RETRYABLE = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 
 
 class OpenAIArgs(BaseModel):
@@ -109,7 +111,7 @@ class OpenAI(Model):
             raise ModelError(
                 f"{self._url}: {type(error).__name__}: {error}", retryable=True
             ) from error
-        return self._read(content, sizes, prompt.json_schema is not None, time.monotonic() - start)
+        return self._read(content, sizes, prompt, time.monotonic() - start)
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -124,34 +126,30 @@ class OpenAI(Model):
         return self._session
 
     def _refused(self, response: aiohttp.ClientResponse, content: bytes) -> ModelError:
-        text = content[:500].decode(errors="replace").replace(self._key or "\0", "***")
+        text = one_line(content.decode(errors="replace"), 500).replace(self._key or "\0", "***")
         return ModelError(
             f"{self._url} answered {response.status}: {text}",
             retryable=response.status in RETRYABLE,
+            busy=response.status in BUSY,
             retry_after_s=retry_after_s(response.headers.get("Retry-After")),
         )
 
     def _read(
-        self, content: bytes, sizes: tuple[Size, ...], constrained: bool, latency_s: float
+        self, content: bytes, sizes: tuple[Size, ...], prompt: Prompt, latency_s: float
     ) -> Completion:
         try:
-            reply = json.loads(content)
-            choice = reply["choices"][0]
-            text = choice["message"]["content"] or ""
-            usage = reply.get("usage") or {}
-        except (ValueError, KeyError, IndexError, TypeError) as error:
-            shown = content[:200].decode(errors="replace")
+            reply = read_reply(content)
+        except ModelError as error:
             raise ModelError(
-                f"{self._url}: not a chat completion: {shown}", retryable=True
+                f"{self._url}: {error}", retryable=error.retryable, busy=error.busy
             ) from error
-        return Completion(
-            text=self._served.answer(text),
-            finish_reason=choice.get("finish_reason"),
-            tokens_in=usage.get("prompt_tokens"),
-            tokens_out=usage.get("completion_tokens"),
+        text = self._served.answer(reply.text)
+        return replace(
+            reply,
+            text=text,
             latency_s=latency_s,
             image_sizes=sizes,
-            constrained=constrained,
+            constrained=prompt.json_schema is not None and keeps_to(prompt.json_schema, text),
         )
 
     def _body(self, prompt: Prompt) -> tuple[bytes, tuple[Size, ...]]:
@@ -231,6 +229,17 @@ def _jpeg(image: PIL.Image.Image) -> Encoded:
     out = io.BytesIO()
     image.save(out, "JPEG", quality=95)
     return out.getvalue(), "image/jpeg", image.size
+
+
+def keeps_to(schema: Mapping[str, object], text: str) -> bool:
+    """Whether an answer is JSON of a schema: some servers take a schema and do not keep to it."""
+    from jsonschema import SchemaError, ValidationError, validate
+
+    try:
+        validate(json.loads(text), schema)
+    except (ValueError, ValidationError, SchemaError, RecursionError):
+        return False
+    return True
 
 
 def retry_after_s(header: str | None, now: datetime | None = None) -> float | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from er_bench.core.geometry import Size
 
@@ -14,14 +15,29 @@ class Completion:
 
     text: str
     finish_reason: str | None = None
-    """`stop`, `length`, or the backend's own word; None when it does not say."""
+    """`stop`, `length`, or the backend's own word; None when it does not say. Of an answer without
+    a text: `refusal`, `tool_calls`, `content_filter`, `length` or `empty`."""
     tokens_in: int | None = None
     tokens_out: int | None = None
     latency_s: float = 0.0
     image_sizes: tuple[Size, ...] = ()
     """`(width, height)` of each image as sent, after any resize; the frame of PIXEL_SENT."""
     constrained: bool = False
-    """Whether decoding was held to the prompt's JSON schema."""
+    """Whether decoding was held to the prompt's JSON schema, and the answer keeps to it."""
+    thoughts: str = ""
+    """What the model thought, where that comes apart from the text; no part of the answer."""
+    instead: str = ""
+    """What came in place of a text: the words of a refusal, or tool calls as JSON."""
+
+    def mapped(self, change: Callable[[str], str]) -> Completion:
+        """The completion with each of its texts changed."""
+        return replace(
+            self,
+            text=change(self.text),
+            thoughts=change(self.thoughts),
+            instead=change(self.instead),
+            finish_reason=self.finish_reason and change(self.finish_reason),
+        )
 
 
 def well_formed(text: str) -> str:

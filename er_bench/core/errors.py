@@ -76,16 +76,21 @@ class ModelError(ErBenchError):
     """Happens when a request to a model fails.
 
     `retryable` says whether the same request may succeed later; `retry_after_s` is the server's
-    own wish, if it gave one.
+    own wish, if it gave one; `busy` that the server is asked too much by all requests together.
     """
 
     exit_code = 3
 
     def __init__(
-        self, problem: str, *, retryable: bool = False, retry_after_s: float | None = None
+        self,
+        problem: str,
+        *,
+        retryable: bool = False,
+        retry_after_s: float | None = None,
+        busy: bool = False,
     ) -> None:
         super().__init__(problem)
-        self.retryable, self.retry_after_s = retryable, retry_after_s
+        self.retryable, self.retry_after_s, self.busy = retryable, retry_after_s, busy
 
 
 class EnvError(ErBenchError):

@@ -90,12 +90,12 @@ class Asking:
                 if not error.retryable or worn or attempt > self._limits.max_retries:
                     self._health.failures_in_a_row += 1
                     tries = f" (tried {attempt} times)" if attempt > 1 else ""
-                    raise ModelError(f"{error}{tries}") from error
+                    raise ModelError(well_formed(f"{error}{tries}")) from error
                 await asyncio.sleep(self._limits.wait_s(attempt, error.retry_after_s))
             else:
                 self._health.failures_in_a_row = 0
-                text, latency_s = well_formed(completion.text), round(completion.latency_s, 4)
-                return replace(completion, text=text, latency_s=latency_s)
+                latency_s = round(completion.latency_s, 4)
+                return replace(completion.mapped(well_formed), latency_s=latency_s)
 
     async def _try(self, prompt: Prompt) -> Completion:
         timeout_s = self._limits.request_timeout_s

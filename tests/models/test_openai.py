@@ -92,7 +92,7 @@ def test_limits_go_out_by_rank(chat_server: ChatServer) -> None:
 
 
 def test_a_schema_asks_for_constrained_decoding(chat_server: ChatServer) -> None:
-    (reply,) = ask(client(chat_server), prompt("x", json_schema={"type": "object"}))
+    (reply,) = ask(client(chat_server), prompt("say 7", json_schema={"type": "integer"}))
     assert chat_server.bodies[0]["response_format"]["type"] == "json_schema"
     assert reply.constrained
 
@@ -130,7 +130,8 @@ def test_unknown_settings_are_refused(chat_server: ChatServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "retryable"), [(400, False), (404, False), (408, True), (429, True), (503, True)]
+    ("status", "retryable"),
+    [(400, False), (404, False), (408, True), (429, True), (503, True), (520, True), (530, True)],
 )
 def test_which_refusals_may_be_tried_again(
     status: int, retryable: bool, chat_server: ChatServer
