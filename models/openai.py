@@ -15,8 +15,6 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 import aiohttp
@@ -32,6 +30,7 @@ from er_bench.core.sample import Image, Text, Video
 from er_bench.data import media
 from er_bench.models.chat_reply import BUSY, RETRYABLE, one_line, read_reply
 from er_bench.models.families import every, served_family
+from er_bench.models.retry_after import http_date, retry_after_s
 from er_bench.models.settings import check_names, parse_args
 
 PASSED_THROUGH = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -129,9 +128,11 @@ class OpenAI(Model):
         text = one_line(content.decode(errors="replace"), 500).replace(self._key or "\0", "***")
         return ModelError(
             f"{self._url} answered {response.status}: {text}",
-            retryable=response.status in RETRYABLE,
+            retryable=response.status in RETRYABLE and "insufficient_quota" not in text,
             busy=response.status in BUSY,
-            retry_after_s=retry_after_s(response.headers.get("Retry-After")),
+            retry_after_s=retry_after_s(
+                response.headers.get("Retry-After"), http_date(response.headers.get("Date"))
+            ),
         )
 
     def _read(
@@ -240,18 +241,3 @@ def keeps_to(schema: Mapping[str, object], text: str) -> bool:
     except (ValueError, ValidationError, SchemaError, RecursionError):
         return False
     return True
-
-
-def retry_after_s(header: str | None, now: datetime | None = None) -> float | None:
-    """Seconds that a `Retry-After` header asks for: a number, or an HTTP date (RFC 9110 10.2.3)."""
-    if header is None:
-        return None
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        when = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from er_bench.core.completion import Completion, well_formed
@@ -15,6 +15,7 @@ from er_bench.core.record import Key
 from er_bench.core.rollout import Turn
 from er_bench.core.sample import Image, MediaRef, Text, Video
 from er_bench.run.frames import FrameKeeper
+from er_bench.run.gate import Gate
 from er_bench.run.records import relative
 
 
@@ -23,9 +24,14 @@ class Limits:
     """How hard one request is tried.
 
     The wait before try k is uniform in [0, min(cap, base * 2^(k-1))] ("full jitter", M. Brooker,
-    Exponential Backoff and Jitter, AWS 2015), or what the server asks for with Retry-After.
-    After `patience` requests in a row that failed for good, requests are tried once only, until
-    one succeeds: a dead server ends a run soon.
+    Exponential Backoff and Jitter, AWS 2015), or what the server asks for with Retry-After, but
+    never less than the base. After `patience` requests in a row that failed for good, requests
+    are tried once only, until one succeeds: a dead server ends a run soon.
+
+    A server that is asked too much (HTTP 429) makes all requests wait together, min(cap, base *
+    2^(k-1)) at its k-th refusal in a row or what it asks for, and no try is counted: a request
+    fails when `patience` such waits in a row brought no answer to any, or after `patience *
+    max_retries` refusals of its own.
     """
 
     max_retries: int = 5
@@ -38,9 +44,18 @@ class Limits:
     def wait_s(self, attempt: int, retry_after_s: float | None) -> float:
         """How long to wait before the next try."""
         if retry_after_s is not None:
-            return min(retry_after_s, self.retry_after_cap_s)
-        ceiling = min(self.backoff_cap_s, self.backoff_base_s * 2 ** (attempt - 1))
-        return random.uniform(0, ceiling)
+            return self._asked_s(retry_after_s)
+        return random.uniform(0, self._ceiling_s(attempt))
+
+    def shared_wait_s(self, refusals: int, retry_after_s: float | None) -> float:
+        """How long all requests wait after so many refusals in a row."""
+        return self._asked_s(retry_after_s) if retry_after_s else self._ceiling_s(refusals)
+
+    def _asked_s(self, retry_after_s: float) -> float:
+        return max(self.backoff_base_s, min(retry_after_s, self.retry_after_cap_s))
+
+    def _ceiling_s(self, attempt: int) -> float:
+        return min(self.backoff_cap_s, self.backoff_base_s * 2 ** min(max(attempt - 1, 0), 30))
 
 
 @dataclass(slots=True)
@@ -48,6 +63,7 @@ class Health:
     """Whether the model has answered lately; shared by all requests of a run."""
 
     failures_in_a_row: int = 0
+    gate: Gate = field(default_factory=Gate)
 
 
 class Asking:
@@ -80,22 +96,55 @@ class Asking:
         return turn
 
     async def _completion(self, prompt: Prompt) -> Completion:
-        attempt = 0
+        attempt = refusals = 0
         while True:
             try:
-                completion = await self._try(prompt)
+                completion = await self._through_gate(prompt)
             except ModelError as error:
-                attempt += 1
-                worn = self._health.failures_in_a_row >= self._limits.patience
-                if not error.retryable or worn or attempt > self._limits.max_retries:
+                attempt, refusals = attempt + (not error.busy), refusals + error.busy
+                if not error.retryable or self._is_lost(attempt, refusals):
                     self._health.failures_in_a_row += 1
-                    tries = f" (tried {attempt} times)" if attempt > 1 else ""
+                    n_tries = attempt + refusals
+                    tries = f" (tried {n_tries} times)" if n_tries > 1 else ""
                     raise ModelError(well_formed(f"{error}{tries}")) from error
-                await asyncio.sleep(self._limits.wait_s(attempt, error.retry_after_s))
+                self._close_gate(error)
+                if not error.busy:
+                    await asyncio.sleep(self._limits.wait_s(attempt, error.retry_after_s))
             else:
                 self._health.failures_in_a_row = 0
                 latency_s = round(completion.latency_s, 4)
                 return replace(completion.mapped(well_formed), latency_s=latency_s)
+
+    def _is_lost(self, attempt: int, refusals: int) -> bool:
+        """Whether a request that failed so often, and was refused so often, is given up."""
+        limits, health = self._limits, self._health
+        return (
+            health.failures_in_a_row >= limits.patience
+            or attempt > limits.max_retries
+            or refusals > limits.patience * limits.max_retries
+            or (refusals > 0 and health.gate.refusals_in_a_row > limits.patience)
+        )
+
+    def _close_gate(self, error: ModelError) -> None:
+        """After a refusal, make all requests wait."""
+        gate = self._health.gate
+        if error.busy:
+            gate.close(self._limits.shared_wait_s(gate.refusals_in_a_row, error.retry_after_s))
+
+    async def _through_gate(self, prompt: Prompt) -> Completion:
+        gate = self._health.gate
+        entered = await gate.enter()
+        try:
+            completion = await self._try(prompt)
+        except ModelError as error:
+            if error.busy:
+                gate.refused(entered)
+            raise
+        else:
+            gate.answered()
+            return completion
+        finally:
+            gate.leave()
 
     async def _try(self, prompt: Prompt) -> Completion:
         timeout_s = self._limits.request_timeout_s

@@ -21,7 +21,7 @@ from er_bench.core.prompt import Decoding, Expect, Prompt
 from er_bench.core.registry import Registry
 from er_bench.core.sample import Image
 from er_bench.data.rows import BytesBlob, FileBlob
-from er_bench.models.openai import retry_after_s
+from er_bench.models.retry_after import http_date, retry_after_s
 from er_bench.run.open_model import open_model
 from tests.chat import ChatServer, completion
 
@@ -170,4 +170,48 @@ def test_retry_after() -> None:
     assert retry_after_s("2.5") == 2.5
     assert retry_after_s("Thu, 01 Jan 2026 00:00:30 GMT", now) == 30
     assert retry_after_s("Wed, 31 Dec 2025 23:00:00 GMT", now) == 0
-    assert retry_after_s("soon") is None
+    assert retry_after_s("-5") == 0
+
+
+@pytest.mark.parametrize("header", ["soon", "", "nan", "inf", "1, 2", "Fri, 99 Jan 2026", "\ud83d"])
+def test_a_retry_after_that_is_neither_number_nor_date_is_absent(header: str) -> None:
+    assert retry_after_s(header) is None
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Thu, 01 Jan 2026 00:00:30 GMT",
+        "Thursday, 01-Jan-26 00:00:30 GMT",
+        "Thu Jan  1 00:00:30 2026",
+        "Thu, 01 Jan 2026 00:00:30 -0000",
+        "Thu, 01 Jan 2026 00:00:30",
+        "2026-01-01T00:00:30Z",
+        "2026-01-01T01:00:30+01:00",
+    ],
+)
+def test_every_form_of_date_is_measured_by_the_servers_clock(
+    header: str, chat_server: ChatServer
+) -> None:
+    async def busy(body: dict[str, Any], call: int) -> web.StreamResponse:
+        headers = {"Retry-After": header, "Date": "Thu, 01 Jan 2026 00:00:00 GMT"}
+        return web.Response(status=429, headers=headers)
+
+    chat_server.behave = busy
+    with pytest.raises(ModelError) as error:
+        ask(client(chat_server), prompt("x"))
+    assert error.value.retry_after_s == 30
+
+
+def test_a_date_without_a_zone_is_utc() -> None:
+    assert http_date("Thu Jan  1 00:00:00 2026") == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_an_account_without_money_is_not_asked_again(chat_server: ChatServer) -> None:
+    async def poor(body: dict[str, Any], call: int) -> web.StreamResponse:
+        return web.json_response({"error": {"code": "insufficient_quota"}}, status=429)
+
+    chat_server.behave = poor
+    with pytest.raises(ModelError) as error:
+        ask(client(chat_server), prompt("x"))
+    assert not error.value.retryable
