@@ -27,7 +27,9 @@ from er_bench.core.geometry import Size
 from er_bench.core.model import Model, ModelSettings
 from er_bench.core.prompt import Prompt
 from er_bench.core.sample import Image, Text, Video
+from er_bench.core.secrets import cut_fields, cut_from_text, cut_values, secrets_in
 from er_bench.data import media
+from er_bench.models.address import Address
 from er_bench.models.chat_reply import BUSY, RETRYABLE, one_line, read_reply
 from er_bench.models.families import every, served_family
 from er_bench.models.retry_after import http_date, retry_after_s
@@ -35,6 +37,8 @@ from er_bench.models.settings import check_names, parse_args
 
 PASSED_THROUGH = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 MAX_IMAGE_BYTES = 20 * 2**20
+SHOWN_BYTES = 2**16
+"""Of a refusal's body."""
 Encoded = tuple[bytes, str, Size]
 """An image file, its type, and width and height."""
 
@@ -47,7 +51,11 @@ class OpenAIArgs(BaseModel):
     base_url: str | None = Field(
         None, description="The endpoint up to /v1; else OPENAI_BASE_URL, else OpenAI's own"
     )
-    api_key_env: str = Field("OPENAI_API_KEY", description="The variable that holds the key")
+    api_key_env: str = Field(
+        "OPENAI_API_KEY",
+        pattern="^[A-Za-z_][A-Za-z0-9_]*$",
+        description="The variable that holds the key",
+    )
     detail: Literal["low", "high", "auto"] | None = Field(None, description="Image detail")
     frames: int = Field(16, ge=1, description="Frames taken from a video")
     frame_sampling: Literal["linspace", "centres"] = "linspace"
@@ -58,6 +66,9 @@ class OpenAIArgs(BaseModel):
         default_factory=dict, description="More fields of the request, as a JSON object"
     )
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    max_reply_bytes: int = Field(
+        16 * 2**20, ge=1, description="Largest reply that is read, counted unpacked"
+    )
 
 
 def build(settings: ModelSettings) -> Model:
@@ -84,17 +95,23 @@ class OpenAI(Model):
         args, self._served = parse_args(settings.args, OpenAIArgs, family.served)
         self.name, self.dialect, self._settings = settings.name, settings.dialect, settings
         self._args = args
+        key = os.environ.get(args.api_key_env, "").strip()
+        if not key and "api_key_env" in settings.args:
+            raise ConfigError("the variable that api_key_env names is not set: put the key into it")
         base = args.base_url or os.environ.get("OPENAI_BASE_URL")
-        self._url = f"{(base or 'https://api.openai.com/v1').rstrip('/')}/chat/completions"
-        self._key = os.environ.get(args.api_key_env)
-        if base is None and not self._key:
-            raise ConfigError(f"{self._url} needs a key: set {args.api_key_env}")
+        self._to = Address.of(base or "https://api.openai.com/v1", key)
+        self._url = self._to.shown
+        if base is None and not key:
+            raise ConfigError(f"{self._url} needs a key: set OPENAI_API_KEY")
+        self._secrets = self._to.secrets | secrets_in(args.extra_body)
         self._session: aiohttp.ClientSession | None = None
         self._frames = media.FrameCache()
 
     def identity(self) -> dict[str, Any]:
         """Endpoint, model name and settings; no key."""
         args = {k: v for k, v in sorted(self._settings.args.items()) if k != "base_url"}
+        if self._args.extra_body and "extra_body" in args:
+            args["extra_body"] = cut_fields(args["extra_body"])
         return self._settings.identity("openai", endpoint=self._url, args=args)
 
     async def ask(self, prompt: Prompt) -> Completion:
@@ -102,55 +119,53 @@ class OpenAI(Model):
         body, sizes = await asyncio.to_thread(self._body, prompt)
         start = time.monotonic()
         try:
-            async with self._open_session().post(self._url, data=body) as response:
-                content = await response.read()
-                if response.status != 200:
-                    raise self._refused(response, content)
+            content = await self._posted(body)
+            reply = read_reply(content).mapped(self._without_secrets)
         except (aiohttp.ClientError, OSError) as error:
-            raise ModelError(
-                f"{self._url}: {type(error).__name__}: {error}", retryable=True
-            ) from error
-        return self._read(content, sizes, prompt, time.monotonic() - start)
-
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            headers = {"Content-Type": "application/json"}
-            if self._key:
-                headers["Authorization"] = f"Bearer {self._key}"
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
-                timeout=aiohttp.ClientTimeout(total=None),
-                headers=headers,
-            )
-        return self._session
-
-    def _refused(self, response: aiohttp.ClientResponse, content: bytes) -> ModelError:
-        text = one_line(content.decode(errors="replace"), 500).replace(self._key or "\0", "***")
-        return ModelError(
-            f"{self._url} answered {response.status}: {text}",
-            retryable=response.status in RETRYABLE and "insufficient_quota" not in text,
-            busy=response.status in BUSY,
-            retry_after_s=retry_after_s(
-                response.headers.get("Retry-After"), http_date(response.headers.get("Date"))
-            ),
-        )
-
-    def _read(
-        self, content: bytes, sizes: tuple[Size, ...], prompt: Prompt, latency_s: float
-    ) -> Completion:
-        try:
-            reply = read_reply(content)
+            told = f"{type(error).__name__}: {error}"
+            raise self._failed(ModelError(told, retryable=True)) from error
         except ModelError as error:
-            raise ModelError(
-                f"{self._url}: {error}", retryable=error.retryable, busy=error.busy
-            ) from error
+            raise self._failed(error) from error
         text = self._served.answer(reply.text)
         return replace(
             reply,
             text=text,
-            latency_s=latency_s,
+            latency_s=time.monotonic() - start,
             image_sizes=sizes,
             constrained=prompt.json_schema is not None and keeps_to(prompt.json_schema, text),
+        )
+
+    async def _posted(self, body: bytes) -> bytes:
+        session = self._open_session()
+        async with session.post(self._to.url, data=body, allow_redirects=False) as response:
+            if response.status != 200:
+                raise _refused(response, await _beginning(response, SHOWN_BYTES))
+            most = self._args.max_reply_bytes
+            content = await _beginning(response, most + 1)
+        if len(content) > most:
+            raise ModelError(f"the reply is larger than max_reply_bytes={most}")
+        return content
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                timeout=aiohttp.ClientTimeout(total=None),
+                headers={"Content-Type": "application/json", **self._to.headers},
+            )
+        return self._session
+
+    def _without_secrets(self, text: str) -> str:
+        return cut_values(text, self._secrets)
+
+    def _failed(self, error: ModelError) -> ModelError:
+        """The error with its place, in one line and without secrets."""
+        told = one_line(f"{self._url}: {self._without_secrets(cut_from_text(str(error)))}", 1000)
+        return ModelError(
+            told,
+            retryable=error.retryable,
+            retry_after_s=error.retry_after_s,
+            busy=error.busy,
         )
 
     def _body(self, prompt: Prompt) -> tuple[bytes, tuple[Size, ...]]:
@@ -230,6 +245,31 @@ def _jpeg(image: PIL.Image.Image) -> Encoded:
     out = io.BytesIO()
     image.save(out, "JPEG", quality=95)
     return out.getvalue(), "image/jpeg", image.size
+
+
+async def _beginning(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
+    """The first bytes of a body, unpacked; no more is read."""
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) >= most_bytes:
+            response.close()
+            break
+    return bytes(content[:most_bytes])
+
+
+def _refused(response: aiohttp.ClientResponse, content: bytes) -> ModelError:
+    text, status = content.decode(errors="replace"), response.status
+    if 300 <= status < 400 and (moved := response.headers.get("Location")):
+        text = f"it has moved to {moved}; redirects are not followed, give the new base_url"
+    return ModelError(
+        f"the server answered {status}: {one_line(text, 500)}",
+        retryable=status in RETRYABLE and "insufficient_quota" not in text,
+        retry_after_s=retry_after_s(
+            response.headers.get("Retry-After"), http_date(response.headers.get("Date"))
+        ),
+        busy=status in BUSY,
+    )
 
 
 def keeps_to(schema: Mapping[str, object], text: str) -> bool:

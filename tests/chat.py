@@ -37,9 +37,11 @@ class ChatServer:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
+    request: web.Request = field(init=False)
+    """The last one, for answers that are sent in parts."""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
+        self.request, body = request, await request.json()
         self.bodies.append(body)
         self.headers.append(dict(request.headers))
         return await self.behave(body, len(self.bodies))

@@ -55,7 +55,7 @@ class Limits:
         return max(self.backoff_base_s, min(retry_after_s, self.retry_after_cap_s))
 
     def _ceiling_s(self, attempt: int) -> float:
-        return min(self.backoff_cap_s, self.backoff_base_s * 2 ** min(max(attempt - 1, 0), 30))
+        return min(self.backoff_cap_s, self.backoff_base_s * 2.0 ** min(max(attempt - 1, 0), 30))
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from er_bench.core.manifest import RunInfo
+from er_bench.core.secrets import cut_from_text
 
 PACKAGES = ("numpy", "pillow", "torch", "transformers", "vllm", "aiohttp", "av", "mujoco")
 
@@ -22,7 +23,7 @@ def run_info(command: Sequence[str]) -> RunInfo:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         er_bench_version=own_version(),
         git_sha=git_sha(),
-        command=list(command),
+        command=[cut_from_text(word) for word in command],
         packages=_packages(),
         hardware=_hardware(),
     )

@@ -19,14 +19,14 @@ PROMPT = Prompt((user("Which?"),), Expect.LETTER)
 Ask = Callable[[Prompt], Awaitable[Completion]]
 
 
-def answers(ask: Ask, n: int, limits: Limits) -> list[str]:
-    """Ask for n samples at once: each one's answer or error."""
+def answers(ask: Ask, n: int, limits: Limits, turns: int = 1) -> list[str]:
+    """Ask for n samples at once, so often each: each one's last answer, or error."""
     health = Health()
 
     async def one(number: int) -> str:
         agent = Asking(ask, limits, health, Path(), ("t", str(number), 0))
         try:
-            return (await agent.ask(PROMPT)).completion.text
+            return [await agent.ask(PROMPT) for _ in range(turns)][-1].completion.text
         except ModelError as error:
             return f"lost: {error}"
 
@@ -102,15 +102,15 @@ def test_after_a_refusal_half_as_many_go_at_once_and_after_answers_more_again() 
         nonlocal in_flight
         in_flight += 1
         seen.append(in_flight)
-        refused = len(seen) <= 80
+        refused = len(seen) <= 40
         await asyncio.sleep(0.001)
         in_flight -= 1
         if refused:
             raise ModelError("429", retryable=True, busy=True)
         return Completion("A")
 
-    assert answers(ask, 80, Limits(backoff_base_s=0.05)) == ["A"] * 80
-    assert max(seen[80:120]) == 40 < max(seen[80:])
+    assert answers(ask, 40, Limits(backoff_base_s=0.05), turns=4) == ["A"] * 40
+    assert max(seen[40:60]) == 20 < max(seen[40:])
 
 
 def test_one_that_refuses_everything_ends_soon() -> None:
