@@ -170,8 +170,12 @@ def _add_part(said: _Said, part: object, field: str) -> None:
             said.text += text
         case {"type": "text" | "output_text", "text": str(text)}:
             said.text += text
-        case {"type": "thinking" | "reasoning", **more}:
-            said.thoughts += _thoughts(next(iter(more.values()), ""), field)
+        case (
+            {"type": "thinking" | "reasoning", "thinking": thoughts}
+            | {"type": "thinking" | "reasoning", "reasoning": thoughts}
+            | {"type": "thinking" | "reasoning", "text": thoughts}
+        ):
+            said.thoughts += _thoughts(thoughts, field)
         case {"type": "refusal", "refusal": str(refusal)}:
             said.refusal += refusal
         case {"type": "redacted_thinking"}:

@@ -186,7 +186,9 @@ class OpenAI(Model):
             if value is not None:
                 body[name] = value
         if prompt.json_schema is not None:
-            schema = {"name": "answer", "schema": dict(prompt.json_schema), "strict": True}
+            schema: dict[str, object] = {"name": "answer", "schema": dict(prompt.json_schema)}
+            if allows_strict(prompt.json_schema):
+                schema["strict"] = True
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         body |= self._served.request_fields(prompt)
         return json.dumps(body | self._args.extra_body).encode(), tuple(sizes)
@@ -272,12 +274,28 @@ def _refused(response: aiohttp.ClientResponse, content: bytes) -> ModelError:
     )
 
 
+def allows_strict(schema: object) -> bool:
+    """Whether strict mode takes a schema: every object closed, and all its properties required.
+
+    OpenAI refuses others with `strict` (Structured outputs, "Supported schemas").
+    """
+    if isinstance(schema, list):
+        return all(map(allows_strict, schema))
+    if not isinstance(schema, Mapping):
+        return True
+    if schema.get("type") == "object" or isinstance(schema.get("properties"), Mapping):
+        named, required = schema.get("properties") or {}, schema.get("required") or []
+        if schema.get("additionalProperties") is not False or set(named) - set(required):
+            return False
+    return all(map(allows_strict, schema.values()))
+
+
 def keeps_to(schema: Mapping[str, object], text: str) -> bool:
     """Whether an answer is JSON of a schema: some servers take a schema and do not keep to it."""
     from jsonschema import SchemaError, ValidationError, validate
 
     try:
         validate(json.loads(text), schema)
-    except (ValueError, ValidationError, SchemaError, RecursionError):
+    except (ValueError, ArithmeticError, ValidationError, SchemaError, RecursionError):
         return False
     return True

@@ -84,6 +84,8 @@ def test_an_empty_error_field_is_no_error(nothing: Any) -> None:
          "stop", ("B or C", "stop", "", "")),
         ({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "A?"}]},
                       {"type": "text", "text": "B"}]}, "stop", ("B", "stop", "A?", "")),
+        ({"content": [{"type": "thinking", "signature": "s", "thinking": "A?"}, "B"]}, "stop",
+         ("B", "stop", "A?", "")),
     ],
 )  # fmt: skip
 def test_what_came_is_kept_apart(
@@ -131,6 +133,28 @@ def test_an_odd_value_is_one_error_in_one_line_that_names_it(body: bytes, named:
 def test_odd_usage_is_left_out(usage: Any) -> None:
     said = read_reply(reply({"content": "B"}, usage=usage))
     assert (said.text, said.tokens_in, said.tokens_out) == ("B", None, None)
+
+
+CLOSED = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"],
+          "additionalProperties": False}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("schema", "strict"),
+    [
+        (CLOSED, True),
+        ({"type": "array", "items": CLOSED}, True),
+        (CLOSED | {"required": []}, False),
+        ({"type": "array", "items": CLOSED | {"additionalProperties": True}}, False),
+        (SCHEMA, False),
+    ],
+)
+def test_strict_is_asked_only_where_the_schema_allows_it(
+    schema: dict[str, Any], strict: bool, chat_server: ChatServer
+) -> None:
+    ask(client(chat_server), prompt("x", json_schema=schema))
+    sent = chat_server.bodies[0]["response_format"]["json_schema"]
+    assert (sent["schema"], sent.get("strict", False)) == (schema, strict)
 
 
 @pytest.mark.parametrize(

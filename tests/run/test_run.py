@@ -348,3 +348,54 @@ def test_a_dry_run_asks_nothing(
     done = er_bench("run", *endpoint(chat_server), "--include-path", toy_path, "--dry-run")
     assert done.returncode == 0 and "24" in done.stdout
     assert not chat_server.bodies and not list(tmp_path.glob("runs/*"))
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "0"}, {"Retry-After": "-1"}])
+def test_a_server_with_a_rate_limit_answers_every_sample(
+    headers: dict[str, str], er_bench: Command, toy_path: Path, tmp_path: Path,
+    chat_server: ChatServer,
+) -> None:  # fmt: skip
+    answered: dict[int, int] = {}
+
+    async def limited(body: dict[str, Any], call: int) -> web.StreamResponse:
+        window = int(time.monotonic() / 0.3)
+        answered[window] = answered.get(window, 0) + 1
+        if answered[window] > 6:
+            return web.Response(status=429, headers=headers)
+        return await obey(body, call)
+
+    chat_server.behave = limited
+    args = ["--model", "openai/x", "--model-args", f"base_url={chat_server.url},backoff_base_s=0.1"]
+    done = er_bench("run", *args, "--tasks", "toy", "--include-path", toy_path, "--out", "r")
+    assert done.returncode == 0, done.stderr
+    assert read_results(tmp_path / "r").tasks["toy"].n_scored == 24
+    assert len(chat_server.bodies) < 72
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"choices": ' * 5000,
+        b'{"error": {"message": "\\ud83d broken\\n\\u001b[31m"}}',
+        b'{"choices": [{"message": {"content": {"text": "D"}}, "finish_reason": "stop"}]}',
+        b'{"choices": [{"message": {"content": "D"}, "finish_reason": "error"}]}',
+        b"\xff\xfeD",
+    ],
+)
+def test_an_odd_reply_is_one_samples_error(
+    body: bytes, er_bench: Command, toy_path: Path, tmp_path: Path, chat_server: ChatServer,
+    records: Records,
+) -> None:  # fmt: skip
+    async def odd_for_question_3(asked: dict[str, Any], call: int) -> web.StreamResponse:
+        if "Question 3:" not in str(asked):
+            return await obey(asked, call)
+        return web.Response(body=body, content_type="application/json")
+
+    chat_server.behave = odd_for_question_3
+    args = endpoint(chat_server, "max_retries=1")
+    done = er_bench("run", *args, "--include-path", toy_path, "--out", "r")
+    assert done.returncode == 3 and "Traceback" not in done.stderr
+    toy = read_results(tmp_path / "r").tasks["toy"]
+    assert (toy.n_scored, toy.n_model_error, toy.score) == (23, 1, 1.0)
+    (error,) = (r["error"] for r in records(tmp_path / "r") if r["status"] == "model_error")
+    assert error.isprintable() and "tried 2 times" in error
