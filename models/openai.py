@@ -139,12 +139,18 @@ class OpenAI(Model):
         session = self._open_session()
         async with session.post(self._to.url, data=body, allow_redirects=False) as response:
             if response.status != 200:
-                raise _refused(response, await _beginning(response, SHOWN_BYTES))
+                shown = self._clean(await _beginning(response, SHOWN_BYTES))
+                raise _refused(response, shown)
             most = self._args.max_reply_bytes
             content = await _beginning(response, most + 1)
         if len(content) > most:
             raise ModelError(f"the reply is larger than max_reply_bytes={most}")
-        return content
+        return self._clean(content)
+
+    def _clean(self, content: bytes) -> bytes:
+        """A body without secrets: before a message shows its beginning, and so half of one."""
+        text = self._without_secrets(content.decode(errors="surrogateescape"))
+        return text.encode(errors="surrogateescape")
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:

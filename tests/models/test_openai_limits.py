@@ -134,6 +134,20 @@ def test_no_secret_is_written_or_printed(
     assert any(chat_server.url in text for text in written)
 
 
+@pytest.mark.parametrize("status", [200, 401])
+@pytest.mark.parametrize("before", [150, 192, 195, 450, 492, 495])
+def test_no_part_of_a_key_is_shown_where_a_message_is_cut(
+    before: int, status: int, chat_server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRETS["key"])
+
+    async def echo(body: dict[str, Any], call: int) -> web.StreamResponse:
+        return web.Response(status=status, text="x" * before + SECRETS["key"])
+
+    chat_server.behave = echo
+    assert SECRETS["key"][:3] not in str(refused(chat_server))
+
+
 def test_a_name_and_password_in_the_address_go_out_as_basic_authorization(
     chat_server: ChatServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
