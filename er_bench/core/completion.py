@@ -29,6 +29,14 @@ class Completion:
     instead: str = ""
     """What came in place of a text: the words of a refusal, or tool calls as JSON."""
 
+    def __post_init__(self) -> None:
+        """Mend texts that no file can hold; times are kept to a tenth of a millisecond."""
+        for name in ("text", "thoughts", "instead", "finish_reason"):
+            text = getattr(self, name)
+            if text and not text.isascii():
+                object.__setattr__(self, name, well_formed(text))
+        object.__setattr__(self, "latency_s", round(self.latency_s, 4))
+
     def mapped(self, change: Callable[[str], str]) -> Completion:
         """The completion with each of its texts changed."""
         return replace(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from er_bench.core.completion import Completion, well_formed
+from er_bench.core.completion import Completion
 from er_bench.core.errors import DataError
 from er_bench.core.geometry import Size
 from er_bench.core.manifest import Manifest
@@ -180,8 +180,7 @@ def read_responses(file: Path) -> Responses:
         sample_id = str(response.id)
         if sample_id in found:
             raise DataError(f"two answers for id {sample_id!r}", file=file, row=number, field="id")
-        text = well_formed(response.response)
-        found[sample_id] = Completion(text, image_sizes=tuple(response.image_sizes))
+        found[sample_id] = Completion(response.response, image_sizes=tuple(response.image_sizes))
     return Responses(file, found)
 
 
