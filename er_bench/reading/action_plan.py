@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial, update_wrapper
+from typing import Protocol
 
 from pydantic import JsonValue
 
@@ -45,6 +47,13 @@ PlanReader = Callable[[str, Sequence[str]], PlanReading]
 """Reads a completion, given the names of the actions by id."""
 
 
+class ReleasedPlanReader(Protocol):
+    """A released reader, told whether the simulator takes true and false as 1 and 0."""
+
+    def __call__(self, text: str, actions: Sequence[str], *, booleans: bool = False) -> PlanReading:
+        """The plan of a completion."""
+
+
 def json_to_action(text: str, n_actions: int) -> tuple[list[JsonValue] | int, int]:
     """The released reader's two results: ids (or INVALID, EMPTY) and 1 for an output error.
 
@@ -61,11 +70,12 @@ def json_to_action(text: str, n_actions: int) -> tuple[list[JsonValue] | int, in
     return (ids, 0) if ids else (EMPTY, 0)
 
 
-def read_strict(text: str, actions: Sequence[str]) -> PlanReading:
+def read_strict(text: str, actions: Sequence[str], *, booleans: bool = False) -> PlanReading:
     """The plan by `json_to_action`.
 
-    An id that is no whole number (true, 2.0, NaN) makes the released simulator raise, which its
-    loop retries for ever; here the plan ends before it.
+    An id that is no whole number (2.0, NaN) makes the released simulator raise, which its loop
+    retries for ever; here the plan ends before it. So it is with true and false, but where
+    `booleans` says that the simulator takes them as 1 and 0.
     """
     ids, error = json_to_action(text, len(actions))
     if isinstance(ids, int):
@@ -73,22 +83,23 @@ def read_strict(text: str, actions: Sequence[str]) -> PlanReading:
         return PlanReading(status, output_error=bool(error))
     whole: list[int] = []
     for action_id in ids:
-        if not isinstance(action_id, int) or isinstance(action_id, bool):
+        if not isinstance(action_id, int) or (isinstance(action_id, bool) and not booleans):
             break
-        whole.append(action_id)
+        whole.append(int(action_id))
     if not whole:
         return PlanReading(PlanStatus.INVALID, output_error=True)
     return PlanReading(PlanStatus.OK, tuple(whole))
 
 
-def read_repaired(text: str, actions: Sequence[str]) -> PlanReading:
+def read_repaired(text: str, actions: Sequence[str], *, booleans: bool = False) -> PlanReading:
     """The plan after the repairs of the released InternVL path (`_call_intern38b`).
 
     Every single quote becomes a double one, `"s ` becomes `'s ` again, code fences go. Valid JSON
     that holds an apostrophe is damaged by it.
     """
     text = text.replace("'", '"').replace('"s ', "'s ")
-    return read_strict(text.replace("```json", "").replace("```", ""), actions)
+    text = text.replace("```json", "").replace("```", "")
+    return read_strict(text, actions, booleans=booleans)
 
 
 _LITERAL_LIMIT = 20_000
@@ -164,8 +175,10 @@ def _as_id(item: object, actions: Sequence[str]) -> int | None:
     return actions.index(name) if isinstance(name, str) and name in actions else None
 
 
-READERS: dict[str, PlanReader] = {
-    "strict": read_strict,
-    "repaired": read_repaired,
+RELEASED: dict[str, ReleasedPlanReader] = {"strict": read_strict, "repaired": read_repaired}
+READERS: dict[str, PlanReader] = {**RELEASED, "robust": read_robust}
+READERS_WITH_BOOLEANS: dict[str, PlanReader] = {
+    **{name: update_wrapper(partial(read, booleans=True), read) for name, read in RELEASED.items()},
     "robust": read_robust,
 }
+"""The same where true and false are ids."""

@@ -21,16 +21,24 @@ Numbers = tuple[float, ...]
 _UNSIGNED = r"\d++(?:\.\d*+)?+"
 _SIGNED = rf"[-+]?{_UNSIGNED}"
 _LOOSE = r"[-+]?(?:\d++(?:\.\d*+)?+|\.\d++)"
-_LONGEST_NUMBER = 300
+_LONGEST_INTEGER = 300
 _HUGE = 1e300
 
 
 def number(text: str) -> float:
     """A number token as `int` if it has no decimal point, else `float`; NaN for a runaway one."""
     token = text.strip()
-    if len(token) > _LONGEST_NUMBER:
-        return math.nan
-    return float(token) if "." in token else int(token)
+    if "." not in token:
+        return int(token) if len(token) <= _LONGEST_INTEGER else math.nan
+    return value if math.isfinite(value := float(token)) else math.nan
+
+
+def exact_number(text: str) -> float:
+    """A number token as the released readers take it: `int` of any size, `float` even if infinite.
+
+    Raises ValueError for more digits than `int` converts.
+    """
+    return float(text) if "." in text else int(text)
 
 
 def _numbers(groups: Iterable[Sequence[str]]) -> list[Numbers]:
@@ -91,6 +99,14 @@ def tuples(text: str) -> list[Numbers]:
     return _numbers(match.split(",") for match in _TUPLE.findall(text))
 
 
+def exact_tuples(text: str) -> list[Numbers] | None:
+    """The same tuples by `exact_number`; None where `int` raises."""
+    try:
+        return [tuple(map(exact_number, match.split(","))) for match in _TUPLE.findall(text)]
+    except ValueError:
+        return None
+
+
 _INTEGER_TUPLE = re.compile(r"\(\s*+(\d++)\s*+,\s*+(\d++)\s*+\)")
 
 
@@ -111,15 +127,17 @@ def bracket_quads(text: str) -> list[Numbers]:
 
 
 _MOLMO = (
-    re.compile(r"Click\((\d++\.\d), ?(\d++\.\d)\)"),
-    re.compile(r"\((\d++\.\d),? ?(\d++\.\d)\)"),
-    re.compile(r'x\d*+="\s*+(\d++(?:\.\d++)?+)"\s++y\d*+="\s*+(\d++(?:\.\d++)?+)"'),
+    re.compile(r"Click\(([0-9]++\.[0-9]), ?([0-9]++\.[0-9])\)"),
+    re.compile(r"\(([0-9]++\.[0-9]),? ?([0-9]++\.[0-9])\)"),
+    re.compile(r'x\d*+="\s*+([0-9]++(?:\.[0-9]++)?+)"\s++y\d*+="\s*+([0-9]++(?:\.[0-9]++)?+)"'),
 )
-_MOLMO_PACKED = re.compile(r"(?:(?<!\d)\d++|p)\s*+=\s*+(\d{3})\s*+,\s*+(\d{3})")
+_MOLMO_PACKED = re.compile(r"(?:(?<!\d)\d++|p)\s*+=\s*+([0-9]{3})\s*+,\s*+([0-9]{3})")
 
 
 def percent_points(text: str) -> list[Numbers]:
-    """Points in percent in any of Molmo's four forms; a value over 100 drops its point.
+    r"""Points in percent in any of Molmo's four forms; a value over 100 drops its point.
+
+    Values are written in ASCII figures (`[0-9]`), the numbers of points in any (`\d`).
 
     Source: Molmo `olmo/util.py` `extract_points`, commit 793fa38, lines 831-897.
     """

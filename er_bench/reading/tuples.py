@@ -7,7 +7,6 @@ drops the item from the mean.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +23,9 @@ from er_bench.reading.coordinates import (
 
 MOST_BOX_PIXELS = 2**26
 """More pixels than this in one box are a failure: released code would list them one by one."""
+_INT64, _UINT64 = 2**63, 2**64
+_LONGEST_SIDE = 2**60
+"""numpy makes no page of 8-byte numbers with a longer side, not even an empty one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +45,30 @@ class Drawn:
         return Answer.unparsed()
 
 
-def robopoint(found: Iterable[Numbers], size_wh: Size) -> Drawn | None:
+def robopoint(found: Iterable[Numbers] | None, size_wh: Size) -> Drawn | None:
     """RoboPoint `summarize_vqa.py` `text2pts`, commit adbee8d, lines 9-33.
 
     Boxes are drawn as slices of an image of this size: clipped, negative bounds from the far
-    side, empty when reversed. A box whose first number is whole and another is not raises.
+    side, empty when reversed. A box whose first number is whole and another is not raises, and
+    so does scaling an infinite number.
     """
     points, boxes = [], []
-    for numbers in found:
-        if not _finite(numbers):
-            return None
-        if len(numbers) == 2:
-            points.append(_point(numbers, size_wh))
-        elif len(numbers) == 4:
-            box = _scaled(numbers, size_wh) if isinstance(numbers[0], float) else numbers
-            if any(isinstance(n, float) for n in box):
-                return None
-            boxes.append(_sliced(box, size_wh))
-    return Drawn(tuple(points), tuple(boxes))
+    try:
+        for numbers in found or ():
+            if len(numbers) == 2:
+                points.append(_point(numbers, size_wh))
+            elif len(numbers) == 4:
+                box = _scaled(numbers, size_wh) if isinstance(numbers[0], float) else numbers
+                if any(isinstance(n, float) for n in box):
+                    return None
+                boxes.append(_sliced(box, size_wh))
+    except (OverflowError, ValueError):
+        return None
+    drawn = Drawn(tuple(points), tuple(boxes))
+    return drawn if found is not None and indexable(drawn) else None
 
 
-def roborefer(found: Iterable[Numbers], size_wh: Size, *, absolute: bool) -> Drawn | None:
+def roborefer(found: Iterable[Numbers] | None, size_wh: Size, *, absolute: bool) -> Drawn | None:
     """RoboRefer `Evaluation/summarize_acc.py` `text2pts`, commit d97a995.
 
     Relative: all four numbers of a box are scaled, whole ones too. Absolute: nothing is scaled,
@@ -71,20 +76,47 @@ def roborefer(found: Iterable[Numbers], size_wh: Size, *, absolute: bool) -> Dra
     breaks off. A reversed box raises, and so does one too large to be listed.
     """
     points, boxes = [], []
-    for numbers in found:
-        if not _finite(numbers):
-            return None
-        if len(numbers) == 2:
-            whole: Point = (int(numbers[0]), int(numbers[1]))
-            points.append(whole if absolute else _point(numbers, size_wh))
-        elif len(numbers) == 4:
-            if absolute and any(isinstance(n, float) for n in numbers):
-                return None
-            box = numbers if absolute else _scaled(numbers, size_wh)
-            if box[2] < box[0] or box[3] < box[1] or _pixels(box) > MOST_BOX_PIXELS:
-                return None
-            boxes.append((box[0], box[1], box[2], box[3]))
-    return Drawn(tuple(points), tuple(boxes))
+    try:
+        for numbers in found or ():
+            if len(numbers) == 2:
+                whole: Point = (int(numbers[0]), int(numbers[1]))
+                points.append(whole if absolute else _point(numbers, size_wh))
+            elif len(numbers) == 4:
+                if absolute and any(isinstance(n, float) for n in numbers):
+                    return None
+                box = numbers if absolute else _scaled(numbers, size_wh)
+                if not _listable(box):
+                    return None
+                boxes.append((box[0], box[1], box[2], box[3]))
+    except (OverflowError, ValueError):
+        return None
+    drawn = Drawn(tuple(points), tuple(boxes))
+    return drawn if found is not None and indexable(drawn) else None
+
+
+def indexable(drawn: Drawn) -> bool:
+    """Whether numpy holds all points as whole numbers, so that released code can index a mask.
+
+    From 2**63 on it makes floats or objects of them, at which indexing breaks off, unless all are
+    between 2**63 and 2**64.
+    """
+    numbers = [n for point in drawn.points_px_xy for n in point]
+    if all(-_INT64 <= n < _INT64 for n in numbers):
+        return True
+    return not any(map(_pixels, drawn.boxes_px_xyxy)) and all(
+        _INT64 <= n < _UINT64 for n in numbers
+    )
+
+
+def _listable(box: Sequence[float]) -> bool:
+    """Whether the pixels of a box can be listed one by one."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    return (
+        min(width, height) >= 0
+        and max(width, height) < _LONGEST_SIDE
+        and _pixels(box) <= MOST_BOX_PIXELS
+        and all(-_INT64 <= n < _INT64 for n in box)
+    )
 
 
 def scaled_pairs(text: str, size_wh: Size) -> Drawn:
@@ -109,7 +141,7 @@ def tolerant(text: str, size_wh: Size) -> Drawn:
 
 
 def _finite(numbers: Numbers) -> bool:
-    return all(math.isfinite(n) and abs(n) < 1e15 for n in numbers)
+    return all(abs(n) < 1e15 for n in numbers)
 
 
 def _point(numbers: Numbers, size_wh: Size) -> Point:

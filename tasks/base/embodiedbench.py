@@ -22,7 +22,7 @@ from er_bench.core.prompt import Decoding, Expect, Prompt
 from er_bench.core.rollout import EpisodeStart, Step
 from er_bench.core.sample import Blob, Image, Sample, T
 from er_bench.data.upstream import constant, official_file
-from er_bench.reading.action_plan import READERS, PlanReader
+from er_bench.reading.action_plan import READERS, READERS_WITH_BOOLEANS, PlanReader
 from er_bench.sim.simulators import Known, environments, simulator, why_unavailable
 from er_bench.tasks.base.episodes import EpisodeTask
 
@@ -104,6 +104,8 @@ class EmbodiedBenchTask(EpisodeTask[T]):
 
     system_prompt_name: ClassVar[str]
     simulator_name: ClassVar[str]
+    takes_booleans: ClassVar[bool] = False
+    """Whether the released simulator takes true and false as the actions 1 and 0."""
 
     @abstractmethod
     def examples_path(self, sample: Sample[T]) -> str:
@@ -123,7 +125,8 @@ class EmbodiedBenchTask(EpisodeTask[T]):
 
     def reader(self) -> PlanReader:
         """The protocol's reader."""
-        return READERS[PROTOCOLS[self.protocol].reader]
+        readers = READERS_WITH_BOOLEANS if self.takes_booleans else READERS
+        return readers[PROTOCOLS[self.protocol].reader]
 
     def plan_prompt(
         self, sample: Sample[T], start: EpisodeStart, history: Sequence[Step], image: Blob

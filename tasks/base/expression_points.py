@@ -76,9 +76,13 @@ def _asked(question: str, referring: str) -> str:
     return PREFIX + QUESTION.format(referring)
 
 
+FAR = 1e15
+"""Stands for any number of this size or more: a miss wherever the image ends."""
+
+
 def read_pairs(text: str) -> Answer:
-    """Every `[x, y]`, per 1000 (both scripts' PATTERN)."""
-    return _answer(bracket_pairs(text))
+    """Every `[x, y]`, per 1000 (both scripts' PATTERN); a point off the grid is a miss."""
+    return _answer([tuple(n if n < FAR else FAR for n in pair) for pair in bracket_pairs(text)])
 
 
 def _read_tolerant(text: str) -> Answer:

@@ -80,6 +80,7 @@ class EbHabitat(EmbodiedBenchTask[Target]):
 
     system_prompt_name = "habitat_system_prompt"
     simulator_name = "habitat_0_3"
+    takes_booleans = True  # `Discrete.contains` and a list's index do, where EB-ALFRED asks type()
 
     def samples(self) -> Iterator[Sample[Target]]:
         """The episodes of every subset whose file is there, in the files' order."""

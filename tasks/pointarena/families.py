@@ -7,6 +7,7 @@ prompt texts keep the indentation that they have in the source, and its trailing
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,11 +86,21 @@ def _between_brackets(text: str) -> list[object]:
     return found if isinstance(found, list) else []
 
 
+_FAR = 1e15
+
+
+def _place(value: float) -> float:
+    """A coordinate, one that no image reaches for those that the released check cannot truncate.
+
+    `int` raises for them while the row is judged, which fails it as a point outside does.
+    """
+    return value if abs(value) < _FAR else math.copysign(_FAR, value)
+
+
 def _pixel(value: object) -> float:
     """A coordinate that the released check can truncate with `int`; raises as `int` does."""
-    if isinstance(value, (int, float, str)) and len(str(value)) < 300:
-        int(value)
-        return float(value)
+    if isinstance(value, (int, float, str)):
+        return _place(float(value) if int(value) < _FAR else _FAR)
     raise ValueError
 
 
@@ -115,9 +126,12 @@ def read_gemini(text: str) -> Answer:
     for item in _between_brackets(text):
         point = item.get("point") if isinstance(item, dict) else None
         if isinstance(point, list) and len(point) == 2:
-            if not all(isinstance(n, (int, float)) and abs(n) < 1e300 for n in point):
+            if not all(isinstance(n, (int, float)) for n in point):
                 return Answer.unparsed("a coordinate is not a number")
-            yx.append((float(point[0]), float(point[1])))
+            try:
+                yx.append((_place(float(point[0])), _place(float(point[1]))))
+            except OverflowError:
+                return Answer.unparsed("a coordinate is too large")
     if not yx and _between_brackets(text):
         yx = _floats(_BARE_PAIR.findall(text))
     return Answer(Points(tuple((x, y) for y, x in yx), Unit.PER_1000)) if yx else Answer.unparsed()
@@ -126,50 +140,99 @@ def read_gemini(text: str) -> Answer:
 _NUMBER = re.compile(r"\d++(?:\.\d*+)?+")
 
 
+def _json_points(items: Sequence[object], *, point_2d: bool) -> list[Point]:
+    """Points of a parsed list: `[x, y]`, `{"point": [x, y]}` and, for Qwen, `{"point_2d": ..}`.
+
+    Raises ValueError, TypeError and OverflowError as `float` does.
+    """
+    found: list[Point] = []
+    for item in items:
+        pair: object = item
+        if isinstance(item, dict):
+            key = "point_2d" if point_2d and "point_2d" in item else "point"
+            pair = item.get(key)
+        if isinstance(pair, list) and len(pair) == 2:
+            found.append((_place(float(pair[0])), _place(float(pair[1]))))
+    return found
+
+
 def read_molmo(text: str) -> Answer:
-    """Molmo's forms in percent; without any, `[x, y]`, then any two numbers in JSON, as pixels."""
+    """Molmo's forms in percent; without any `[x, y]`, points in JSON, any two numbers, as pixels.
+
+    `molmo_evaluator.py`, lines 206-273 and 336-400.
+    """
     if found := percent_points(text):
         return Answer(Points(tuple((x, y) for x, y in found), Unit.PERCENT))
     inner = text[text.find("[") : text.rfind("]") + 1] if "[" in text else ""
-    pairs: Sequence[Sequence[str]] = _BARE_PAIR.findall(inner)
-    if not pairs and _between_brackets(text):
+    xy = _floats(_BARE_PAIR.findall(inner))
+    items = [] if xy else _between_brackets(text)
+    try:
+        xy = xy or _json_points(items, point_2d=False)
+    except (ValueError, TypeError, OverflowError):
+        return Answer.unparsed("a coordinate is not a number")
+    if items and not xy:
         numbers = _NUMBER.findall(inner)
-        pairs = list(zip(numbers[::2], numbers[1::2], strict=False))
-    xy = tuple(_floats(pairs))
-    return Answer(Points(xy, Unit.PIXEL)) if xy else Answer.unparsed()
+        xy = _floats(list(zip(numbers[::2], numbers[1::2], strict=False)))
+    return Answer(Points(tuple(xy), Unit.PIXEL)) if xy else Answer.unparsed()
 
 
 _N = r"(\d++(?:\.\d*+)?+)"
 _XML = (
-    re.compile(
-        rf"<points\s++x1=[\"']?{_N}[\"']?\s++y1=[\"']?{_N}[\"']?[^\n<>]*+>[^\n<]*+</points>"
-    ),
-    re.compile(rf"<points\s++x=[\"']?{_N}[\"']?\s++y=[\"']?{_N}[\"']?[^\n<>]*+>[^\n<]*+</points>"),
-    re.compile(rf"<points\s++{_N}\s++{_N}>[^\n<]*+</points>"),
+    re.compile(rf"<points\s++x1=[\"']?{_N}[\"']?\s++y1=[\"']?{_N}[\"']?"),
+    re.compile(rf"<points\s++x=[\"']?{_N}[\"']?\s++y=[\"']?{_N}[\"']?"),
+    re.compile(rf"<points\s++{_N}\s++{_N}(?=>)"),
 )
+"""What stands before `.*?>.*?</points>`, which `_closed` looks for in linear time."""
 _ATTRIBUTES = re.compile(rf'x1?[=:" ]++{_N}[ ",]*+y1?[=:" ]++{_N}')
 _POINT_2D = re.compile(rf'"point_2d":\s*+\[{_N},\s*+{_N}\]')
 _ANY_PAIR = re.compile(rf"(?<!\d){_N}(?:\s*+,\s*+|\s++){_N}")
 
 
-def read_qwen(text: str, counting: bool) -> Answer:
-    """XML, attributes, JSON, then any two numbers, as pixels of the original (lines 880-1010).
+def _closed(text: str, head: re.Pattern[str]) -> list[tuple[str, str]]:
+    """The pairs of `head` after which `>` and then `</points>` stand in the same line."""
+    found, at, unclosed_until = [], 0, -1
+    while match := head.search(text, at):
+        at = match.end()
+        if at <= unclosed_until:
+            continue
+        line_end = text.find("\n", at)
+        line_end = line_end if line_end >= 0 else len(text)
+        bracket = text.find(">", at, line_end)
+        close = text.find("</points>", bracket + 1, line_end) if bracket >= 0 else -1
+        if close >= 0:
+            found.append((match[1], match[2]))
+            at = close + len("</points>")
+        else:
+            unclosed_until = line_end
+    return found
 
-    `<points x1= y1= x2= ..>` yields its first pair only.
+
+def read_qwen(text: str, counting: bool) -> Answer:
+    """XML, attributes, JSON, then any two numbers, as pixels of the original (lines 876-1060).
+
+    `<points x1= y1= x2= ..>` yields its first pair only. Patterns see unsigned numbers without
+    blanks inside the brackets; what they miss is read as JSON, with its signs.
     """
-    found = [pair for form in _XML for pair in form.findall(text)] or _ATTRIBUTES.findall(text)
-    if not found and "[" in text:
+    pairs = [pair for form in _XML for pair in _closed(text, form)] or _ATTRIBUTES.findall(text)
+    if pairs or "[" not in text:
+        xy = _floats(pairs or _ANY_PAIR.findall(text))
+    else:
         inner = text[text.find("[") : text.rfind("]") + 1]
-        found = _POINT_2D.findall(inner) or _BARE_PAIR.findall(inner)
-        found = found or _ANY_PAIR.findall(text)[:1]
-    elif not found:
-        found = _ANY_PAIR.findall(text)
-    xy = tuple(_floats(found if counting else found[:1]))
-    return Answer(Points(xy, Unit.PIXEL)) if xy else Answer.unparsed()
+        xy = _floats(_POINT_2D.findall(inner) or _BARE_PAIR.findall(inner))
+        xy = xy or _qwen_json(text) or _floats(_ANY_PAIR.findall(text)[:1])
+    xy = xy if counting else xy[:1]
+    return Answer(Points(tuple(xy), Unit.PIXEL)) if xy else Answer.unparsed()
+
+
+def _qwen_json(text: str) -> list[Point]:
+    try:
+        return _json_points(_between_brackets(text), point_2d=True)
+    except (ValueError, TypeError, OverflowError):
+        return []
 
 
 def _floats(pairs: Sequence[Sequence[str]]) -> list[Point]:
-    return [(float(a), float(b)) for a, b in pairs if len(a) < 300 and len(b) < 300]
+    return [(_place(float(a)), _place(float(b))) for a, b in pairs]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 
 from er_bench.core.geometry import Point, Size
-from er_bench.reading.coordinates import number, tuples
-from er_bench.reading.tuples import Drawn, roborefer
+from er_bench.reading.coordinates import exact_tuples
+from er_bench.reading.tuples import Drawn, indexable, roborefer
 from er_bench.tasks.base.tuple_points import TUPLE_DIALECTS, DrawnReader
 
 MOLMO = ("molmo_single", "molmo_multi")
@@ -20,24 +21,34 @@ _XML = re.compile(r'x\d++="(-?\d++(?:\.\d*+)?+)"\s++y\d++="(-?\d++(?:\.\d*+)?+)"
 
 def _read_xml(text: str, size_wh: Size) -> Drawn | None:
     """Numbered attributes only, in percent (`xml2pts`)."""
-    pairs = [(number(x), number(y)) for x, y in _XML.findall(text)]
-    if any(n != n for pair in pairs for n in pair):
-        return None
     w, h = size_wh
-    return Drawn(tuple((int(x / 100 * w), int(y / 100 * h)) for x, y in pairs))
+    try:
+        points = [(int(float(x) / 100 * w), int(float(y) / 100 * h)) for x, y in _XML.findall(text)]
+    except OverflowError:
+        return None
+    return _drawn(points)
+
+
+def _drawn(points: Sequence[Point]) -> Drawn | None:
+    """Points alone; None where the released run breaks off."""
+    drawn = Drawn(tuple(points))
+    return drawn if indexable(drawn) else None
 
 
 _FENCE = re.compile(r"```(?:\w++)?+\n(.*?)```", re.DOTALL)
 
 
 def _read_fenced(text: str, size_wh: Size) -> Drawn | None:
-    """`{"point": [y, x]}` per 1000 in the first fence (`json2pts`); no fence, no points."""
+    """`{"point": [y, x]}` per 1000 in the first fence (`json2pts`); no fence, no points.
+
+    `strip` takes more blanks away than JSON allows, a no-break space among them.
+    """
     fenced = _FENCE.search(text)
     try:
-        items = json.loads(fenced[1]) if fenced else []
-    except ValueError:
+        items = json.loads(fenced[1].strip()) if fenced else []
+    except json.JSONDecodeError:
         return Drawn()
-    except RecursionError:
+    except (ValueError, RecursionError):
         return None
     w, h = size_wh
     points: list[Point] = []
@@ -48,15 +59,15 @@ def _read_fenced(text: str, size_wh: Size) -> Drawn | None:
                 points.append((int(x / 1000 * w), int(y / 1000 * h)))
     except (TypeError, ValueError, OverflowError):
         return None
-    return Drawn(tuple(points))
+    return _drawn(points)
 
 
 def _read_relative(text: str, size_wh: Size) -> Drawn | None:
-    return roborefer(tuples(text), size_wh, absolute=False)
+    return roborefer(exact_tuples(text), size_wh, absolute=False)
 
 
 def _read_absolute(text: str, size_wh: Size) -> Drawn | None:
-    return roborefer(tuples(text), size_wh, absolute=True)
+    return roborefer(exact_tuples(text), size_wh, absolute=True)
 
 
 READERS: dict[str, DrawnReader] = {

@@ -25,7 +25,7 @@ from er_bench.core.sample import Blob, Image, Sample, Text
 from er_bench.core.score import Score
 from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
 from er_bench.data.rows import FileBlob, Row, find_files, inside, one_image, read_rows
-from er_bench.reading.coordinates import tuples
+from er_bench.reading.coordinates import exact_tuples
 from er_bench.reading.tuples import robopoint
 from er_bench.scorers.points import mean_value
 from er_bench.tasks.base import tuple_points
@@ -56,7 +56,7 @@ BOX_SYSTEM = (
 BOX_PREFIX = "Here is an image whose dimensions are labeled on the side."
 TEXT_SIZE: Size = (640, 480)
 """What the released reader scales fractions with, whatever the image."""
-READERS = dict.fromkeys(TUPLE_DIALECTS, lambda text, size: robopoint(tuples(text), TEXT_SIZE))
+READERS = dict.fromkeys(TUPLE_DIALECTS, lambda text, size: robopoint(exact_tuples(text), TEXT_SIZE))
 
 
 @dataclass(frozen=True, slots=True)

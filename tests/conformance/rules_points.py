@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from er_bench.core.answer import Answer, Points
-from er_bench.reading.coordinates import bracket_pairs, point_block, tuples
+from er_bench.core.geometry import Unit
+from er_bench.reading.coordinates import bracket_pairs, exact_tuples, percent_points, point_block
 from er_bench.reading.tuples import Drawn, robopoint, roborefer
 from er_bench.scorers.points import first_or_all, hits_in_radius, matched, mean_value
+from er_bench.tasks.base.expression_points import read_pairs
 from er_bench.tasks.base.polygons import polygon_mask
-from er_bench.tasks.pointarena.families import read_own
+from er_bench.tasks.pointarena.families import FAMILIES
 from er_bench.tasks.refspatial.readers import READERS
 
 Case = Mapping[str, Any]
@@ -26,15 +28,15 @@ def _mean(drawn: Drawn | None) -> float | None:
 
 
 def where2place_tuples(case: Case) -> Any:
-    return _mean(robopoint(tuples(case["response"]), SIZE))
+    return _mean(robopoint(exact_tuples(case["response"]), SIZE))
 
 
 def refspatial_relative(case: Case) -> Any:
-    return _mean(roborefer(tuples(case["response"]), SIZE, absolute=False))
+    return _mean(roborefer(exact_tuples(case["response"]), SIZE, absolute=False))
 
 
 def refspatial_absolute(case: Case) -> Any:
-    return _mean(roborefer(tuples(case["response"]), SIZE, absolute=True))
+    return _mean(roborefer(exact_tuples(case["response"]), SIZE, absolute=True))
 
 
 def refspatial_xml(case: Case) -> Any:
@@ -50,8 +52,20 @@ def _points(answer: Answer) -> list[tuple[float, float]]:
 
 
 def pointarena_success(case: Case) -> float:
-    answer = read_own(case["response"], counting=case["count"] is not None)
-    return first_or_all(_points(answer), MASK, case["count"])
+    counts = case["count"] is not None
+    answer = FAMILIES[case.get("family", "benchmark")].readers[counts](case["response"])
+    points = [_pixels(p, answer) for p in _points(answer)]
+    return first_or_all(points, MASK, case["count"])
+
+
+def _pixels(point: tuple[float, float], answer: Answer) -> tuple[float, float]:
+    assert isinstance(answer.value, Points)
+    per_side = {Unit.PERCENT: 100.0, Unit.PER_1000: 1000.0}.get(answer.value.unit)
+    return (point[0] / per_side * SIZE[0], point[1] / per_side * SIZE[1]) if per_side else point
+
+
+def pointarena_percent(case: Case) -> int:
+    return len(percent_points(case["response"]))
 
 
 def vlaser_readme(case: Case) -> int:
@@ -67,7 +81,7 @@ def paco_lavis_hits(case: Case) -> int:
 
 
 def pixmo_points_hits(case: Case) -> list[int]:
-    said = [(x, y) for x, y in bracket_pairs(case["response"])]
+    said = _points(read_pairs(case["response"]))
     found = hits_in_radius(said, [(x, y) for x, y in case["truth"]], 25.0)
     return [found.hits, found.total]
 
@@ -88,6 +102,7 @@ RULES = {
     "refspatial_xml": ("refspatial", "numbered XML attributes in percent", refspatial_xml),
     "refspatial_fence": ("refspatial", "fenced JSON, y first, per 1000", refspatial_fence),
     "pointarena_success": ("pointarena", "first point, or all and the count", pointarena_success),
+    "pointarena_percent": ("pointarena", "Molmo's four forms in percent", pointarena_percent),
     "vlaser_readme": ("dialect internvl_1000", "points in the first tag", vlaser_readme),
     "vlaser_scripts": ("paco_lavis, pixmo_points", "pairs anywhere", vlaser_scripts),
     "paco_lavis_hits": ("paco_lavis", "union of polygons with outline", paco_lavis_hits),

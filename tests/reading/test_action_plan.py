@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from er_bench.reading.action_plan import (
     READERS,
+    READERS_WITH_BOOLEANS,
     PlanReading,
     PlanStatus,
     json_to_action,
@@ -17,6 +18,8 @@ from er_bench.reading.action_plan import (
     read_robust,
     read_strict,
 )
+from er_bench.tasks.eb_alfred.task import EbAlfred
+from er_bench.tasks.eb_habitat.task import EbHabitat
 
 ACTIONS = ["find a Mug", "pick up the Mug", "find a Sink", "open the Fridge"]
 
@@ -127,3 +130,12 @@ def test_no_reader_ever_raises_or_leaves_the_range(text: str) -> None:
 def test_deep_nesting_is_no_plan() -> None:
     text = '{"executable_plan": ' + "[" * 100_000
     assert [read(text, ACTIONS).status for read in READERS.values()] == [PlanStatus.INVALID] * 3
+
+
+def test_true_and_false_are_ids_where_the_simulator_takes_them() -> None:
+    habitat = READERS_WITH_BOOLEANS["strict"]
+    assert habitat(plan(True, 2, False), ACTIONS).action_ids == (1, 2, 0)
+    assert all(type(i) is int for i in habitat(plan(True), ACTIONS).action_ids)
+    assert habitat(plan(1, 2.0), ACTIONS).action_ids == (1,)
+    assert READERS_WITH_BOOLEANS["repaired"](plan(True), ACTIONS).action_ids == (1,)
+    assert EbHabitat.takes_booleans and not EbAlfred.takes_booleans

@@ -176,7 +176,8 @@ def test_molmo_is_read_in_percent_then_as_pixels():
 
     assert read('<point x="75.0" y="50.0" alt="a">a</point>') == (((75.0, 50.0),), Unit.PERCENT)
     assert read("at [30, 10] and [5.5, 5]") == (((30.0, 10.0), (5.5, 5.0)), Unit.PIXEL)
-    assert read('[{"point": [-30, 10]}]') == (((30.0, 10.0),), Unit.PIXEL)  # the sign is lost
+    assert read('[{"point": [-30, 10]}]') == (((-30.0, 10.0),), Unit.PIXEL)
+    assert read('[{"at": "-30, 10"}]') == (((30.0, 10.0),), Unit.PIXEL)  # the sign is lost
     assert read('<point x="101" y="5">') is None
     assert read('<point x="' + "9" * 400 + '" y="5">') is None
 
