@@ -17,6 +17,8 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from er_bench.reading.thoughts import after_thinking
+
 PLAN_KEY, ID_KEY, NAME_KEY = "executable_plan", "action_id", "action_name"
 
 
@@ -111,12 +113,10 @@ _ID = re.compile(r"""["']?action_id["']?\s*[:=]\s*["']?(-?\d{1,6})\b""")
 def read_robust(text: str, actions: Sequence[str]) -> PlanReading:
     """The plan by the best reader: fences, single quotes, text around it, ids as strings, cut ends.
 
-    An id out of range is treated as the released reader treats it. An action without an id is
-    found by its exact name.
+    The last plan after the thoughts counts. An id out of range is treated as the released reader
+    treats it. An action without an id is found by its exact name, wherever the name stands.
     """
-    found = _plan_items(text)
-    if found is None:
-        found = _loose_ids(text)
+    found = _last_plan(after_thinking(text))
     if found is None:
         return PlanReading(PlanStatus.INVALID, output_error=True)
     if not found:
@@ -127,18 +127,43 @@ def read_robust(text: str, actions: Sequence[str]) -> PlanReading:
         if action_id is None or not 0 <= action_id < len(actions):
             break
         ids.append(action_id)
-    return PlanReading(PlanStatus.OK, tuple(ids)) if ids else PlanReading(PlanStatus.INVALID)
+    if ids:
+        return PlanReading(PlanStatus.OK, tuple(ids))
+    return PlanReading(PlanStatus.INVALID, output_error=_as_id(found[0], actions) is None)
 
 
-def _plan_items(text: str) -> list[JsonValue] | None:
-    """The plan of the first JSON or Python object in the text that has one."""
+_MOST_PLANS, _MOST_OBJECTS = 10, 20
+
+
+def _last_plan(text: str) -> list[JsonValue] | None:
+    """The steps after the last mention of a plan that has any: as an object, else as loose ids."""
+    end = len(text)
+    for _ in range(_MOST_PLANS):
+        at = text.rfind(PLAN_KEY, 0, end)
+        if at < 0:
+            return None
+        found = _object_around(text[:end], at)
+        if found is None:
+            found = _loose_ids(text[at:end])
+        if found is not None:
+            return found
+        end = at
+    return None
+
+
+def _object_around(text: str, at: int) -> list[JsonValue] | None:
+    """The plan of the JSON or Python object that begins before `at` and ends behind it."""
     decoder = json.JSONDecoder(strict=False)
-    for match in list(re.finditer(r"\{", text))[:50]:
+    start = at
+    for _ in range(_MOST_OBJECTS):
+        start = text.rfind("{", 0, start)
+        if start < 0:
+            return None
         try:
-            value, _ = decoder.raw_decode(text, match.start())
+            value, end = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
-            value = _literal(text[match.start() :])
-        if isinstance(value, Mapping) and isinstance(value.get(PLAN_KEY), list):
+            value, end = _literal(text[start:]), len(text)
+        if end > at and isinstance(value, Mapping) and isinstance(value.get(PLAN_KEY), list):
             return list(value[PLAN_KEY])
     return None
 
@@ -154,11 +179,8 @@ def _literal(text: str) -> object:
 
 
 def _loose_ids(text: str) -> list[JsonValue] | None:
-    """Ids after the last `executable_plan`, where the text around them is broken."""
-    _, key, tail = text.rpartition(PLAN_KEY)
-    if not key:
-        return None
-    ids: list[JsonValue] = [int(number) for number in _ID.findall(tail)]
+    """Ids in the text of a plan that is broken."""
+    ids: list[JsonValue] = [int(number) for number in _ID.findall(text)]
     return ids or None
 
 
@@ -172,7 +194,10 @@ def _as_id(item: object, actions: Sequence[str]) -> int | None:
         return int(item)
     if isinstance(item, int) and not isinstance(item, bool):
         return item
-    return actions.index(name) if isinstance(name, str) and name in actions else None
+    for said in (item, name):
+        if isinstance(said, str) and said.strip() in actions:
+            return actions.index(said.strip())
+    return None
 
 
 RELEASED: dict[str, ReleasedPlanReader] = {"strict": read_strict, "repaired": read_repaired}

@@ -223,28 +223,3 @@ def loose_quads(text: str) -> list[Numbers]:
         if found := form.findall(text):
             return _numbers(found)
     return []
-
-
-_TAG = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
-_ANSWER = re.compile(r"<answer>((?:(?!<answer>|</answer>).)*)", re.DOTALL | re.IGNORECASE)
-
-
-def without_thoughts(text: str) -> str:
-    """The text after its thoughts; empty when it never came out of them."""
-    kept: list[str] = []
-    at, thinking = 0, False
-    for tag in _TAG.finditer(text):
-        if tag[1]:
-            kept = kept if thinking else []
-            at, thinking = tag.end(), False
-        elif not thinking:
-            kept.append(text[at : tag.start()])
-            thinking = True
-    return "".join(kept if thinking else [*kept, text[at:]])
-
-
-def after_thinking(text: str) -> str:
-    """What follows the thoughts: the last `<answer>` there that says anything, else all of it."""
-    text = without_thoughts(text)
-    found = [match for match in _ANSWER.findall(text) if match.strip()]
-    return found[-1] if found else text

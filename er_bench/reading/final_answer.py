@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from er_bench.reading.coordinates import after_thinking
+from er_bench.reading.thoughts import after_thinking
 
 _BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _TEXT_MACRO = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\s*\{([^{}]*)\}")

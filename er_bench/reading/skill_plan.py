@@ -14,7 +14,7 @@ from typing import NoReturn
 from pydantic import JsonValue
 
 from er_bench.core.answer import Answer, Plan
-from er_bench.reading.coordinates import without_thoughts
+from er_bench.reading.thoughts import after_thinking
 
 Step = dict[str, JsonValue]
 
@@ -36,7 +36,7 @@ def read_fenced_plan(text: str) -> Answer:
     return Answer(Plan(tuple(steps)))
 
 
-_START = re.compile(r"[\[{]\s*[\"{\]]")
+_START = re.compile(r"[\[{](?=\s*+[\"{\]])")
 
 
 _MAX_STARTS = 400
@@ -48,13 +48,14 @@ _WRAPPERS = ("skill_sequence", "plan", "sequence", "steps", "skills")
 def read_plan(text: str) -> Answer:
     """The last list of steps in an answer: fenced or bare, wrapped in an object or not.
 
-    Names are brought to the skills' spelling, tags written as text to numbers; a step without
-    `params` has none.
+    A list with a comma too many, and steps side by side, are read whole; a list that lost steps is
+    none. Names are brought to the skills' spelling, tags written as text to numbers; a step
+    without `params` has none.
     """
-    text = without_thoughts(text)
+    text = after_thinking(text)
     decoder = json.JSONDecoder(parse_constant=_refuse)
     plan: tuple[Step, ...] | None = None
-    end = 0
+    end = run_start = run_end = 0
     for number, match in enumerate(_START.finditer(text)):
         if number >= _MAX_STARTS:
             break
@@ -64,9 +65,24 @@ def read_plan(text: str) -> Answer:
             value, end = decoder.raw_decode(text, match.start())
         except (ValueError, RecursionError):
             continue
-        if (steps := _steps(value)) is not None:
-            plan = steps
+        if (steps := _steps(value)) is None:
+            continue
+        if _step(value) is None:
+            plan, run_end = steps, 0
+            continue
+        joined = run_end and not text[run_end : match.start()].strip(" \t\r\n,")
+        plan = (*(plan or ()), *steps) if joined else steps
+        run_start, run_end = run_start if joined else match.start(), end
+    if run_end and not _whole(text, run_start, run_end):
+        return Answer.unparsed("the list of steps is broken")
     return Answer(Plan(plan)) if plan is not None else Answer.unparsed("there is no list of steps")
+
+
+def _whole(text: str, start: int, end: int) -> bool:
+    """Whether steps that stand side by side are all of a list: `[` before them wants `]` after."""
+    before = text[:start].rstrip()[-1:]
+    after = text[end:].lstrip(" \t\r\n,")[:1]
+    return before != "," and (before == "[") == (after == "]")
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -14,12 +14,12 @@ from er_bench.core.answer import Answer, Boxes, Points
 from er_bench.core.geometry import Box, Point, Size, Unit
 from er_bench.reading.coordinates import (
     Numbers,
-    after_thinking,
     attribute_pairs,
     loose_pairs,
     loose_quads,
     tuples,
 )
+from er_bench.reading.thoughts import after_thinking
 
 MOST_BOX_PIXELS = 2**26
 """More pixels than this in one box are a failure: released code would list them one by one."""

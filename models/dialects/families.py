@@ -15,7 +15,6 @@ from er_bench.models.dialects.family import FamilyDialect
 from er_bench.reading.coordinates import (
     POINT_BLOCK_REQUEST,
     Numbers,
-    after_thinking,
     bracket_pairs,
     bracket_quads,
     integer_tuples,
@@ -26,6 +25,7 @@ from er_bench.reading.coordinates import (
     point_block,
     tuples,
 )
+from er_bench.reading.thoughts import after_thinking
 
 _TUPLE_SUFFIX = (
     "Your answer should be formatted as a list of tuples, i.e. [{shown}], where each tuple "

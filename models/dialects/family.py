@@ -13,11 +13,11 @@ from er_bench.core.errors import UsageError
 from er_bench.core.geometry import Box, Point, Unit
 from er_bench.reading.coordinates import (
     Numbers,
-    after_thinking,
     attribute_pairs,
     loose_pairs,
     loose_quads,
 )
+from er_bench.reading.thoughts import after_thinking
 
 Reader = Callable[[str], Sequence[Numbers]]
 Writer = Callable[[Sequence[Numbers]], str]

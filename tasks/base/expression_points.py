@@ -27,10 +27,10 @@ from er_bench.data.media import image_size
 from er_bench.data.rows import FileBlob, Row, find_files, inside, read_rows
 from er_bench.reading.coordinates import (
     POINT_BLOCK_REQUEST,
-    after_thinking,
     bracket_pairs,
     loose_pairs,
 )
+from er_bench.reading.thoughts import after_thinking
 from er_bench.scorers.points import Hits
 from er_bench.tasks.base.located import Convention, no_boxes, point_convention
 from er_bench.tasks.base.masks import Masks

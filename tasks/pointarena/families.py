@@ -15,7 +15,8 @@ from typing import TypeVar
 
 from er_bench.core.answer import Answer, Points
 from er_bench.core.geometry import Point, Size, Unit
-from er_bench.reading.coordinates import after_thinking, loose_pairs, percent_points
+from er_bench.reading.coordinates import loose_pairs, percent_points
+from er_bench.reading.thoughts import after_thinking
 
 V = TypeVar("V")
 

@@ -139,3 +139,28 @@ def test_true_and_false_are_ids_where_the_simulator_takes_them() -> None:
     assert habitat(plan(1, 2.0), ACTIONS).action_ids == (1,)
     assert READERS_WITH_BOOLEANS["repaired"](plan(True), ACTIONS).action_ids == (1,)
     assert EbHabitat.takes_booleans and not EbAlfred.takes_booleans
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        plan(0) + " no, better: " + plan(2, 1),
+        plan(0) + '\n{"executable_plan": [{"action_id": 2}, {"action_id": 1}, {"act',
+        plan(2, 1) + "\nThat is my executable_plan.",
+        json.dumps({"executable_plan": ["find a Sink", "pick up the Mug"]}),
+        json.dumps({"executable_plan": ["find a Sink", "pick up the Mug", "done"]}),
+        plan("find a Sink", "pick up the Mug"),
+        plan("find a Sink", 1),
+        json.dumps({"a": {"b": 1}, "executable_plan": [{"action_id": 2}, 1], "c": {"d": 2}}),
+    ],
+)
+def test_the_last_plan_counts_and_names_are_found_wherever_they_stand(text: str) -> None:
+    assert read_robust(text, ACTIONS) == PlanReading(PlanStatus.OK, (2, 1))
+    if "find a Sink" in text:
+        assert read_strict(text, ACTIONS) == PlanReading(PlanStatus.INVALID, output_error=True)
+
+
+def test_a_plan_of_which_nothing_can_be_read_is_an_output_error() -> None:
+    nothing = PlanReading(PlanStatus.INVALID, output_error=True)
+    assert read_robust('{"executable_plan": ["dance", "find a Mug"]}', ACTIONS) == nothing
+    assert read_robust(plan(77), ACTIONS) == PlanReading(PlanStatus.INVALID)

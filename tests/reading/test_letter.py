@@ -3,7 +3,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from er_bench.core.answer import Status
-from er_bench.reading.coordinates import without_thoughts
 from er_bench.reading.final_answer import final_answer
 from er_bench.reading.letter import (
     read_backticked,
@@ -12,6 +11,7 @@ from er_bench.reading.letter import (
     read_letter,
     read_whole,
 )
+from er_bench.reading.thoughts import without_thoughts
 
 OPTIONS = {"A": "Lamp", "B": "Robot arm", "C": "Chair", "D": "The cup"}
 PIECES = st.lists(

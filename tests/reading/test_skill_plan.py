@@ -72,3 +72,23 @@ VALUES = st.recursive(
 def test_readers_never_raise(text):
     for answer in (read_plan(text), read_fenced_plan(text), read_fenced_plan("```json" + text)):
         assert answer.value is None or isinstance(answer.value, Plan)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        JSON[:-1] + ",]",
+        "\n".join(map(json.dumps, STEPS)),
+        f"```json\n{json.dumps(STEPS[0])},\n{json.dumps(STEPS[1])}\n```",
+        json.dumps(STEPS[1]) + " was my first thought. Better:\n" + JSON[:-1] + ",\n]",
+    ],
+)
+def test_steps_side_by_side_are_a_whole_plan(text):
+    assert read_plan(text).value == Plan(tuple(STEPS))
+
+
+@pytest.mark.parametrize(
+    "text", [JSON[:-1], JSON[:60], "[{]," + json.dumps(STEPS[1]) + "]", JSON[1:]]
+)
+def test_a_list_that_lost_steps_is_no_plan(text):
+    assert read_plan(text).status is Status.UNPARSED

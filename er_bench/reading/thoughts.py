@@ -1,0 +1,58 @@
+"""What a completion says after its thoughts; every robust reader begins with it."""
+
+from __future__ import annotations
+
+import re
+
+_WORDS = r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad)"
+_MARK = re.compile(
+    rf"<(?P<tag>/?)(?:\w{{1,12}}:)?{_WORDS}\s*>"
+    rf"|\[(?P<square>/?){_WORDS}\]"
+    rf"|\u25c1(?P<arrow>/?){_WORDS}\u25b7"
+    r"|<\|(?P<named>begin|end)_of_thought\|>"
+    r"|<\|channel\|?>\s*(?P<channel>analysis|commentary|thought|final)\b(?:\s*<\|message\|>)?"
+    r"|(?P<over><channel\|>|<\|end\|>)",
+    re.IGNORECASE,
+)
+_CLOSING = frozenset(("/", "end", "final"))
+_ANSWER = re.compile(r"<answer>((?:(?!<answer>|</answer>).)*)", re.DOTALL | re.IGNORECASE)
+_LAST_TOKENS = ("<|return|>", "<|end|>", "<|im_end|>", "<|eot_id|>", "<|endoftext|>")
+_MOST_LAST_TOKENS = 3
+
+
+def without_thoughts(text: str) -> str:
+    """The text after its thoughts, whatever marks them; empty when it never came out of them.
+
+    A closing mark without an opening one ends thoughts that began with the text; a block that is
+    never closed goes on to the end.
+    """
+    kept: list[str] = []
+    at, thinking = 0, False
+    for mark in _MARK.finditer(text):
+        if mark["over"]:
+            if thinking:
+                at, thinking = mark.end(), False
+        elif any(mark[kind] and mark[kind].lower() in _CLOSING for kind in _KINDS):
+            kept = kept if thinking else []
+            at, thinking = mark.end(), False
+        elif not thinking:
+            kept.append(text[at : mark.start()])
+            thinking = True
+    return _without_last_tokens("".join(kept if thinking else [*kept, text[at:]]))
+
+
+def _without_last_tokens(text: str) -> str:
+    for _ in range(_MOST_LAST_TOKENS):
+        for token in _LAST_TOKENS:
+            text = text.rstrip().removesuffix(token) if text.rstrip().endswith(token) else text
+    return text
+
+
+_KINDS = ("tag", "square", "arrow", "named", "channel")
+
+
+def after_thinking(text: str) -> str:
+    """What follows the thoughts: the last `<answer>` there that says anything, else all of it."""
+    text = without_thoughts(text)
+    found = [match for match in _ANSWER.findall(text) if match.strip()]
+    return found[-1] if found else text
