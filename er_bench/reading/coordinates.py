@@ -204,13 +204,32 @@ _KEYED_QUAD = re.compile(
 _LOOSE_QUAD = re.compile(r"[\[(]\s*+" + r"\s*+,\s*+".join([f"({_LOOSE})"] * 4) + r"\s*+[\])]")
 
 
+_OBJECTS = re.compile(
+    rf"""["']x["']\s*+:\s*+["']?+({_LOOSE})["']?+\s*+,\s*+["']y["']\s*+:\s*+["']?+({_LOOSE})["']?+"""
+    r"""(?!\s*+,\s*+["'](?:w|h|width|height)["'])"""
+)
+_CORNER = rf"[\[(]\s*+({_LOOSE})\s*+,\s*+({_LOOSE})\s*+[\])]"
+_CORNERS = re.compile(
+    r"""(?:<box>|<\|box_start\|>|["'](?:bbox_2d|box_2d|bbox|box)["']\s*+:)\s*+\[?\s*+"""
+    + rf"{_CORNER}\s*+,\s*+{_CORNER}"
+)
+_CLOSED_CORNERS = re.compile(rf"{_CORNERS.pattern}\s*+(?:\]|</box>|<\|box_end\|>)")
+
+
 def attribute_pairs(text: str) -> list[Numbers]:
-    """XML-like `x="..", y=".."` attributes, numbered or not; x is named, so the order is known."""
-    return _numbers(_ATTRIBUTES.findall(text))
+    """XML-like `x="..", y=".."` attributes, numbered or not, or `{"x": .., "y": ..}`.
+
+    x is named, so the order is known. An object with a width or a height is a box.
+    """
+    return _numbers(_ATTRIBUTES.findall(text) or _OBJECTS.findall(text))
 
 
 def loose_pairs(text: str) -> list[Numbers]:
-    """Pairs in the first form that has any: keyed JSON, round brackets, square brackets."""
+    """Pairs in the first form that has any: keyed JSON, round brackets, square brackets.
+
+    The two corners of a box are no points.
+    """
+    text = _CORNERS.sub(" ", text)
     for form in (_KEYED_PAIR, _LOOSE_TUPLE, _LOOSE_PAIR):
         if found := form.findall(text):
             return _numbers(found)
@@ -218,8 +237,8 @@ def loose_pairs(text: str) -> list[Numbers]:
 
 
 def loose_quads(text: str) -> list[Numbers]:
-    """Groups of four in the first form that has any: keyed JSON, then any brackets."""
-    for form in (_KEYED_QUAD, _LOOSE_QUAD):
+    """Groups of four in the first form that has any: keyed JSON, any brackets, two corners."""
+    for form in (_KEYED_QUAD, _LOOSE_QUAD, _CLOSED_CORNERS):
         if found := form.findall(text):
             return _numbers(found)
     return []

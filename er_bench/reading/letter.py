@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from er_bench.core.answer import Answer, Status
-from er_bench.reading.final_answer import final_answer
+from er_bench.reading.final_answer import corrected, final_answer, without_boxes
 
 # --- as released ------------------------------------------------------------------------------
 
@@ -82,7 +82,8 @@ def _released(letter: str) -> Answer:
 # --- robust -----------------------------------------------------------------------------------
 
 _OPEN = r"""[\s*_`"'\u201c\u2018(\[{<:$.]{0,16}"""
-_LETTER = r"(?<![A-Za-z0-9])(?<!\w-)([A-Za-z])(?![A-Za-z0-9]|['\u2019-]\w)"
+_BESIDE = r"[A-Za-z0-9\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u04ff]"
+_LETTER = rf"(?<!{_BESIDE})(?<!\w-)([A-Za-z])(?!{_BESIDE}|['\u2019-]\w)"
 _BE = r"(?:\s+(?:is|are|was|would\s+be|should\s+be|must\s+be)\b|\s*[:=])"
 _NOUN = r"(?:option|choice|letter)\s+"
 _CUES = (
@@ -110,7 +111,9 @@ _AFTER_ARTICLE = re.compile(
     r"\s+(?:because|since|as|is|and|or|but|not|due|given|for|would|seems|fits|matches)\b"
 )
 _DENIED_BEFORE = re.compile(
-    r"(?i)\b(?:not|isn['\u2019]t|neither|nor|except|than|excluding)\s+(?:option\s+)?[(*_`\"']{0,4}$"
+    r"(?i)\b(?:not|(?:is|was|are)n['\u2019]t|neither|nor|except|than|excluding"
+    r"|(?:cannot|can['\u2019]t|couldn['\u2019]t)\s+be|rul(?:e|ed|ing)\s+out)"
+    r"\s+(?:option\s+)?[(*_`\"']{0,4}$"
 )
 _DENIED_AFTER = re.compile(
     r"[)\].*_`]{0,4}\s+(?:(?:is|are|was|seems)\s+(?:not|wrong|incorrect|false|too|ruled|clearly"
@@ -139,8 +142,21 @@ def read_letter(
         options: text of each option by letter, where known: it tells "A lamp" the option from
             "A lamp stands here", and is itself an answer.
     """
-    reader = _Reader(final_answer(text), letters, options or {})
-    return reader.read()
+    said, beside = final_answer(text), without_boxes(text)
+    answer = _read_corrected(said, letters, options or {})
+    if answer.status is not Status.OK and beside != said:
+        outside = _read_corrected(beside, letters, options or {})
+        return outside if outside.status is Status.OK else answer
+    return answer
+
+
+def _read_corrected(text: str, letters: str, options: Mapping[str, str]) -> Answer:
+    """The letter after a correction that states one, else that of the whole text."""
+    if (later := corrected(text)) is not None:
+        answer = _Reader(later, letters, options).read()
+        if answer.status is Status.OK:
+            return answer
+    return _Reader(text, letters, options).read()
 
 
 class _Reader:

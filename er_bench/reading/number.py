@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from er_bench.core.answer import Answer, Status
-from er_bench.reading.final_answer import final_answer
+from er_bench.reading.final_answer import corrected, final_answer
 
 
 def read_first_word(text: str) -> Answer:
@@ -76,6 +77,18 @@ _UNIT = re.compile(
 )
 
 
+_DENIED = re.compile(r"(?i)\b(?:not|(?:is|was|are)n['\u2019]t)\s{1,3}[*_`\"'(]{0,4}$")
+_FULL_WIDTH = {0xFF10 + n: str(n) for n in range(10)} | {0xFF0C: ",", 0xFF0D: "-", 0xFF0E: "."}
+_FRACTION = re.compile(r"(?<![\d.,])(\d{0,15})[ \u2009]?([\u00bc-\u00be\u2150-\u215e])")
+_GAP = re.compile(r"(?<=\d)(?<!\d{4})[\u00a0\u2009\u202f'\u2019_](?=\d{3}(?!\d))")
+
+
+def _plain_figures(text: str) -> str:
+    """Full-width figures, fractions like `2\u00bd` and marks between thousands in ASCII."""
+    text = _GAP.sub("", _GAP.sub("", text.translate(_FULL_WIDTH)))
+    return _FRACTION.sub(lambda f: repr(int(f[1] or 0) + unicodedata.numeric(f[2])), text)
+
+
 def read_number(text: str) -> Answer:
     """The number that an answer settles on: figures or English words, units and signs understood.
 
@@ -83,8 +96,16 @@ def read_number(text: str) -> Answer:
     answer, else the last one that carries a unit of length. A range ("5-6") and a text of several
     bare numbers are ambiguous; a number too large to hold is out of range.
     """
-    text = final_answer(text)
-    found = list(_numbers(text))
+    text = _plain_figures(final_answer(text))
+    if (later := corrected(text)) is not None:
+        answer = _settled(later)
+        if answer.status is Status.OK:
+            return answer
+    return _settled(text)
+
+
+def _settled(text: str) -> Answer:
+    found = [one for one in _numbers(text) if not _DENIED.search(text, max(0, one[0] - 24), one[0])]
     if not found:
         return Answer.unparsed("no number is stated")
     if all(value == found[0][2] for _, _, value in found):

@@ -27,6 +27,7 @@ from er_bench.data.media import image_size
 from er_bench.data.rows import FileBlob, Row, find_files, inside, read_rows
 from er_bench.reading.coordinates import (
     POINT_BLOCK_REQUEST,
+    attribute_pairs,
     bracket_pairs,
     loose_pairs,
 )
@@ -87,7 +88,8 @@ def read_pairs(text: str) -> Answer:
 
 def _read_tolerant(text: str) -> Answer:
     """Pairs in any brackets, thoughts left out."""
-    return _answer(loose_pairs(after_thinking(text)))
+    said = after_thinking(text)
+    return _answer(attribute_pairs(said) or loose_pairs(said))
 
 
 def _answer(pairs: Sequence[tuple[float, ...]]) -> Answer:

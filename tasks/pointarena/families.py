@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from er_bench.core.answer import Answer, Points
 from er_bench.core.geometry import Point, Size, Unit
-from er_bench.reading.coordinates import loose_pairs, percent_points
+from er_bench.reading.coordinates import attribute_pairs, loose_pairs, percent_points
 from er_bench.reading.thoughts import after_thinking
 
 V = TypeVar("V")
@@ -272,7 +272,7 @@ def read_tolerant(text: str) -> Answer:
     answer = read_own(text, counting=True)
     if answer.value is not None:
         return answer
-    xy = tuple((float(x), float(y)) for x, y in loose_pairs(text))
+    xy = tuple((float(x), float(y)) for x, y in attribute_pairs(text) or loose_pairs(text))
     return Answer(Points(xy, Unit.PIXEL)) if _finite(xy) else Answer.unparsed()
 
 

@@ -201,3 +201,25 @@ def test_every_reader_reads_a_bare_letter(letter):
 def test_long_texts_are_read_quickly(text):
     for reader in READERS:
         reader(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("A. No wait, B", "B"),
+        ("The answer is A. Correction: the answer is B.", "B"),
+        ("Answer: A. On second thought, it cannot be A; B.", "B"),
+        ("It can't be A. B", "B"),
+        ("I rule out A. B remains", "B"),
+        ("The answer isn't A but B", "B"),
+        ("The answer is not A.", None),
+        ("The answer is B. No wait, let me look again.", "B"),
+        ("The gap is \\boxed{d \\ll w}.\n\n**Answer: B**", "B"),
+        ("It is \\boxed{2.5\\text{ m}}, so the chair.\n\nAnswer: B", "B"),
+        ("Answer A looks right, but \\boxed{\\text{B}}", "B"),
+        ("Answer: B\n\nCheck: \\boxed{1+1=2}", "B"),
+        ("\u00e9A and B\u00e9", None),
+    ],
+)
+def test_denied_corrected_and_boxed_letters(text, letter):
+    assert read_letter(text, "ABCD", OPTIONS).value == letter

@@ -113,3 +113,24 @@ def test_a_truth_of_zero_is_no_division_by_zero():
 )
 def test_long_texts_are_read_quickly(text):
     read_number(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2\u00bd", 2.5),
+        ("about 2 \u00bd m", 2.5),
+        ("\u00be", 0.75),
+        ("\uff14\uff12", 42),
+        ("\uff13\uff0e\uff15 m", 3.5),
+        ("1'200", 1200),
+        ("1\u202f234\u00a0567", 1234567),
+        ("4, not 3", 4),
+        ("It is not 3. It is 4.", 4),
+        ("not 3", None),
+        ("The answer is 3. No wait, 4", 4),
+        ("The answer is 4. Wait, no more to say.", 4),
+    ],
+)
+def test_figures_of_other_forms_denials_and_corrections(text, value):
+    assert read_number(text).value == value
