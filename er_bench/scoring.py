@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from er_bench.api import Run, check_split, counted
+from er_bench.core.errors import UsageError
 from er_bench.core.manifest import Identity, Manifest, ModelInfo, Rows
 from er_bench.core.record import SCHEMA_VERSION, Record
 from er_bench.core.registry import Registry, unknown
@@ -104,8 +105,10 @@ def score_responses(
     check_split(split)
     file, registry = Path(responses), Registry(tuple(map(Path, include)))
     answers = score_again.read_responses(file)
-    (word,) = registry.select(task)
-    choice = RowChoice([word], split, Path(data) if data else None, accept_data=accept_data)
+    words = registry.select(task)
+    if len(words) != 1:
+        raise UsageError(f"answers are to one task; {task!r} stands for {', '.join(words)}")
+    choice = RowChoice(words, split, Path(data) if data else None, accept_data=accept_data)
     opened = open_tasks(registry, choice, dialect, None)
     answers.check(opened[0].task)
     decoding: dict[str, JsonValue] = {}

@@ -32,6 +32,12 @@ def build(settings: ModelSettings) -> Model:
     """The reference model that the checkpoint names. Raises UsageError."""
     if settings.checkpoint not in KINDS:
         raise unknown("reference model", settings.checkpoint, KINDS)
+    decoding = settings.forced_decoding.to_dict()
+    if told := sorted({*settings.args, *(n for n, v in decoding.items() if v is not None)}):
+        raise UsageError(
+            f"a reference model takes --seed, no --model-args and no --gen-args; leave out "
+            f"{', '.join(told)}"
+        )
     return Reference(settings)
 
 

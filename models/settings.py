@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -55,7 +56,11 @@ def check_names(args: Mapping[str, object], *groups: type[BaseModel]) -> None:
     """Raise UsageError that lists the known settings when some name is unknown."""
     known = list(dict.fromkeys(name for group in groups for name in group.model_fields))
     if unknown := sorted(set(args) - set(known)):
-        raise UsageError(f"unknown model arguments {', '.join(unknown)}; known: {', '.join(known)}")
+        near = [name for word in unknown for name in get_close_matches(word, known, 1)]
+        hint = f"did you mean {', '.join(near)}? " if near else ""
+        raise UsageError(
+            f"unknown model arguments {', '.join(unknown)}; {hint}known: {', '.join(known)}"
+        )
 
 
 def parse_args(

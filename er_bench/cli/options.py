@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -55,13 +55,20 @@ def check_frames(size: str) -> FrameSize:
 
 def limits(args: dict[str, JsonValue]) -> Limits:
     """The run's own settings, taken out of --model-args. Raises UsageError."""
-    from pydantic import TypeAdapter, ValidationError
-
     from er_bench.run.asking import Limits
 
-    told = {field: args.pop(name) for name, field in LIMIT_ARGS.items() if name in args}
+    told: dict[str, Any] = {
+        field: _number(args.pop(name)) for name, field in LIMIT_ARGS.items() if name in args
+    }
     try:
-        return TypeAdapter(Limits).validate_python(told)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(f"--model-args {first['loc'][0]}: {first['msg']}") from error
+        return Limits(**told)
+    except UsageError as error:
+        raise UsageError(f"--model-args {str(error).removeprefix('request_')}") from error
+
+
+def _number(value: JsonValue) -> JsonValue:
+    """A number that YAML takes for a text (`1e3`) as a number."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

@@ -19,7 +19,10 @@ def score(
         typer.Option(help='JSON lines {"id": .., "response": "..", "image_sizes": [[w, h]]?}.'),
     ] = None,
     data: o.Data = None,
-    split: o.Split = "official",
+    split: Annotated[
+        str | None,
+        typer.Option(help="Of --responses: official (by default) or mini (bundled, offline)."),
+    ] = None,
     dialect: o.Dialect = None,
     out: Annotated[
         Path | None, typer.Option(help="Where to write; for --run: RUN-rescored by default.")
@@ -41,13 +44,15 @@ def score(
     readings = None if reading in (None, "all") else str(reading).split(",")
     include = include_path or ()
     changed: list[str] = []
+    if run is not None:
+        _refuse_what_a_run_has(split, dialect, accept_data)
     if run is not None and task is None and responses is None:
         made, changed = scoring.score_and_compare(
             run, out=out, data=data, readings=readings, include=include
         )
     elif task is not None and responses is not None and run is None and out is not None:
         made = scoring.score_responses(
-            task, responses, out, data=data, split=split,
+            task, responses, out, data=data, split=split or "official",
             dialect=dialect or "benchmark", readings=readings, accept_data=accept_data,
             include=include,
         )  # fmt: skip
@@ -58,3 +63,14 @@ def score(
         print("\n".join(changed) if changed else "every score is the same as in the run")
     print(f"results: {made.folder / 'results.json'}")
     sys.exit(0 if made.results.summary.complete else 3)
+
+
+def _refuse_what_a_run_has(split: str | None, dialect: str | None, accept_data: bool) -> None:
+    from er_bench.core.errors import UsageError
+
+    told = {"--split": split, "--dialect": dialect, "--accept-data": accept_data}
+    if given := [name for name, value in told.items() if value]:
+        raise UsageError(
+            f"{', '.join(given)} cannot be given with --run: a run has its own split, dialect and "
+            "data; leave it out, or make another run with er-bench run"
+        )

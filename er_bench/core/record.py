@@ -79,7 +79,9 @@ class Record(BaseModel):
     media: tuple[MediaRef, ...] = Field((), description="The sample's pictures and videos")
     rollout: Rollout = Field(Rollout(), description="What was asked, answered and done")
     judgement: dict[str, Verdict] = Field({}, description="The verdict of each reading, by name")
-    seconds: float = Field(0.0, description="From the first request to the judgement")
+    seconds: float = Field(
+        0.0, description="From the first request to the judgement, waits between tries left out"
+    )
 
     @property
     def key(self) -> Key:

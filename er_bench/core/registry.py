@@ -80,6 +80,15 @@ class Registry:
 
     include: Sequence[Path] = field(default=())
 
+    def __post_init__(self) -> None:
+        """Raise UsageError for a folder that is not there."""
+        for folder in self.include:
+            if not folder.is_dir():
+                beside = folder.parent.glob("*/") if folder.parent.is_dir() else ()
+                near = get_close_matches(folder.name, [path.name for path in beside], 1)
+                hint = f"; did you mean {folder.with_name(near[0])}?" if near else ""
+                raise UsageError(f"--include-path: there is no folder {folder}{hint}")
+
     def __reduce__(self) -> tuple[type[Registry], tuple[Sequence[Path]]]:
         """Sent to another process by its folders alone: what they bring is looked up there."""
         return Registry, (self.include,)
@@ -172,7 +181,8 @@ class Registry:
     def select(self, text: str) -> list[str]:
         """The task names in a comma-separated list of names, groups and `all`, in that order.
 
-        A name may carry a protocol, `where2place@box_pixels`.
+        A name may carry a protocol, `where2place@box_pixels`; with its first one it is the name
+        alone, so that nothing is chosen twice.
         """
         cards = {name: self.task_card(name) for name in self.task_folders}
         groups: dict[str, list[str]] = {"all": [n for n, c in cards.items() if c.in_all]}
@@ -181,11 +191,12 @@ class Registry:
                 groups.setdefault(group, []).append(name)
         chosen: list[str] = []
         for word in filter(None, (w.strip() for w in text.split(","))):
-            name = word.partition("@")[0]
+            name, _, protocol = word.partition("@")
             if word in groups:
                 chosen += groups[word]
             elif name in cards:
-                chosen.append(word)
+                first = next(iter(cards[name].protocols))
+                chosen.append(name if protocol in ("", first) else word)
             else:
                 raise unknown("task or group", word, [*cards, *groups])
         if not chosen:

@@ -112,7 +112,7 @@ class TaskResult(_Part):
     dataset: DatasetInfo
     prompt_sha256: str
     tokens: Tokens
-    seconds: float = Field(description="Sum over samples, waiting included")
+    seconds: float = Field(description="Sum over samples, waits between tries left out")
 
 
 class Summary(_Part):
@@ -254,7 +254,7 @@ def task_result(context: TaskContext, manifest: Manifest, counted: Counted) -> T
     task, label = context.task, context.task.label
     told, identity = manifest.tasks[label], manifest.identity.tasks.get(label)
     n = counted.statuses
-    complete = n[RecordStatus.SCORED] == told.n_total
+    complete = n[RecordStatus.SCORED] == told.n_total > 0
     names = [name for name in task.readings if name in counted.scored or name in (OFFICIAL, ROBUST)]
     estimates = {name: _estimate(task, name, counted.of(name)) for name in names}
     readings = {name: _reading_result(task, name, counted, estimates[name]) for name in names}
@@ -380,6 +380,8 @@ def _numbers(values: Mapping[str, float]) -> dict[str, float]:
 
 
 def _why(counted: Counted, n_total: int) -> str:
+    if not n_total:
+        return "there are no rows to run"
     parts = [f"{counted.statuses[RecordStatus.SCORED]} of {n_total} samples scored"]
     for status, error in counted.first_errors.items():
         parts.append(f"{counted.statuses[status]} {status}, the first: {error}")
@@ -398,5 +400,5 @@ def summary(tasks: Mapping[str, TaskResult]) -> Summary:
         average=_number(average.value),
         stderr=average.stderr,
         n_tasks=len(estimates),
-        complete=all(t.status == "complete" for t in tasks.values()),
+        complete=bool(tasks) and all(t.status == "complete" for t in tasks.values()),
     )

@@ -6,11 +6,12 @@ import asyncio
 import math
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from er_bench.core.completion import Completion, well_formed
-from er_bench.core.errors import ModelError
+from er_bench.core.errors import ModelError, UsageError
 from er_bench.core.model import Asked
 from er_bench.core.prompt import Prompt
 from er_bench.core.record import Key
@@ -18,6 +19,16 @@ from er_bench.core.rollout import Turn
 from er_bench.core.sample import Image, MediaRef, Text, Video
 from er_bench.run.frames import FrameKeeper
 from er_bench.run.records import relative
+
+LIMIT_RANGES: Mapping[str, tuple[type, float, float]] = {
+    "max_retries": (int, 0, 1000),
+    "backoff_base_s": (float, 0, 3600),
+    "backoff_cap_s": (float, 0, 86_400),
+    "retry_after_cap_s": (float, 0, 86_400),
+    "request_timeout_s": (float, 0.001, 604_800),
+    "patience": (int, 0, 1_000_000),
+}
+"""Kind, least and most of each of the limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,19 @@ class Limits:
     retry_after_cap_s: float = 300.0
     request_timeout_s: float | None = None
     patience: int = 8
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for a value that no request can be tried with."""
+        for name, (kind, least, most) in LIMIT_RANGES.items():
+            value = getattr(self, name)
+            if value is None and name == "request_timeout_s":
+                continue
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            if not (whole or (kind is float and isinstance(value, float))):
+                wanted = "a whole number" if kind is int else "a number"
+                raise UsageError(f"{name} takes {wanted}, not {value!r}")
+            if not least <= value <= most:
+                raise UsageError(f"{name} lies between {least:g} and {most:g}, not {value!r}")
 
     def wait_s(self, attempt: int, retry_after_s: float | None) -> float:
         """How long to wait before the next try."""
@@ -137,6 +161,8 @@ class Asking:
         self.turns: list[Turn] = []
         self.prompts: dict[str, Prompt] = {}
         """By their identity."""
+        self.waited_s = 0.0
+        """Spent waiting between tries."""
         self._n_frames = 0
 
     async def ask(self, prompt: Prompt) -> Turn:
@@ -163,7 +189,9 @@ class Asking:
                     raise ModelError(well_formed(f"{error}{tries}")) from error
                 self._close_gate(error)
                 if not error.busy:
+                    start = time.monotonic()
                     await asyncio.sleep(self._limits.wait_s(attempt, error.retry_after_s))
+                    self.waited_s += time.monotonic() - start
             else:
                 self._health.failures_in_a_row = 0
                 return completion
@@ -185,8 +213,9 @@ class Asking:
             gate.close(self._limits.shared_wait_s(gate.refusals_in_a_row, error.retry_after_s))
 
     async def _through_gate(self, prompt: Prompt) -> Completion:
-        gate = self._health.gate
+        gate, start = self._health.gate, time.monotonic()
         entered = await gate.enter()
+        self.waited_s += time.monotonic() - start
         try:
             completion = await self._try(prompt)
         except ModelError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from er_bench.core.errors import UsageError
 from er_bench.core.manifest import Identity, Manifest, ModelInfo, Rows, TaskIdentity, TaskPlan
 from er_bench.core.model import Model
 from er_bench.core.record import SCHEMA_VERSION, Record
@@ -19,6 +20,10 @@ from er_bench.run.frames import FrameKeeper, FrameSize
 from er_bench.run.machine_facts import run_info
 from er_bench.run.open_tasks import Opened, RowChoice
 from er_bench.run.store import RunStore
+
+MAX_CONCURRENCY = 4096
+"""Samples in flight at most; each holds its pictures and a connection."""
+MAX_REPEATS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,13 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     frames: FrameSize = "small"
     command: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for numbers that no run can go with."""
+        for name, most in (("concurrency", MAX_CONCURRENCY), ("repeats", MAX_REPEATS)):
+            value = getattr(self, name)
+            if value is not None and not (type(value) is int and 1 <= value <= most):
+                raise UsageError(f"{name} is a whole number from 1 to {most}, not {value!r}")
 
 
 async def run(
@@ -54,13 +66,15 @@ async def run(
             for o in opened
             if o.why_not is None
         ]
+        n_samples = sum(o.found.n_wanted for o in opened) * options.repeats
+        workers = min(options.concurrency or model.concurrency, max(1, n_samples))
         try:
             await runner.run(
                 jobs,
                 model,
                 store.append,
                 on_record=on_record,
-                concurrency=options.concurrency or model.concurrency,
+                concurrency=workers,
                 repeats=options.repeats,
                 limits=options.limits,
                 frames=FrameKeeper(out, options.frames),

@@ -137,7 +137,7 @@ class _Worker:
             status, error = RecordStatus.ENV_ERROR, str(problem)
         if status is not RecordStatus.SCORED:
             rollout = Rollout(tuple(agent.turns))
-        seconds = round(time.monotonic() - start, 4)
+        seconds = round(max(0.0, time.monotonic() - start - agent.waited_s), 4)
         record = make_record(task, sample, key, rollout, judgement, status, error, seconds)
         return record, agent.prompts
 

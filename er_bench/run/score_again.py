@@ -17,16 +17,20 @@ from er_bench.core.errors import DataError
 from er_bench.core.geometry import Size
 from er_bench.core.manifest import Manifest
 from er_bench.core.record import SCHEMA_VERSION, Record, RecordStatus
-from er_bench.core.registry import Registry
+from er_bench.core.registry import Registry, TaskSpec
 from er_bench.core.rollout import Rollout
 from er_bench.core.task import AnySample, AnyTask
 from er_bench.run.evaluate import task_identity
 from er_bench.run.open_tasks import Opened, RowChoice, open_tasks
+from er_bench.run.preflight import Inspection
 from er_bench.run.records import make_record
 
 
 def opened_for_run(registry: Registry, manifest: Manifest, data: Path | None) -> list[Opened]:
-    """The tasks of a run, opened again. Raises DataError when the rows are not those of the run."""
+    """The tasks of a run, opened again; those that could not run are `why_not` still.
+
+    Raises DataError when the rows are not those of the run.
+    """
     told = manifest.options
     given = data or (Path(told.data) if told.data else None)
     choice = RowChoice(
@@ -43,16 +47,29 @@ def opened_for_run(registry: Registry, manifest: Manifest, data: Path | None) ->
                 file=o.task.root,
             )
         o.found.prompt_sha256 = then.prompt_sha256
+    for label, plan in manifest.tasks.items():
+        if label not in manifest.identity.tasks:
+            opened.append(_not_run(registry, label, plan.why_not, manifest.model.dialect))
     return opened
+
+
+def _not_run(registry: Registry, label: str, why_not: str | None, dialect: str) -> Opened:
+    """A task that the run names and could not run."""
+    name, _, protocol = label.partition("@")
+    registry.task_card(name)
+    spec = TaskSpec(name, registry.task_folders[name], protocol or None, dialect, with_media=False)
+    task = registry.open_task(spec)
+    why_not = why_not or "it was not run"
+    return Opened(task, task.card.default_split, Inspection(), [], why_not=why_not)
 
 
 def fresh_manifest(
     manifest: Manifest, opened: Sequence[Opened], data: Path | None = None
 ) -> Manifest:
     """The manifest of a run whose records are judged again, on rows that may have moved."""
-    tasks = {o.task.label: task_identity(o) for o in opened}
+    tasks = {o.task.label: task_identity(o) for o in opened if o.why_not is None}
     identity = manifest.identity.model_copy(update={"tasks": tasks})
-    roots = {o.task.label: str(o.task.root.absolute()) for o in opened}
+    roots = {o.task.label: str(o.task.root.absolute()) for o in opened if o.why_not is None}
     plans = {
         label: plan.model_copy(update={"root": roots.get(label, plan.root)})
         for label, plan in manifest.tasks.items()
