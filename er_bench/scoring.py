@@ -65,7 +65,7 @@ def score_and_compare(
     fresh = score_again.fresh_manifest(manifest, opened, rows)
     with RunStore(target, fresh, resume=False) as store:
         for record in score_again.judged_again(
-            counted_before(read_records(folder)), opened, wanted
+            folder, manifest, counted_before(read_records(folder)), opened, wanted
         ):
             store.append(record)
     for name in (PROMPTS, TEXTS):

@@ -68,7 +68,7 @@ class Record(BaseModel):
 
     task: str = Field(description="Name of the task, with its protocol after an @")
     id: str
-    repeat: int = 0
+    repeat: int = Field(0, ge=0)
     cluster: str = Field(description="Samples of one cluster are not independent")
     category: str
     status: RecordStatus
@@ -80,7 +80,11 @@ class Record(BaseModel):
     rollout: Rollout = Field(Rollout(), description="What was asked, answered and done")
     judgement: dict[str, Verdict] = Field({}, description="The verdict of each reading, by name")
     seconds: float = Field(
-        0.0, description="From the first request to the judgement, waits between tries left out"
+        0.0,
+        ge=0,
+        le=1e9,
+        allow_inf_nan=False,
+        description="From the first request to the judgement, waits between tries left out",
     )
 
     @property

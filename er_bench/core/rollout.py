@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from er_bench.core.completion import Completion
+from er_bench.core.errors import DataError
 from er_bench.core.sample import MediaRef
 
 
@@ -72,7 +73,9 @@ class Rollout:
 
     @property
     def completion(self) -> Completion:
-        """The completion of a question, which is asked once."""
+        """The completion of a question, which is asked once. Raises DataError for another count."""
+        if len(self.turns) != 1:
+            raise DataError(f"a question has one completion, its record has {len(self.turns)}")
         (turn,) = self.turns
         return turn.completion
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -14,7 +14,13 @@ from er_bench.core.manifest import Manifest
 from er_bench.core.record import SCHEMA_VERSION, Record
 from er_bench.data.first_runs import first_manifest, first_record
 
+Line = TypeVar("Line", bound=BaseModel)
 MANIFEST, RECORDS, PROMPTS, TEXTS = "manifest.json", "records.jsonl", "prompts.jsonl", "texts.jsonl"
+
+
+UNREADABLE = (ValidationError, ValueError, LookupError, TypeError, AttributeError, RecursionError,
+              OverflowError)  # fmt: skip
+"""What reading a damaged line or file may raise."""
 
 
 class StoredPart(BaseModel):
@@ -67,8 +73,11 @@ def read_manifest(folder: Path) -> Manifest:
         if "schema_version" not in content:
             content = first_manifest(content)
         manifest = Manifest.model_validate(content)
-    except (OSError, ValueError, TypeError, LookupError) as error:
-        raise StoreError(f"{folder} is not a run folder: {path.name}: {error}") from error
+    except (OSError, *UNREADABLE) as error:
+        raise StoreError(
+            f"{folder} is not a run folder: {path.name}: {_first_line(error)}; a run is begun "
+            "with er-bench run --out FOLDER"
+        ) from error
     if manifest.schema_version not in ("1.0", SCHEMA_VERSION):
         raise StoreError(
             f"{folder} was made by a newer er-bench (records {manifest.schema_version}, this one "
@@ -86,39 +95,74 @@ def read_records(folder: Path) -> Iterator[Record]:
     path = folder / RECORDS
     for number, line in enumerate(whole_lines(path), 1):
         try:
-            if b'"completions":' in line and b'"rollout":' not in line:
-                yield first_record(json.loads(line))
-            else:
-                yield Record.model_validate_json(line)
-        except (ValidationError, ValueError, LookupError, TypeError) as error:
-            raise StoreError(f"{path} line {number} is damaged: {_first_line(error)}") from error
+            record = record_of(line)
+        except UNREADABLE as error:
+            raise damaged(path, number, error) from error
+        yield record
+
+
+def record_of(line: bytes) -> Record:
+    """The record in a line, of today's er-bench or the first. Raises one of UNREADABLE."""
+    if b'"completions":' in line and b'"rollout":' not in line:
+        return first_record(json.loads(line))
+    return Record.model_validate_json(line)
+
+
+def damaged(path: Path, number: int, why: Exception | str) -> StoreError:
+    """The error about a line of a run folder that cannot be used, with the way out."""
+    return StoreError(
+        f"{path} line {number} is damaged: {_first_line(why)}; {way_out(path.parent)}"
+    )
+
+
+def way_out(folder: Path) -> str:
+    """The command that repairs a run folder, in words."""
+    return f"set such lines aside and keep the others with: er-bench doctor --repair {folder}"
 
 
 def whole_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file that end as lines do; none if there is no such file."""
+    """The lines of a file that end as lines do; none if there is no such file.
+
+    Raises StoreError for what is no file, or cannot be read.
+    """
     if not path.exists():
         return
-    with path.open("rb") as lines:
-        for line in lines:
-            if not line.endswith(b"\n"):
-                return
-            yield line
+    try:
+        with path.open("rb") as lines:
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    return
+                yield line
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be read as lines: {error.strerror}; move it away and run again with "
+            "--resume"
+        ) from error
 
 
 def read_prompts(folder: Path) -> Iterator[StoredPrompt]:
     """The prompts of a run folder, each with its texts put together."""
-    texts = {
-        block.sha256: block.text
-        for block in map(StoredText.model_validate_json, whole_lines(folder / TEXTS))
-    }
-    for prompt in map(StoredPrompt.model_validate_json, whole_lines(folder / PROMPTS)):
+    blocks = _models(folder / TEXTS, StoredText)
+    texts = {block.sha256: block.text for block in blocks}
+    for number, prompt in enumerate(_models(folder / PROMPTS, StoredPrompt), 1):
         for message in prompt.messages:
             for part in message.parts:
+                if lost := [block for block in part.blocks if block not in texts]:
+                    raise damaged(folder / PROMPTS, number, f"{TEXTS} lacks the text {lost[0]}")
                 if part.blocks:
                     part.text = "".join(texts[block] for block in part.blocks)
                     part.blocks = []
         yield prompt
 
 
-def _first_line(error: Exception) -> str:
+def _models(path: Path, kind: type[Line]) -> Iterator[Line]:
+    for number, line in enumerate(whole_lines(path), 1):
+        try:
+            found = kind.model_validate_json(line)
+        except UNREADABLE as error:
+            raise damaged(path, number, error) from error
+        yield found
+
+
+def _first_line(error: Exception | str) -> str:
     return " ".join(str(error).split())[:300]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from sys import intern
@@ -23,6 +23,8 @@ from er_bench.data.files import write_json
 from er_bench.report import statistics
 
 SCHEMA_VERSION = "2.0"
+BEYOND_SENSE = 1e12
+"""Scores are fractions, parts are counts, seconds, metres: none is larger."""
 FILE = "results.json"
 
 
@@ -156,8 +158,12 @@ def read_results(folder: Path) -> Results:
                 f"{SCHEMA_VERSION}); update: pip install --upgrade er-bench"
             )
         return Results.model_validate(content)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read as results: {error}") from error
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        why = " ".join(str(error).split())[:300]
+        raise StoreError(
+            f"{path} cannot be read as results: {why}; make them of the run's records with: "
+            f"er-bench score --run {path.parent}"
+        ) from error
 
 
 def json_schema() -> dict[str, object]:
@@ -234,7 +240,7 @@ def make_results(
     folder: Path, manifest: Manifest, contexts: Sequence[TaskContext], records: Iterable[Record]
 ) -> Results:
     """The results of a run from its manifest and records, written into its folder."""
-    counted = count(records)
+    counted = count(_judged(records, folder))
     tasks = {
         c.task.label: task_result(c, manifest, counted.get(c.task.label, Counted()))
         for c in contexts
@@ -247,6 +253,23 @@ def make_results(
     )
     made.write(folder)
     return made
+
+
+def _judged(records: Iterable[Record], folder: Path) -> Iterator[Record]:
+    """Records whose judgement can be counted. Raises StoreError for one without or beyond sense."""
+    for record in records:
+        numbers = [
+            v for verdict in record.judgement.values() for v in (verdict.score,
+                                                                 *verdict.parts.values())
+        ]  # fmt: skip
+        if record.status is RecordStatus.SCORED and (
+            OFFICIAL not in record.judgement or any(abs(v or 0.0) > BEYOND_SENSE for v in numbers)
+        ):
+            raise StoreError(
+                f"{folder}: the record of task {record.task}, id {record.id!r} has no judgement "
+                f"that can be counted; judge the run again: er-bench score --run {folder}"
+            )
+        yield record
 
 
 def task_result(context: TaskContext, manifest: Manifest, counted: Counted) -> TaskResult:

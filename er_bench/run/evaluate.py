@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -19,7 +20,7 @@ from er_bench.run.asking import Limits
 from er_bench.run.frames import FrameKeeper, FrameSize
 from er_bench.run.machine_facts import run_info
 from er_bench.run.open_tasks import Opened, RowChoice
-from er_bench.run.store import RunStore
+from er_bench.run.store import RunStore, stray
 
 MAX_CONCURRENCY = 4096
 """Samples in flight at most; each holds its pictures and a connection."""
@@ -59,6 +60,7 @@ async def run(
     """Run what is not done yet into a run folder, and let the model go."""
     manifest = new_manifest(registry, model, choice, options, opened)
     with RunStore(out, manifest, resume=resume) as store:
+        _check_places(store, opened, options.repeats, choice.limit)
         jobs = [
             runner.Job(
                 o.task, o.reference, store.done, choice.limit, {**o.found.missing, **o.found.faults}
@@ -81,6 +83,22 @@ async def run(
             )
         finally:
             await model.close()
+
+
+def _check_places(
+    store: RunStore, opened: Sequence[Opened], repeats: int, limit: int | None
+) -> None:
+    """Raise StoreError when the folder holds a record that the run has no place for."""
+    if not store.done:
+        return
+    places: dict[str, set[str]] = {
+        o.task.label: {sample.id for sample in islice(o.task.samples(), limit)}
+        for o in opened
+        if o.why_not is None
+    }
+    for task, sample_id, repeat in store.done:
+        if sample_id not in places.get(task, ()) or repeat >= repeats:
+            raise stray(store.folder, (task, sample_id, repeat))
 
 
 def new_manifest(

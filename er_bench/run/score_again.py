@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from er_bench.core.completion import Completion
-from er_bench.core.errors import DataError
+from er_bench.core.errors import DataError, StoreError
 from er_bench.core.geometry import Size
 from er_bench.core.manifest import Manifest
 from er_bench.core.record import SCHEMA_VERSION, Record, RecordStatus
@@ -24,6 +25,7 @@ from er_bench.run.evaluate import task_identity
 from er_bench.run.open_tasks import Opened, RowChoice, open_tasks
 from er_bench.run.preflight import Inspection
 from er_bench.run.records import make_record
+from er_bench.run.store import stray
 
 
 def opened_for_run(registry: Registry, manifest: Manifest, data: Path | None) -> list[Opened]:
@@ -32,13 +34,23 @@ def opened_for_run(registry: Registry, manifest: Manifest, data: Path | None) ->
     Raises DataError when the rows are not those of the run.
     """
     told = manifest.options
+    if told.split not in ("official", "mini") or (told.limit is not None and told.limit < 1):
+        raise StoreError(
+            f"the manifest names a split {told.split!r} and a limit {told.limit} that there "
+            "cannot be; it is damaged: make the run again"
+        )
     given = data or (Path(told.data) if told.data else None)
     choice = RowChoice(
         list(manifest.identity.tasks), told.split, given, told.limit, accept_data=True
     )
     opened = open_tasks(registry, choice, manifest.model.dialect, None)
     for o in opened:
-        then = manifest.identity.tasks[o.task.label]
+        then = manifest.identity.tasks.get(o.task.label)
+        if then is None or o.task.label not in manifest.tasks:
+            raise StoreError(
+                f"the manifest does not say what the run is of {o.task.label}; it is damaged: "
+                "make the run again"
+            )
         if then.data_fingerprint != o.found.fingerprint:
             raise DataError(
                 f"{o.task.label}: these rows are not the ones of the run: "
@@ -51,6 +63,16 @@ def opened_for_run(registry: Registry, manifest: Manifest, data: Path | None) ->
         if label not in manifest.identity.tasks:
             opened.append(_not_run(registry, label, plan.why_not, manifest.model.dialect))
     return opened
+
+
+def ids_of_run(registry: Registry, manifest: Manifest, data: Path | None) -> dict[str, set[str]]:
+    """The samples of each task of a run. Raises DataError when its rows are not at hand."""
+    limit = manifest.options.limit
+    return {
+        o.task.label: {sample.id for sample in islice(o.task.samples(), limit)}
+        for o in opened_for_run(registry, manifest, data)
+        if o.why_not is None
+    }
 
 
 def _not_run(registry: Registry, label: str, why_not: str | None, dialect: str) -> Opened:
@@ -86,37 +108,45 @@ def fresh_manifest(
 
 
 def judged_again(
-    records: Iterable[Record], opened: Sequence[Opened], readings: Sequence[str] | None
+    folder: Path,
+    manifest: Manifest,
+    records: Iterable[Record],
+    opened: Sequence[Opened],
+    readings: Sequence[str] | None,
 ) -> Iterator[Record]:
-    """Records, each judged anew; those of failed samples stay as they are.
+    """The records of a folder, each judged anew; those of failed samples stay as they are.
+
+    Raises StoreError for a record of another task, sample or repeat than the run has, and for a
+    second record of one.
 
     A sample whose rows are there now but cannot be judged becomes `data_error`.
     """
-    tasks = {o.task.label: o.task for o in opened}
+    tasks = {o.task.label: o.task for o in opened if o.why_not is None}
     rows: dict[tuple[str, int], _Rows] = {}
     for record in records:
-        task, label = tasks[record.task], (record.task, record.repeat)
+        task, label = tasks.get(record.task), (record.task, record.repeat)
+        if task is None or record.repeat >= manifest.identity.repeats:
+            raise stray(folder, record.key)
         if label not in rows:
-            rows[label] = _Rows(task)
-        yield _again(task, rows[label].take(record.id), record, readings)
+            rows[label] = _Rows(task, manifest.options.limit)
+        if (sample := rows[label].take(record.id)) is None:
+            raise stray(folder, record.key)
+        yield _again(task, sample, record, readings)
 
 
 class _Rows:
     """A task's samples by id, each taken once; records come nearly in the order of the rows."""
 
-    def __init__(self, task: AnyTask) -> None:
-        self._task, self._rest = task, task.samples()
+    def __init__(self, task: AnyTask, limit: int | None) -> None:
+        self._rest = islice(task.samples(), limit)
         self._ahead: dict[str, AnySample] = {}
 
-    def take(self, sample_id: str) -> AnySample:
-        """Read on until a sample comes. Raises DataError when it does not."""
+    def take(self, sample_id: str) -> AnySample | None:
+        """Read on until a sample comes; None when it does not, or was taken."""
         while sample_id not in self._ahead:
             sample = next(self._rest, None)
             if sample is None:
-                raise DataError(
-                    f"the rows of {self._task.label} have no sample {sample_id!r}",
-                    file=self._task.root,
-                )
+                return None
             self._ahead[sample.id] = sample
         return self._ahead.pop(sample_id)
 

@@ -29,12 +29,15 @@ from er_bench.data.run_folder import (
     PROMPTS,
     RECORDS,
     TEXTS,
+    UNREADABLE,
     StoredMessage,
     StoredPart,
     StoredPrompt,
     StoredText,
+    damaged,
     read_manifest,
     read_records,
+    way_out,
     whole_lines,
 )
 
@@ -56,8 +59,7 @@ class RunStore:
                 is off; or it holds another run, with the differences named.
         """
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(folder)
+        self._lock = lock(folder)
         try:
             self.done = self._open(manifest, resume)
             self._prompts, self._texts = _Lines(folder / PROMPTS), _Lines(folder / TEXTS)
@@ -69,6 +71,11 @@ class RunStore:
     def _open(self, manifest: Manifest, resume: bool) -> set[Key]:
         path = self.folder / MANIFEST
         if not path.exists():
+            if (self.folder / RECORDS).exists():
+                raise StoreError(
+                    f"{self.folder} holds records of a run whose {MANIFEST} is gone, so nobody "
+                    f"knows what they answer; give another --out, or move {RECORDS} away"
+                )
             write_json(path, manifest.model_dump(mode="json"))
             return set()
         if not resume:
@@ -83,6 +90,7 @@ class RunStore:
                 f"up to date first: er-bench score --run {self.folder}"
             )
         differences = _differences(then.identity.model_dump(), manifest.identity.model_dump())
+        differences += _differences(_sizes(then), _sizes(manifest))
         if differences:
             raise StoreError(
                 f"{self.folder} holds another run, it cannot be resumed:\n  "
@@ -166,7 +174,12 @@ class _Lines:
 
     def __init__(self, path: Path) -> None:
         whole = list(whole_lines(path))
-        self.known = {json.loads(line)["sha256"] for line in whole}
+        self.known = set()
+        for number, line in enumerate(whole, 1):
+            try:
+                self.known.add(str(json.loads(line)["sha256"]))
+            except UNREADABLE as error:
+                raise damaged(path, number, error) from error
         if path.exists() and path.stat().st_size != sum(map(len, whole)):
             with path.open("r+b") as file:
                 file.truncate(sum(map(len, whole)))
@@ -200,16 +213,37 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _lock(folder: Path) -> IO[str]:
-    lock = (folder / ".lock").open("w")
+def lock(folder: Path) -> IO[str]:
+    """Make a run folder if there is none and hold it until the file is closed.
+
+    Raises StoreError when another process holds it, or nothing can be written there.
+    """
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        folder.mkdir(parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        held = os.fdopen(os.open(folder / ".lock", flags, 0o644), "r+")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StoreError(
+            f"{folder} cannot be a run folder: {why}; give another folder with --out"
+        ) from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        lock.close()
+        held.close()
         raise StoreError(
             f"another process is writing to {folder}; wait for it, or give another --out"
         ) from None
-    return lock
+    return held
+
+
+def stray(folder: Path, key: Key) -> StoreError:
+    """The error about a record that belongs to no sample of the run, or is its second."""
+    task, sample_id, repeat = key
+    return StoreError(
+        f"{folder / RECORDS} holds a record that the run has no place for, or two of: task "
+        f"{task!r}, id {sample_id!r}, repeat {repeat}; {way_out(folder)}"
+    )
 
 
 def _repair(path: Path) -> set[Key]:
@@ -234,6 +268,10 @@ def _repair(path: Path) -> set[Key]:
     else:
         kept.unlink()
     return done
+
+
+def _sizes(manifest: Manifest) -> dict[str, dict[str, dict[str, int]]]:
+    return {"tasks": {label: {"n_total": plan.n_total} for label, plan in manifest.tasks.items()}}
 
 
 def _differences(then: object, now: object, path: str = "") -> list[str]:
