@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from er_bench.cli.terminal import show
+
 
 def convert(
     model: Annotated[
@@ -45,6 +47,6 @@ def convert(
         to_original(source, out)
     else:
         to_native(source, out, system_message=system_message, keep_rope_scaling=keep_rope_scaling)
-    print(f"{to} checkpoint: {out}")
+    show(f"{to} checkpoint: {out}")
     if to == "native":
-        print(f"run it with: er-bench run --model transformers/{out} --tasks all --split mini")
+        show(f"run it with: er-bench run --model transformers/{out} --tasks all --split mini")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from er_bench.cli.terminal import show
 from er_bench.core.errors import UsageError
 
 app = typer.Typer(help="Make data sets that have to be reconstructed.", no_args_is_help=True)
@@ -30,4 +31,4 @@ def build(
         raise UsageError(f"--rows must be 1 or more, not {rows}")
     from er_bench.core.registry import Registry
 
-    print(Registry().data_builder(task).build(source, out, rows, seed))
+    show(Registry().data_builder(task).build(source, out, rows, seed))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from er_bench.cli import options as o
+from er_bench.cli.terminal import show
 
 
 def doctor(
@@ -23,9 +24,7 @@ def doctor(
     if repair is not None:
         _repair(repair, data, include_path or [])
         return
-    from rich.table import Table
-
-    from er_bench.cli.tables import printed
+    from er_bench.cli.tables import Table, printed
     from er_bench.run.machine import examine
 
     table = Table(title="er-bench doctor")
@@ -49,10 +48,10 @@ def _repair(run: Path, data: Path | None, include: list[Path]) -> None:
     try:
         ids = ids_of_run(registry, manifest, data)
     except (DataError, UnavailableError, UsageError) as error:
-        print(f"sample ids are not checked, the rows are not at hand: {error}")
+        show(f"sample ids are not checked, the rows are not at hand: {error}")
     moved = repair(run, ids)
     for path, count in moved.items():
-        print(f"moved {count} damaged {'line' if count == 1 else 'lines'} to {path}")
+        show(f"moved {count} damaged {'line' if count == 1 else 'lines'} to {path}")
     if not moved:
-        print(f"{run}: every line is sound")
-    print("samples without a record run again with: er-bench run .. --resume --out", run)
+        show(f"{run}: every line is sound")
+    show("samples without a record run again with: er-bench run .. --resume --out", run)

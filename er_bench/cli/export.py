@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from er_bench.cli import options as o
+from er_bench.cli.terminal import show
 
 if TYPE_CHECKING:
     from er_bench.report.exporters import Exporter
@@ -28,4 +29,4 @@ def export(
     registry = Registry(tuple(include_path or ()))
     exporter = cast("Exporter", registry.find(Kind.EXPORTER, format_name))
     for path in exporters.export(run, exporter, out):
-        print(f"written: {path}")
+        show(f"written: {path}")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from er_bench.cli.terminal import show
+
 
 def leaderboard(
     runs: Annotated[list[Path] | None, typer.Argument(metavar="RUN..", help="Run folders.")] = None,
@@ -36,7 +38,7 @@ def leaderboard(
     print_leaderboard(made)
     if json_file is not None:
         write_json(json_file, board.to_json(made))
-        print(f"written: {json_file}")
+        show(f"written: {json_file}")
     if csv_file is not None:
         write_text(csv_file, board.to_csv(made))
-        print(f"written: {csv_file}")
+        show(f"written: {csv_file}")

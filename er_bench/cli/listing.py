@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from er_bench.cli import options as o
+from er_bench.cli.terminal import show, tell
 
 if TYPE_CHECKING:
     from er_bench.core.dialect import AnyDialect
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
 
 def tasks(include_path: o.Include = None) -> None:
     """List the benchmarks: what each asks, its rows, and whether it can run here."""
-    from rich.table import Table
-
-    from er_bench.cli.tables import printed
+    from er_bench.cli.tables import Table, printed
     from er_bench.core.registry import Registry
     from er_bench.run.machine import task_blockers
 
@@ -37,9 +36,8 @@ def tasks(include_path: o.Include = None) -> None:
 
 def models(include_path: o.Include = None) -> None:
     """List the model cards, and the other ways to name a model."""
-    from rich.table import Table
-
-    from er_bench.cli.tables import printed
+    from er_bench.cli.tables import Table, printed
+    from er_bench.core.errors import ConfigError
     from er_bench.core.registry import Registry
 
     registry = Registry(tuple(include_path or ()))
@@ -47,7 +45,11 @@ def models(include_path: o.Include = None) -> None:
     for name in ("model", "title", "backend", "checkpoint", "dialect", "served until"):
         table.add_column(name, overflow="fold")
     for name in registry.model_files:
-        card = registry.model_card(name)
+        try:
+            card = registry.model_card(name)
+        except ConfigError as error:
+            tell(f"warning: left out, {' '.join(str(error).split())[:300]}")
+            continue
         until = card.shutdown.date if card.shutdown else ""
         table.add_row(name, card.title, card.backend, card.checkpoint, card.dialect, until)
     printed(table)
@@ -55,10 +57,9 @@ def models(include_path: o.Include = None) -> None:
 
 def dialects(include_path: o.Include = None) -> None:
     """List how models write points and boxes, each with an answer as it writes one."""
-    from rich.table import Table
     from rich.text import Text
 
-    from er_bench.cli.tables import printed
+    from er_bench.cli.tables import Table, printed
     from er_bench.core.dialect import Benchmark
     from er_bench.core.registry import Registry
 
@@ -87,11 +88,11 @@ def describe(
     registry = Registry(tuple(include_path or ()))
     if name in registry.task_folders:
         folder = registry.task_folders[name]
-        print(yaml.safe_dump(registry.task_card(name).model_dump(), sort_keys=False, width=98))
+        show(yaml.safe_dump(registry.task_card(name).model_dump(), sort_keys=False, width=98))
         readme = folder / "README.md"
-        print(readme.read_text(encoding="utf-8") if readme.exists() else "")
+        show(readme.read_text(encoding="utf-8") if readme.exists() else "")
     elif name in registry.model_files:
-        print(yaml.safe_dump(registry.model_card(name).model_dump(), sort_keys=False, width=98))
+        show(yaml.safe_dump(registry.model_card(name).model_dump(), sort_keys=False, width=98))
     elif name in registry.dialect_names():
         _describe_dialect(registry.dialect(name))
     else:
@@ -102,16 +103,16 @@ def describe(
 def _describe_dialect(found: AnyDialect) -> None:
     from er_bench.core.dialect import Benchmark
 
-    print(f"dialect {found.name}")
+    show(f"dialect {found.name}")
     if isinstance(found, Benchmark):
-        print("the benchmark's own prompt and reader; the model brings no convention of its own")
+        show("the benchmark's own prompt and reader; the model brings no convention of its own")
         return
     question, cup = "Point to the red cup.", "the red cup"
-    print(f"unit: {found.unit}; order: {', '.join(found.order)}\nsource: {found.source}")
-    print(f"\nasked for points:\n{found.point_prompt(question, cup)}")
-    print(f"\nan answer:\n{found.example}")
+    show(f"unit: {found.unit}; order: {', '.join(found.order)}\nsource: {found.source}")
+    show(f"\nasked for points:\n{found.point_prompt(question, cup)}")
+    show(f"\nan answer:\n{found.example}")
     if found.box_example:
-        print(f"\nasked for a box:\n{found.box_prompt(question, cup)}")
-        print(f"\nan answer:\n{found.box_example}")
+        show(f"\nasked for a box:\n{found.box_prompt(question, cup)}")
+        show(f"\nan answer:\n{found.box_example}")
     else:
-        print("\nwrites no boxes")
+        show("\nwrites no boxes")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from er_bench.cli import convert, data, doctor, export, leaderboard, listing, run, score, sft, sim
+from er_bench.cli.terminal import show, tell
 from er_bench.core.errors import ErBenchError
 
 app = typer.Typer(
@@ -43,7 +44,7 @@ def _version(
     if version:
         from er_bench import __version__
 
-        print(__version__)
+        show(__version__)
         raise typer.Exit()
 
 
@@ -52,7 +53,7 @@ def main() -> None:
     try:
         app()
     except ErBenchError as error:
-        print(f"er-bench: {error}", file=sys.stderr)
+        tell(f"er-bench: {error}")
         sys.exit(error.exit_code)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from er_bench.cli import options as o
+from er_bench.cli.terminal import show, tell
 
 if TYPE_CHECKING:
     from er_bench.api import Evaluation
@@ -146,15 +147,11 @@ def _run(
         accept_data=accept_data,
         include=include_path or (),
         command=sys.argv,
-        say=_say,
+        say=tell,
     )
     if dry_run:
         return _plan(made)
     return _execute(made, out or api.default_folder(model), resume)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _plan(made: Evaluation) -> int:
@@ -174,8 +171,8 @@ def _execute(made: Evaluation, out: Path, resume: bool) -> int:
         with RunProgress(made.n_samples) as progress:
             run = asyncio.run(made.run(out, resume=resume, on_record=progress.add))
     except KeyboardInterrupt:
-        _say(f"\nstopped; what is done is kept. Continue: add --resume --out {out}")
+        tell(f"\nstopped; what is done is kept. Continue: add --resume --out {out}")
         return 130
     print_results(run.results)
-    print(f"results: {out / 'results.json'}")
+    show(f"results: {out / 'results.json'}")
     return 0 if run.results.summary.complete else 3

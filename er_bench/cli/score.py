@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from er_bench.cli import options as o
+from er_bench.cli.terminal import show
 
 
 def score(
@@ -60,8 +61,8 @@ def score(
         raise UsageError("give --run RUN, or --task T --responses FILE --out DIR")
     print_results(made.results)
     if run is not None:
-        print("\n".join(changed) if changed else "every score is the same as in the run")
-    print(f"results: {made.folder / 'results.json'}")
+        show("\n".join(changed) if changed else "every score is the same as in the run")
+    show(f"results: {made.folder / 'results.json'}")
     sys.exit(0 if made.results.summary.complete else 3)
 
 

@@ -31,9 +31,7 @@ Option = Annotated[
 @app.command("list")
 def list_known(include_path: o.Include = None) -> None:
     """List the simulators that there is a server file for, and whether they run here."""
-    from rich.table import Table
-
-    from er_bench.cli.tables import printed
+    from er_bench.cli.tables import Table, printed
     from er_bench.core.registry import Kind, Registry
     from er_bench.sim.simulators import simulator, why_unavailable
 
@@ -63,9 +61,7 @@ def serve(
 @app.command()
 def check(name: Name, option: Option = None, include_path: o.Include = None) -> None:
     """Try every rule of the protocol on a simulator. Exit code 3 when one is not kept."""
-    from rich.table import Table
-
-    from er_bench.cli.tables import printed
+    from er_bench.cli.tables import Table, printed
     from er_bench.core.errors import UnavailableError
     from er_bench.sim.conformance import check as conformance
     from er_bench.sim.simulators import launches, why_unavailable

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
+from rich import table as rich_table
+from rich.console import Console, RenderableType
+
+from er_bench.cli.terminal import show, visible
 
 if TYPE_CHECKING:
     from er_bench.api import Evaluation
     from er_bench.report.leaderboard import Leaderboard
     from er_bench.report.results import Results, TaskResult
+
+
+class Table(rich_table.Table):
+    """A table whose texts are written out as the terminal may have them."""
+
+    def __init__(self, *, title: str = "", caption: str | None = None) -> None:
+        super().__init__(title=visible(title), caption=caption)
+
+    def add_column(self, header: RenderableType = "", *args: Any, **kwargs: Any) -> None:
+        """A column under a heading."""
+        super().add_column(_clean(header), *args, **kwargs)
+
+    def add_row(self, *cells: RenderableType | None, **kwargs: Any) -> None:
+        """A line of cells."""
+        super().add_row(*map(_clean, cells), **kwargs)
+
+
+def _clean(cell: Any) -> Any:
+    return visible(cell) if isinstance(cell, str) else cell
 
 
 def printed(table: Table) -> None:
@@ -58,21 +79,21 @@ def print_results(results: Results) -> None:
     noun = "task" if n_tasks == 1 else "tasks"
     marks = "" if results.summary.complete else ", incomplete"
     error = "" if results.summary.stderr is None else f" ±{percent(results.summary.stderr)}"
-    print(f"mean of {n_tasks} {noun}: {percent(results.summary.average)}{error}{marks}")
+    show(f"mean of {n_tasks} {noun}: {percent(results.summary.average)}{error}{marks}")
     for name, task in results.tasks.items():
         if metrics := task.readings["official"].metrics:
-            print(f"{name}:", ", ".join(f"{what} {m:.3g}" for what, m in metrics.items()))
+            show(f"{name}:", ", ".join(f"{what} {m:.3g}" for what, m in metrics.items()))
         others = {r: f.score for r, f in task.readings.items() if r not in ("official", "robust")}
         if others:
-            print(
+            show(
                 f"{name}, read otherwise:",
                 ", ".join(f"{r} {percent(s)}" for r, s in others.items()),
             )
         if task.n_left_out:
             left, of = task.n_left_out, task.n_scored
-            print(f"{name}: the mean leaves out {left} of {of} scored, as the released code does")
+            show(f"{name}: the mean leaves out {left} of {of} scored, as the released code does")
         for note in filter(None, (task.why, *task.dataset.remarks, *task.dataset.accepted)):
-            print(f"{name}: {note}")
+            show(f"{name}: {note}")
 
 
 def _result_cells(task: TaskResult) -> list[str]:
@@ -90,7 +111,7 @@ def _result_cells(task: TaskResult) -> list[str]:
 
 def print_leaderboard(board: Leaderboard) -> None:
     """Measured entries first, then reported ones under a line of their own; then the notes."""
-    from er_bench.report.leaderboard import show
+    from er_bench.report.leaderboard import show as cell_text
 
     table = Table(title="Leaderboard (percent)")
     table.add_column("rank", justify="right")
@@ -104,7 +125,7 @@ def print_leaderboard(board: Leaderboard) -> None:
         if entries and kind == "reported":
             table.add_section()
         for r in entries:
-            cells = [show(r.entry.cells.get(c)) for c in board.columns]
+            cells = [cell_text(r.entry.cells.get(c)) for c in board.columns]
             name = r.entry.name if kind == "measured" else f"{r.entry.name} [reported]"
             table.add_row(str(r.rank or "-"), name, percent(r.average), *cells)
         if entries and entries[0].over:
@@ -115,4 +136,4 @@ def print_leaderboard(board: Leaderboard) -> None:
         notes.append("[reported] rows are published numbers, not measured here, and have no rank")
         notes += sources
     printed(table)
-    print("\n".join(notes))
+    show("\n".join(notes))

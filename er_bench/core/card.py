@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from er_bench.core.errors import ConfigError
 from er_bench.core.prompt import Decoding
@@ -130,7 +130,7 @@ def _read(path: Path, kind: Kind) -> _Card:
         return _CARD_TYPES[kind].model_validate(data)
     except FileNotFoundError:
         raise ConfigError(f"there is no {kind} card {path}") from None
-    except (yaml.YAMLError, ValidationError, TypeError) as error:
+    except (OSError, yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise ConfigError(f"{path}: not a {kind} card: {error}") from error
 
 

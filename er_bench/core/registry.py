@@ -16,6 +16,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -29,7 +30,7 @@ from typing import cast
 
 from er_bench.core.card import ModelCard, TaskCard, model_card, task_card
 from er_bench.core.dialect import BENCHMARK, AnyDialect, Dialect
-from er_bench.core.errors import ConfigError, UsageError
+from er_bench.core.errors import ConfigError, ErBenchError, UsageError
 from er_bench.core.reference import AnyReference
 from er_bench.core.task import AnyTask
 
@@ -142,7 +143,7 @@ class Registry:
         protocol = spec.protocol or next(iter(card.protocols))
         if protocol not in card.protocols:
             raise unknown(f"protocol of task {spec.name}", protocol, card.protocols)
-        task_type: type[AnyTask] = self._task_module(spec.name, "task").TASK
+        task_type = cast("type[AnyTask]", self._of_task(spec.name, "task"))
         dialect = self.dialect(spec.dialect)
         return task_type(card, spec.root, protocol, dialect, with_media=spec.with_media)
 
@@ -154,7 +155,7 @@ class Registry:
         """A task's companion, or None where its folder brings none."""
         if not (self.task_folders[task.name] / "reference.py").is_file():
             return None
-        companion: type[AnyReference] = self._task_module(task.name, "reference").REFERENCE
+        companion = cast("type[AnyReference]", self._of_task(task.name, "reference"))
         return companion(task)
 
     def mini_root(self, name: str) -> Path:
@@ -172,11 +173,21 @@ class Registry:
             raise UsageError(f"task {name!r} builds no data; these do: {', '.join(sorted(able))}")
         return self._task_module(name, "build")
 
+    def _of_task(self, name: str, part: str) -> object:
+        """`TASK` of a task's `task.py`, or `REFERENCE` of its `reference.py`."""
+        file = self.task_folders[name] / f"{part}.py"
+        if not file.is_file():
+            raise ConfigError(f"task {name!r}: there is no {file}; it defines {part.upper()}")
+        found = getattr(self._task_module(name, part), part.upper(), None)
+        if not isinstance(found, type):
+            raise ConfigError(f"{file} sets no {part.upper()} to a class: {part.upper()} = MyClass")
+        return found
+
     def _task_module(self, name: str, part: str) -> ModuleType:
         folder = self.task_folders[name]
         if folder.is_relative_to(_PACKAGE):
             return importlib.import_module(f"er_bench.tasks.{name}.{part}")
-        return importlib.import_module(f"{_included_package(folder)}.{part}")
+        return _included_module(folder, part)
 
     def select(self, text: str) -> list[str]:
         """The task names in a comma-separated list of names, groups and `all`, in that order.
@@ -249,8 +260,13 @@ class Registry:
         ]
         for folder in self.include:
             if (folder / PLUGIN).is_file():
-                plugin = importlib.import_module(f"{_included_package(folder)}.plugin")
-                brought += getattr(plugin, kind.plural.upper(), {}).items()
+                told = getattr(_included_module(folder, "plugin"), kind.plural.upper(), {})
+                if not isinstance(told, Mapping):
+                    raise ConfigError(
+                        f"{folder / PLUGIN}: {kind.plural.upper()} is no dictionary of objects by "
+                        "name"
+                    )
+                brought += told.items()
         for name, found in brought:
             if name in table:
                 raise ConfigError(f"two {kind.plural} are called {name!r}")
@@ -280,6 +296,21 @@ def _entry_point_folders(group: str) -> list[Path]:
             raise ConfigError(f"entry point {point.name!r} of {group} names no package")
         folders += [Path(p) for p in spec.submodule_search_locations]
     return folders
+
+
+def _included_module(folder: Path, part: str) -> ModuleType:
+    """A file of a folder from outside. Raises ConfigError when it does not import."""
+    try:
+        return importlib.import_module(f"{_included_package(folder)}.{part}")
+    except ErBenchError:
+        raise
+    except Exception as error:  # the code is the user's: any fault of it is told in a line
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [f.lineno for f in frames if Path(f.filename).is_relative_to(folder)]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+        place = f"{folder / f'{part}.py'}" + (f", line {line}" if line else "")
+        why = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{place} does not import: {' '.join(why.split())}") from error
 
 
 def _included_package(folder: Path) -> str:

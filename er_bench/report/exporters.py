@@ -13,6 +13,7 @@ from er_bench.core.record import Record
 from er_bench.data.files import write_text
 from er_bench.data.run_folder import read_manifest, read_records
 from er_bench.report.results import Results, read_results
+from er_bench.report.spreadsheet import csv_cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def _line(row: Sequence[object]) -> str:
     # Told of another line end than CRLF, Python 3.11 leaves a carriage return without quotes.
     out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow(row)
+    csv.writer(out, lineterminator="\r\n").writerow(map(csv_cell, row))
     return out.getvalue().removesuffix("\r\n") + "\n"
 
 

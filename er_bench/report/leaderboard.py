@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from er_bench.core.errors import ConfigError, UsageError
 from er_bench.report.results import Results, TaskResult
+from er_bench.report.spreadsheet import csv_cell
 
 REPORTED = Path(__file__).parent.parent / "models" / "reported"
 
@@ -204,7 +205,7 @@ def to_csv(board: Leaderboard) -> str:
     for r in board.entries:
         for column, cell in r.entry.cells.items():
             writer.writerow(
-                [r.entry.kind, r.entry.name, r.entry.source, column, cell.status,
+                [r.entry.kind, *map(csv_cell, (r.entry.name, r.entry.source, column)), cell.status,
                  "" if cell.score is None else repr(cell.score),
                  "" if cell.stderr is None else repr(cell.stderr)]
             )  # fmt: skip

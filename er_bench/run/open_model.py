@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import cast
 
@@ -34,7 +35,7 @@ def open_model(
     """
     forced = _decoding(gen_args or {})
     if "/" in name and name not in registry.model_files:
-        prefix, _, checkpoint = name.partition("/")
+        prefix, checkpoint = _parts(registry, name, backend)
         chosen = registry.dialect(dialect or BENCHMARK.name)
         args = dict(model_args or {})
         settings = ModelSettings(name, checkpoint, None, chosen, Decoding(), forced, args)
@@ -43,6 +44,34 @@ def open_model(
         settings, backend = _of_card(registry, name, backend, model_args or {}, forced, dialect)
     build = cast(Build, registry.find(Kind.BACKEND, backend))
     return build(replace(settings, registry=registry, seed=seed))
+
+
+def _parts(registry: Registry, name: str, backend: str | None) -> tuple[str, str]:
+    """Backend and checkpoint of `backend/ID`.
+
+    Raises UsageError with the right spelling for a folder, or an id of the hub, alone.
+    """
+    prefix, _, checkpoint = name.partition("/")
+    if prefix in registry.names(Kind.BACKEND):
+        return prefix, checkpoint
+    with_backend = backend or "transformers"
+    if prefix in ("", ".", "..", "~"):
+        folder = Path(name).expanduser().resolve()
+        if not folder.is_dir():
+            raise UsageError(f"--model {name}: there is no folder {folder}")
+        raise UsageError(
+            f"--model {name} is a folder; say what runs it: --model {with_backend}/{folder}"
+        )
+    if backend is not None:
+        return backend, name
+    known = registry.names(Kind.BACKEND)
+    near = get_close_matches(prefix, known, 1)
+    hint = f"did you mean {near[0]}/{checkpoint}? " if near else ""
+    raise UsageError(
+        f"there is no backend {prefix!r}; {hint}there are: {', '.join(known)}. For a model of the "
+        f"Hugging Face hub: --model transformers/{name}; for a served one: --model openai/{name} "
+        "--model-args base_url=http://HOST:8000/v1"
+    )
 
 
 def _decoding(gen_args: Mapping[str, JsonValue]) -> Decoding:
