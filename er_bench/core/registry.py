@@ -306,7 +306,9 @@ def _included_module(folder: Path, part: str) -> ModuleType:
         raise
     except Exception as error:  # the code is the user's: any fault of it is told in a line
         frames = traceback.extract_tb(error.__traceback__)
-        lines = [f.lineno for f in frames if Path(f.filename).is_relative_to(folder)]
+        lines = [
+            f.lineno for f in frames if Path(f.filename).resolve().is_relative_to(folder.resolve())
+        ]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
         place = f"{folder / f'{part}.py'}" + (f", line {line}" if line else "")
         why = f"{type(error).__name__}: {error}"
