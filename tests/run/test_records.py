@@ -130,7 +130,7 @@ RECORD = st.builds(
     media=few(MEDIUM),
     rollout=ROLLOUT,
     judgement=st.dictionaries(TEXT, VERDICT, max_size=2),
-    seconds=NUMBER,
+    seconds=st.floats(0, 1e9),
 )
 
 
