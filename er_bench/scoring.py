@@ -15,7 +15,8 @@ from er_bench.core.record import SCHEMA_VERSION, Record
 from er_bench.core.registry import Registry, unknown
 from er_bench.core.task import OFFICIAL, ROBUST
 from er_bench.data.run_folder import PROMPTS, TEXTS, read_manifest, read_records
-from er_bench.report.results import Counted, changed_numbers, numbers
+from er_bench.report.counted import Counted
+from er_bench.report.results import changed_numbers, numbers
 from er_bench.run import evaluate as evaluation
 from er_bench.run import score_again
 from er_bench.run.machine_facts import run_info

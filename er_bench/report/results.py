@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from sys import intern
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from er_bench.core.answer import Status
 from er_bench.core.errors import StoreError
 from er_bench.core.manifest import Manifest, ModelInfo
 from er_bench.core.record import Record, RecordStatus
@@ -21,6 +18,7 @@ from er_bench.core.score import Aggregate, Scored
 from er_bench.core.task import OFFICIAL, ROBUST, AnyTask
 from er_bench.data.files import write_json
 from er_bench.report import statistics
+from er_bench.report.counted import Counted, count
 
 SCHEMA_VERSION = "2.0"
 BEYOND_SENSE = 1e12
@@ -169,61 +167,6 @@ def read_results(folder: Path) -> Results:
 def json_schema() -> dict[str, object]:
     """The JSON schema of `results.json`, as committed in `docs/results.schema.json`."""
     return Results.model_json_schema(by_alias=True)
-
-
-@dataclass(slots=True)
-class Counted:
-    """What is kept of one task's records: counts, and the scores of each reading."""
-
-    statuses: Counter[RecordStatus] = field(default_factory=Counter)
-    scored: dict[str, list[tuple[tuple[str, str, int], Scored]]] = field(default_factory=dict)
-    """By reading: sample order (cluster, id, repeat) and what an aggregate sees."""
-    n_unparsed: Counter[str] = field(default_factory=Counter)
-    n_format_failures: int = 0
-    n_truncated: int = 0
-    tokens_in: int | None = None
-    tokens_out: int | None = None
-    seconds: list[float] = field(default_factory=list)
-    first_errors: dict[RecordStatus, str] = field(default_factory=dict)
-    _parts: dict[object, Mapping[str, float]] = field(default_factory=dict, repr=False)
-
-    def add(self, record: Record) -> None:
-        """Count one record."""
-        self.statuses[record.status] += 1
-        self.seconds.append(record.seconds)
-        self.n_truncated += record.truncated
-        for c in record.completions():
-            if c.tokens_in is not None:
-                self.tokens_in = (self.tokens_in or 0) + c.tokens_in
-            if c.tokens_out is not None:
-                self.tokens_out = (self.tokens_out or 0) + c.tokens_out
-        if record.status is not RecordStatus.SCORED:
-            self.first_errors.setdefault(record.status, record.error)
-            return
-        # What is equal is kept once: a run may have a million samples, and readings mostly agree.
-        cluster, category = intern(record.cluster), intern(record.category)
-        place, last = (cluster, intern(record.id), record.repeat), None
-        for name, v in record.judgement.items():
-            parts = self._parts.setdefault(tuple(v.parts.items()), v.parts)
-            seen = Scored(cluster, category, v.score, parts)
-            last = last if last is not None and last[1] == seen else (place, seen)
-            self.scored.setdefault(name, []).append(last)
-            self.n_unparsed[name] += v.answer.status is Status.UNPARSED
-        both = [record.judgement.get(name) for name in (OFFICIAL, ROBUST)]
-        scores = [v.score for v in both if v is not None]
-        self.n_format_failures += len(scores) == 2 and scores[0] != scores[1]
-
-    def of(self, reading: str) -> list[Scored]:
-        """The samples of one reading in an order that does not depend on how the run went."""
-        return [seen for _, seen in sorted(self.scored.get(reading, []), key=lambda one: one[0])]
-
-
-def count(records: Iterable[Record]) -> dict[str, Counted]:
-    """Records counted per task."""
-    found: dict[str, Counted] = {}
-    for record in records:
-        found.setdefault(record.task, Counted()).add(record)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
