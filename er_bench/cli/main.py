@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Annotated
 
@@ -55,6 +56,14 @@ def main() -> None:
     except ErBenchError as error:
         tell(f"er-bench: {error}")
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        tell(
+            f"er-bench: cannot write {error.filename or 'the output'}: {error.strerror}; make "
+            "room, then give the same command again, with --resume where it has one"
+        )
+        sys.exit(3)
 
 
 if __name__ == "__main__":

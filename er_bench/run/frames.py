@@ -11,7 +11,7 @@ import PIL.Image
 
 from er_bench.core.record import Key
 from er_bench.core.sample import Blob, MediaRef
-from er_bench.data.files import safe_name
+from er_bench.data.files import safe_name, writing
 
 FrameSize = Literal["none", "small", "full"]
 SMALL_PX = 256
@@ -33,8 +33,10 @@ class FrameKeeper:
         suffix = "png" if self.size == "full" else "jpg"
         file = Path("frames", task, safe_name(f"{sample_id}-{repeat}"), f"{number:03}.{suffix}")
         path = self.folder / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(blob.read() if self.size == "full" else _small(blob.read()))
+        content = blob.read() if self.size == "full" else _small(blob.read())
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
         return MediaRef(str(file), "run")
 
 

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +24,7 @@ from er_bench.core.manifest import Manifest
 from er_bench.core.prompt import Prompt
 from er_bench.core.record import Key, Record, RecordStatus
 from er_bench.core.sample import Part, Text, Video
-from er_bench.data.files import write_json
+from er_bench.data.files import write_json, writing
 from er_bench.data.run_folder import (
     MANIFEST,
     PROMPTS,
@@ -100,11 +101,12 @@ class RunStore:
 
     def append(self, record: Record, prompts: Mapping[str, Prompt] = NO_PROMPTS) -> None:
         """Write one record and flush it, the prompts that it names, by identity, before it."""
-        for sha256, prompt in prompts.items():
-            if sha256 not in self._prompts.known:
-                self._keep(sha256, prompt)
-        self._records.write(record.to_line())
-        self._records.flush()
+        with writing(self.folder):
+            for sha256, prompt in prompts.items():
+                if sha256 not in self._prompts.known:
+                    self._keep(sha256, prompt)
+            self._records.write(record.to_line())
+            self._records.flush()
 
     def _keep(self, sha256: str, prompt: Prompt) -> None:
         media = 0
@@ -150,12 +152,11 @@ class RunStore:
 
     def close(self) -> None:
         """Sync the records to disk and let the folder go."""
-        for lines in (self._texts, self._prompts):
-            lines.close()
-        self._records.flush()
-        os.fsync(self._records.fileno())
-        self._records.close()
-        self._lock.close()
+        with writing(self.folder), ExitStack() as all_of_them:
+            for file in (self._lock, self._records, self._prompts, self._texts):
+                all_of_them.callback(file.close)
+            self._records.flush()
+            os.fsync(self._records.fileno())
 
     def __enter__(self) -> Self:
         return self

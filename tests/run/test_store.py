@@ -100,6 +100,19 @@ def test_damage_in_the_middle_is_an_error_with_its_line(tmp_path: Path) -> None:
         list(read_records(tmp_path))
 
 
+def test_a_full_disk_is_said_and_nothing_is_called_damaged(tmp_path: Path) -> None:
+    store = RunStore(tmp_path, MANIFEST, resume=False)
+    store._records.close()
+    store._records = open("/dev/full", "a")
+    with pytest.raises(StoreError, match=r"cannot write .*No space left on device; make room"):
+        store.append(record("a"))
+    with pytest.raises(StoreError, match="cannot write"):
+        store.close()
+    with RunStore(tmp_path, MANIFEST, resume=True) as store:
+        store.append(record("a"))
+    assert ids(tmp_path) == ["a"]
+
+
 def test_the_record_keeps_text_as_it_was(tmp_path: Path) -> None:
     with RunStore(tmp_path, MANIFEST, resume=False) as store:
         store.append(record("ä\u2028\n"))
