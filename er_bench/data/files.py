@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 
-from er_bench.core.errors import StoreError
+from er_bench.core.errors import StoreError, UsageError
 
 
 @contextmanager
@@ -23,6 +25,31 @@ def writing(path: Path) -> Iterator[None]:
             f"cannot write {path}: {error.strerror or error}; make room or choose another output, "
             "then give the same command again, a run with --resume"
         ) from error
+
+
+@contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that becomes `out` in the end; nothing is left of it otherwise.
+
+    Raises UsageError when `out` holds something, StoreError when it cannot be written.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is there already and not empty; name a new folder")
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        try:
+            yield partial
+            partial.chmod(0o777 & ~_umask())
+            partial.replace(out)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _umask() -> int:
+    now = os.umask(0)
+    os.umask(now)
+    return now
 
 
 def write_text(path: Path, text: str) -> None:

@@ -11,7 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from er_bench.core.errors import ConfigError, UsageError
+from er_bench.core.errors import ConfigError
+from er_bench.data.files import whole_folder
 from er_bench.models.checkpoint import CONFIG, Config, check_packages, read_config
 from er_bench.models.internvl.checkpoint_files import (
     share_weights,
@@ -75,20 +76,16 @@ def to_native(
     files = shards(source)
     found = shapes(files)
     check_tensors(source, native_shapes(found), native_model_shapes(config))
-    _empty(out)
-    write_native_sides(
-        out, config, tokenizer, system_message, int(original.get("max_dynamic_patch") or 12)
+    most = int(original.get("max_dynamic_patch") or 12)
+    tensors = (
+        (n, _third(o, k, len(ns)))
+        for o in found
+        for ns in [native_names(o)]
+        for k, n in enumerate(ns)
     )
-    _write_shards(
-        out,
-        files,
-        (
-            (n, _third(o, k, len(ns)))
-            for o in found
-            for ns in [native_names(o)]
-            for k, n in enumerate(ns)
-        ),
-    )
+    with whole_folder(out) as folder:
+        write_native_sides(folder, config, tokenizer, system_message, most)
+        _write_shards(folder, files, tensors)
 
 
 def to_original(source: Path, out: Path) -> None:
@@ -107,17 +104,18 @@ def to_original(source: Path, out: Path) -> None:
     tokenizer = read_tokenizer(source, native)
     named = {module_name(name): shape for name, shape in saved.items()}
     check_tensors(source, named, native_model_shapes(native))
-    _empty(out)
-    write_json(out / CONFIG, original_config(native))
-    write_original_tokenizer(out, tokenizer)
-    write_json(out / "generation_config.json", {"eos_token_id": Vocabulary(tokenizer).stops[0]})
     parts: dict[str, dict[int, str]] = {}
     for name in saved:
         joined, third = original_name(module_name(name))
         parts.setdefault(joined, {})[third or 0] = name
     if native.get("tie_word_embeddings", True):
         parts.setdefault("language_model.lm_head.weight", parts[_EMBEDDING])
-    _write_shards(out, files, ((name, _joined(part)) for name, part in parts.items()))
+    stop = Vocabulary(tokenizer).stops[0]
+    with whole_folder(out) as folder:
+        write_json(folder / CONFIG, original_config(native))
+        write_original_tokenizer(folder, tokenizer)
+        write_json(folder / "generation_config.json", {"eos_token_id": stop})
+        _write_shards(folder, files, ((name, _joined(part)) for name, part in parts.items()))
 
 
 def native_model_shapes(config: Config) -> dict[str, tuple[int, ...]]:
@@ -151,6 +149,7 @@ def _joined(parts: Mapping[int, str]) -> Make:
 
 def _write_shards(out: Path, files: list[Path], tensors: Iterator[tuple[str, Make]]) -> None:
     """Write tensors into shards of at most SHARD_BYTES, and the index when there are several."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     written: list[list[str]] = []
@@ -158,7 +157,10 @@ def _write_shards(out: Path, files: list[Path], tensors: Iterator[tuple[str, Mak
     held: dict[str, Tensor] = {}
 
     def flush() -> None:
-        save_file(held, out / _part_name(len(written)), metadata={"format": "pt"})
+        try:
+            save_file(held, out / _part_name(len(written)), metadata={"format": "pt"})
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
         written.append(list(held))
         held.clear()
 
@@ -196,9 +198,3 @@ def _part_name(number: int) -> str:
 
 def _bytes(tensor: Tensor) -> int:
     return tensor.numel() * tensor.element_size()
-
-
-def _empty(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is there already and not empty; name a new folder")
-    out.mkdir(parents=True, exist_ok=True)
