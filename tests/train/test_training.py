@@ -16,10 +16,10 @@ import pytest
 import torch
 from rich.console import Console
 
-from er_bench.core.errors import ConfigError, DataError, ErBenchError
+from er_bench.core.errors import ConfigError, DataError, ErBenchError, StoreError
 from er_bench.models.internvl.load import load
 from er_bench.train.methods.sft.output import checkpoints
-from er_bench.train.methods.sft.run import train
+from er_bench.train.methods.sft.run import told_when_full, train
 from er_bench.train.recipe import Recipe, build_recipe
 
 from .conftest import mixed_records, write_images, write_meta
@@ -242,6 +242,19 @@ def test_half_a_checkpoint_is_not_gone_on_from(settings, tmp_path, gone):
     (out / "checkpoint-2" / gone).unlink()
     with pytest.raises(ConfigError, match=f"no whole checkpoint.*lacks {gone}"):
         run(short, resume=True)
+
+
+def test_a_full_disk_names_the_checkpoint_to_go_on_from(settings, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    run({**settings, "max_steps": 2, "save_every": 1})
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=0))
+    with pytest.raises(StoreError, match=r"is full; make room, then --resume goes on from ch.*-2"):
+        with told_when_full(out):
+            raise RuntimeError("unexpected pos 25024 vs 24916")
+    monkeypatch.undo()
+    with pytest.raises(RuntimeError, match="another"), told_when_full(out):
+        raise RuntimeError("another fault")
 
 
 def test_pixels_that_cannot_be_read_end_the_run_or_are_listed(settings, tmp_path):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from er_bench.core.errors import ConfigError, MissingExtraError
+from er_bench.core.errors import ConfigError, ErBenchError, MissingExtraError, StoreError
 from er_bench.train.data.batches import Batches, plan_batches
 from er_bench.train.data.collate import Collator
 from er_bench.train.data.examples import Reader
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 
     from er_bench.train.methods.sft.trainer import SftTrainer
 
+SPARE_BYTES = 64 * 2**10
+"""Less than this is no room."""
 RANK_TIMEOUT = timedelta(hours=6)
 """How long ranks wait for one that scans millions of records or evaluates."""
 
@@ -131,8 +136,24 @@ def train(recipe: Recipe, *, resume: bool, console: Console) -> Path:
         write_settings(recipe, run.mixture, fresh=checkpoint is None)
         if resume and checkpoint is None:
             console.print("nothing to resume; starting from the first step")
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    return _save_final(run, trainer, console)
+    with told_when_full(recipe.output):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        return _save_final(run, trainer, console)
+
+
+@contextmanager
+def told_when_full(output: Path) -> Iterator[None]:
+    """Raise StoreError for whatever a full file system of `output` has let fail."""
+    try:
+        yield
+    except Exception as error:  # torch and safetensors have errors of their own for it
+        if isinstance(error, ErBenchError) or shutil.disk_usage(output).free > SPARE_BYTES:
+            raise
+        last, _ = checkpoints(output)
+        start = "the first step" if last is None else last.name
+        raise StoreError(
+            f"the file system of {output} is full; make room, then --resume goes on from {start}"
+        ) from error
 
 
 def _prepare_on_each_node(recipe: Recipe, console: Console) -> Run:
