@@ -113,10 +113,12 @@ _ID = re.compile(r"""["']?action_id["']?\s*[:=]\s*["']?(-?\d{1,6})\b""")
 def read_robust(text: str, actions: Sequence[str]) -> PlanReading:
     """The plan by the best reader: fences, single quotes, text around it, ids as strings, cut ends.
 
-    The last plan after the thoughts counts. An id out of range is treated as the released reader
-    treats it. An action without an id is found by its exact name, wherever the name stands.
+    The last plan after the thoughts counts; without the key of a plan, steps that stand side by
+    side. A comma too many or too few does no harm. An id out of range is treated as the released
+    reader treats it. An action without an id is found by its exact name, wherever the name stands.
     """
-    found = _last_plan(after_thinking(text))
+    said = _COMMA_LEFT_OUT.sub("},{", _COMMA_TOO_MANY.sub(r"\1", after_thinking(text)))
+    found = _last_plan(said) if PLAN_KEY in said else _bare_steps(said)
     if found is None:
         return PlanReading(PlanStatus.INVALID, output_error=True)
     if not found:
@@ -132,7 +134,33 @@ def read_robust(text: str, actions: Sequence[str]) -> PlanReading:
     return PlanReading(PlanStatus.INVALID, output_error=_as_id(found[0], actions) is None)
 
 
+_COMMA_TOO_MANY = re.compile(r",\s*+([\]}])")
+_COMMA_LEFT_OUT = re.compile(r"\}\s++\{")
+_STEP = re.compile(rf"""\{{\s*+["'](?:{ID_KEY}|{NAME_KEY})["'][^{{}}]*+(\}}?)""")
 _MOST_PLANS, _MOST_OBJECTS = 10, 20
+
+
+def _bare_steps(text: str) -> list[JsonValue] | None:
+    """The last run of steps without a plan around it, one a line or in a list: whole or none."""
+    found = list(_STEP.finditer(text))
+    first = len(found) - 1
+    while first > 0 and not text[found[first - 1].end() : found[first].start()].strip(" \t\r\n,"):
+        first -= 1
+    steps = [_literal_or_json(step[0]) for step in found[max(first, 0) :]]
+    if not steps or not all(isinstance(step, Mapping) for step in steps):
+        return None
+    before = text[: found[first].start()].rstrip()[-1:]
+    after = text[found[-1].end() :].lstrip(" \t\r\n,")[:1]
+    if before == "," or (before == "[") != (after == "]"):
+        return None
+    return [dict(step) for step in steps if isinstance(step, Mapping)]
+
+
+def _literal_or_json(text: str) -> object:
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return _literal(text)
 
 
 def _last_plan(text: str) -> list[JsonValue] | None:

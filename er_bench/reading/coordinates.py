@@ -12,8 +12,11 @@ import json
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+from er_bench.reading.final_answer import corrected, correction, half_width
+from er_bench.reading.thoughts import after_thinking
 
 Numbers = tuple[float, ...]
 """Two numbers of a point or four of a box, as written."""
@@ -193,9 +196,13 @@ _KEYED_PAIR = re.compile(
 )
 _LOOSE_TUPLE = re.compile(rf"\(\s*+({_LOOSE})\s*+,\s*+({_LOOSE})\s*+\)")
 _LOOSE_PAIR = re.compile(rf"\[\s*+({_LOOSE})\s*+,\s*+({_LOOSE})\s*+\]")
-_ATTRIBUTES = re.compile(
-    rf"""\bx\d*+\s*+=\s*+["']?+\s*+({_LOOSE})\s*+["']?+[\s,]++y\d*+\s*+=\s*+["']?+\s*+({_LOOSE})"""
+_X, _Y = (
+    rf"""(?<![\w"']){axis}(?:\d*+\s*+=|\s*+:)\s*+["']?+\s*+({_LOOSE})(?:\s*+["'])?+"""
+    for axis in "xy"
 )
+_APART = r"[\s,;]++(?:and\s++)?+"
+_NO_EXTENT = r"(?![\s,;]*+(?:w|h|width|height)\s*+[=:])"
+_ATTRIBUTES = re.compile(rf"{_X}{_APART}{_Y}{_NO_EXTENT}|{_Y}{_APART}{_X}{_NO_EXTENT}")
 _KEYED_QUAD = re.compile(
     r'["\'](?:bbox_2d|box_2d|bbox|box)["\']\s*+:\s*+\[\s*+'
     + r"\s*+,\s*+".join([f"({_LOOSE})"] * 4)
@@ -204,9 +211,14 @@ _KEYED_QUAD = re.compile(
 _LOOSE_QUAD = re.compile(r"[\[(]\s*+" + r"\s*+,\s*+".join([f"({_LOOSE})"] * 4) + r"\s*+[\])]")
 
 
-_OBJECTS = re.compile(
-    rf"""["']x["']\s*+:\s*+["']?+({_LOOSE})["']?+\s*+,\s*+["']y["']\s*+:\s*+["']?+({_LOOSE})["']?+"""
-    r"""(?!\s*+,\s*+["'](?:w|h|width|height)["'])"""
+_OBJECT = re.compile(r"\{[^{}]*+")
+_KEYED = re.compile(rf"""(?<!\w)["']?(\w{{1,8}})["']?\s*+:\s*+["']?+({_LOOSE})(?!\w)""")
+_EXTENT = frozenset(("w", "h", "width", "height", "x1", "x2", "xmin", "xmax", "x_min", "x_max"))
+_CORNER_KEYS = (
+    ("x1", "y1", "x2", "y2"),
+    ("xmin", "ymin", "xmax", "ymax"),
+    ("x_min", "y_min", "x_max", "y_max"),
+    ("left", "top", "right", "bottom"),
 )
 _CORNER = rf"[\[(]\s*+({_LOOSE})\s*+,\s*+({_LOOSE})\s*+[\])]"
 _CORNERS = re.compile(
@@ -214,14 +226,41 @@ _CORNERS = re.compile(
     + rf"{_CORNER}\s*+,\s*+{_CORNER}"
 )
 _CLOSED_CORNERS = re.compile(rf"{_CORNERS.pattern}\s*+(?:\]|</box>|<\|box_end\|>)")
+_BOX_TAG = re.compile(r"<b?box\s[^<>]*+>")
+_PLACE_CORRECTED = correction(r"[\[({<]")
+
+
+def place_texts(text: str) -> tuple[str, ...]:
+    """Where a tolerant reader looks for places, in order: after the last correction, then in all.
+
+    Thoughts are left out, full-width figures and brackets are ASCII.
+    """
+    said = half_width(after_thinking(text))
+    later = corrected(said, _PLACE_CORRECTED)
+    return (said,) if later is None else (later, said)
+
+
+def without_corners(text: str) -> str:
+    """The text without boxes that are written as two corners, which are no points."""
+    return _BOX_TAG.sub(" ", _CORNERS.sub(" ", text))
 
 
 def attribute_pairs(text: str) -> list[Numbers]:
-    """XML-like `x="..", y=".."` attributes, numbered or not, or `{"x": .., "y": ..}`.
+    """`x=".." y=".."` in either order, numbered or not, `x: .., y: ..`, or `{"y": .., "x": ..}`.
 
-    x is named, so the order is known. An object with a width or a height is a box.
+    x is named, so the order is known. What has a width, a height or a second corner is a box.
     """
-    return _numbers(_ATTRIBUTES.findall(text) or _OBJECTS.findall(text))
+    found = _ATTRIBUTES.findall(without_corners(text))
+    if found:
+        return _numbers((a, b) if a else (d, c) for a, b, c, d in found)
+    objects = [keys for keys in _objects(text) if not keys.keys() & _EXTENT]
+    return _numbers((keys["x"], keys["y"]) for keys in objects if "x" in keys and "y" in keys)
+
+
+def _objects(text: str) -> Iterator[dict[str, str]]:
+    """The keys with numbers of each object that holds no other."""
+    for match in _OBJECT.finditer(text):
+        yield {key.lower(): value for key, value in _KEYED.findall(match[0])}
 
 
 def loose_pairs(text: str) -> list[Numbers]:
@@ -229,11 +268,21 @@ def loose_pairs(text: str) -> list[Numbers]:
 
     The two corners of a box are no points.
     """
-    text = _CORNERS.sub(" ", text)
+    text = without_corners(text)
     for form in (_KEYED_PAIR, _LOOSE_TUPLE, _LOOSE_PAIR):
         if found := form.findall(text):
             return _numbers(found)
     return []
+
+
+def named_quads(text: str) -> list[Numbers]:
+    """Boxes `(x1, y1, x2, y2)` whose corners are named, in any order: `{"x1": .., "y1": ..}`."""
+    return _numbers(
+        [keys[name] for name in corners]
+        for keys in _objects(text)
+        for corners in _CORNER_KEYS
+        if all(name in keys for name in corners)
+    )
 
 
 def loose_quads(text: str) -> list[Numbers]:

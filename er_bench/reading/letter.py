@@ -10,7 +10,15 @@ import re
 from collections.abc import Iterator, Mapping
 
 from er_bench.core.answer import Answer, Status
-from er_bench.reading.final_answer import corrected, final_answer, without_boxes
+from er_bench.reading.final_answer import (
+    CJK,
+    corrected,
+    correction,
+    final_answer,
+    half_width,
+    supposed,
+    without_boxes,
+)
 
 # --- as released ------------------------------------------------------------------------------
 
@@ -82,49 +90,90 @@ def _released(letter: str) -> Answer:
 # --- robust -----------------------------------------------------------------------------------
 
 _OPEN = r"""[\s*_`"'\u201c\u2018(\[{<:$.]{0,16}"""
-_BESIDE = r"[A-Za-z0-9\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u04ff]"
-_LETTER = rf"(?<!{_BESIDE})(?<!\w-)([A-Za-z])(?!{_BESIDE}|['\u2019-]\w)"
+_BESIDE = rf"(?:[^\W_{CJK}]|[\u0300-\u036f])"
+"""A letter or figure of any script but those that stand beside letters unspaced."""
+_LETTER = (
+    rf"(?<![^\W_{CJK}])(?<!\w[-\u2010\u2011])"
+    rf"([A-Za-z])(?!{_BESIDE}|['\u2019\u2010\u2011-](?![{CJK}])\w)"
+)
 _BE = r"(?:\s+(?:is|are|was|would\s+be|should\s+be|must\s+be)\b|\s*[:=])"
 _NOUN = r"(?:option|choice|letter)\s+"
+_ADVERB = (
+    r"(?:(?:(?:most\s+)?(?:probably|likely)|clearly|definitely|certainly|therefore|thus|indeed"
+    r"|simply|either)\s+){0,2}"
+)
 _CUES = (
-    rf"(?i:\banswer\b[*_]{{0,3}}{_BE}{{0,2}}{_OPEN}(?:{_NOUN})?){_OPEN}{_LETTER}",
+    rf"(?i:\banswer\b[*_]{{0,3}}{_BE}{{0,2}}{_OPEN}{_ADVERB}(?:{_NOUN})?){_OPEN}{_LETTER}",
+    rf"(?i:\b(?:final|conclusion|verdict)\b[*_]{{0,3}}{_BE}{_OPEN}(?:{_NOUN})?){_OPEN}{_LETTER}",
     rf"(?i:\b(?:option|choice)\b[*_]{{0,3}}{_BE}{_OPEN}){_LETTER}",
     rf"(?<!not )(?<!n['\u2019]t )"
     rf"(?i:\b(?:choose|chose|pick|select|go\s+with|going\s+with|opt\s+for|think|believe)"
     rf"\s+(?:that\s+)?(?:it\s+is\s+|it's\s+)?(?:{_NOUN})?){_OPEN}{_LETTER}",
     rf"(?i:\b(?:so|thus|hence|therefore)\b,?\s+(?:it\s+is\s+|it's\s+)?(?:{_NOUN})?){_OPEN}"
-    rf"{_LETTER}(?=[\s*_`)\]}}]{{0,4}}(?:[.,;!]|$))",
+    rf"{_LETTER}(?=[\s*_`)\]}}]{{0,4}}(?:[.,;!\u3002]|$))",
     rf"{_LETTER}[)\].*`]{{0,4}}\s+is\s+(?i:the\s+)?(?i:most\s+)?(?i:correct|right|best|answer)\b",
+    rf"(?:\u7b54\u6848|\u6b63\u89e3|\u6b63\u786e\u9009\u9879|\uc815\ub2f5|\ub2f5)"
+    rf"(?:\u5e94\u8be5|\u5e94)?[\u662f\u4e3a\u9009\u306f\u304c\uc740\uc774]?{_OPEN}{_LETTER}",
+    rf"(?<!\u4e0d)\u9009(?:\u62e9)?(?:\u7684)?[\u662f\u4e3a]?{_OPEN}{_LETTER}",
+    rf"{_LETTER}(?:\u9009?\u9879)?\u662f?(?:\u6b63\u786e|\u5bf9\u7684)",
 )
 _STATED = tuple(re.compile(cue) for cue in _CUES)
 _LEADING = re.compile(rf"^{_OPEN}(?:(?i:option|choice)\s+)?{_LETTER}")
 _ALONE = re.compile(
     r"""^[\s*_`"'\u201c\u2018(\[{<$.>#-]{0,16}(?:(?i:option|choice)\s+)?"""
-    r"""([A-Za-z])[\s*_`"'\u201d\u2019)\]}>$.:,;!-]{0,16}$"""
+    r"""([A-Za-z])[\s*_`"'\u201d\u2019)\]}>$.:,;!\u3002-]{0,16}$"""
 )
 _BARE = re.compile(_LETTER)
+_HEDGE = (
+    r"[,;.]?(?:\s{1,3}(?:but|or|although))?(?:\s{1,3}(?:it|that))?\s{1,3}"
+    r"(?:maybe|perhaps|possibly|probably|(?:could|might|may)\s{1,3}(?:(?:also|well)\s{1,3})?be)"
+    r"\s{1,3}(?:option\s{1,3})?"
+)
 _MORE = re.compile(
-    r"[)*_`\]}]{0,4}(?:\s*[/&]\s*|\s+(?:and|or)\s+(?:then\s+)?|\s*,\s*(?:and\s+|or\s+)?"
-    r"(?=[(*`]{0,3}[A-Z][)*`]{0,3}\s*(?:[.,;]|$|and\b|or\b)))[(*`]{0,3}([A-Z])(?![A-Za-z0-9'\u2019])"
+    rf"[)*_`\]}}]{{0,4}}(?:\s*[/&]\s*|\s*(?:\u6216\u8005?|\u8fd8\u662f|[\u548c\u4e0e\u53ca\u3001])\s*"
+    rf"|(?i:{_HEDGE})"
+    r"|\s+(?:and|or)\s+(?:(?:then|maybe|perhaps|possibly|even)\s+)?|\s*,\s*(?:and\s+|or\s+)?"
+    r"(?=[(*`]{0,3}[A-Z][)*`]{0,3}\s*(?:[.,;]|$|and\b|or\b)))[(*`]{0,3}([A-Z])"
+    rf"(?!{_BESIDE}|['\u2019])"
 )
 _AFTER_ARTICLE = re.compile(
     r"\s+(?:because|since|as|is|and|or|but|not|due|given|for|would|seems|fits|matches)\b"
 )
-_DENIED_BEFORE = re.compile(
-    r"(?i)\b(?:not|(?:is|was|are)n['\u2019]t|neither|nor|except|than|excluding"
-    r"|(?:cannot|can['\u2019]t|couldn['\u2019]t)\s+be|rul(?:e|ed|ing)\s+out)"
-    r"\s+(?:option\s+)?[(*_`\"']{0,4}$"
+_NO = (
+    r"(?:\b(?:not|(?:is|was|are)n['\u2019]t|neither|nor|except|excluding|(?:rather|other)\s+than"
+    r"|than|instead\s+of"
+    r"|(?:cannot|can['\u2019]t|couldn['\u2019]t)\s+be|rul(?:e|ed|ing)\s+out"
+    r"|eliminat(?:e|ed|ing)|exclud(?:e|ed)|discard(?:ed)?|reject(?:ed)?)"
+    r"\s+(?:(?:options?|choices?)\s+)?"
+    r"|(?:\u4e0d(?:\u4f1a|\u53ef\u80fd)?\u662f|\u5e76\u975e|\u4e0d\u9009|\u6392\u9664|\u9664\u4e86)\s*)"
 )
-_DENIED_AFTER = re.compile(
-    r"[)\].*_`]{0,4}\s+(?:(?:is|are|was|seems)\s+(?:not|wrong|incorrect|false|too|ruled|clearly"
-    r"\s+(?:not|wrong))|(?:isn|aren|wasn|doesn|can)['\u2019]?t|cannot|can\s+be\s+ruled)\b"
+_WRONG = (
+    r"(?:\s+(?:(?:is|are|was|were|seems?)\s+(?:both\s+|all\s+)?(?:not|wrong|incorrect|false|too"
+    r"|ruled|excluded|eliminated|impossible|out\b|clearly\s+(?:not|wrong))"
+    r"|(?:isn|aren|wasn|doesn|don|can)['\u2019]?t|cannot|(?:does|do)\s+not|can\s+be\s+ruled)\b"
+    r"|(?:\u9009?\u9879)?(?:\u90fd)?(?:\u662f\u9519|\u9519|\u4e0d(?:\u6b63\u786e|\u5bf9|\u662f|\u7b26"
+    r"|\u884c|\u53ef\u80fd)))"
 )
+_LIST = (
+    r"[A-Z](?:\s{0,3}(?:,\s{0,3}(?:and|or|nor)?|/|\u3001|\u548c|\u6216|\b(?:and|or|nor))\s{0,3}"
+    r"(?:option\s{1,3})?[(*`]{0,2}[A-Z]\b[)*`]{0,2}){1,6}"
+)
+_DENIED_BEFORE = re.compile(rf"(?i){_NO}[(*_`\"']{{0,4}}$")
+_DENIED_AFTER = re.compile(rf"[)\].*_`]{{0,4}}{_WRONG}")
+_DENIED_LIST = re.compile(
+    rf"(?i:{_NO})[(*_`]{{0,2}}(?P<after>{_LIST})|(?<![A-Za-z])(?P<before>{_LIST}){_WRONG}"
+)
+_ENDED = re.compile(r"\b(?:and|or|nor)\b|[/\u3001\u548c\u6216]")
+_ASKED = re.compile(r"""[)\]*_`.'"]{0,4}\s{0,3}\?(?!\W{0,6}(?i:yes))(?=\s*\S)""")
 _WORD_NEXT = re.compile(r"[ \t]+[A-Za-z]")
 _FAILURE = re.compile(
     r"(?i)^\W{0,8}(?:error\b|failed\b|failure\b|exception\b|traceback\b|request\s+failed|sorry\b"
     r"|i\s*(?:['\u2019]m|\s+am)\s+(?:sorry|unable|not\s+able)|i\s+(?:can(?:no|['\u2019])?t|can\s+not)\b)"
 )
-_EDGES = " \t\r\n*_`\"'\u201c\u201d\u2018\u2019()[]{}<>$.:,;!"
+_CORRECTION = correction(
+    rf"[\s*_`\"'(\[]{{0,6}}(?:{_NOUN})?[(*`]{{0,3}}[A-Z][)\].*`]{{0,4}}\s{{0,3}}(?:[.,;!\n\u3002]|$)"
+)
+_EDGES = " \t\r\n*_`\"'\u201c\u201d\u2018\u2019()[]{}<>$.:,;!\u3002"
 
 
 def read_letter(
@@ -152,7 +201,7 @@ def read_letter(
 
 def _read_corrected(text: str, letters: str, options: Mapping[str, str]) -> Answer:
     """The letter after a correction that states one, else that of the whole text."""
-    if (later := corrected(text)) is not None:
+    if (later := corrected(text, _CORRECTION)) is not None:
         answer = _Reader(later, letters, options).read()
         if answer.status is Status.OK:
             return answer
@@ -169,6 +218,7 @@ class _Reader:
             key = _plain(option)
             self.by_text[key] = "" if key in self.by_text else letter
         self.plain_options = {letter: _plain(option) for letter, option in options.items()}
+        self.denied = set(_denied(text))
 
     def read(self) -> Answer:
         if not self.text.strip():
@@ -246,14 +296,20 @@ class _Reader:
     ) -> bool:
         """Whether a lone letter that ends at `end` is an option, and not one that is denied.
 
-        The article A and the pronoun I are none.
+        The article A and the pronoun I are none, nor is what is only supposed or asked.
         """
         text = line if line is not None else self.text
+        if (
+            supposed(text, end - 1)
+            or _ASKED.match(text, end)
+            or (line is None and end in self.denied)
+        ):
+            return False
         if _DENIED_BEFORE.search(text, max(0, end - 24), end - 1) or _DENIED_AFTER.match(text, end):
             return False
         if letter.islower():
             following = text[end : end + 1]
-            return (after_cue or line is not None) and following in ("", *").:]*`,;}\"'\n")
+            return (after_cue or line is not None) and following in ("", *").:]*`,;}\"'\n\u3002")
         if letter not in "AI" or not _WORD_NEXT.match(text, end):
             return True
         if _AFTER_ARTICLE.match(text, end) and (after_cue or letter == "A"):
@@ -262,7 +318,19 @@ class _Reader:
         return bool(option) and _plain(text[end : end + 2 * len(option) + 8]).startswith(option)
 
 
+def _denied(text: str) -> Iterator[int]:
+    """Where letters end that are denied together: "not A or B", "A, B and D are wrong".
+
+    A list with commas needs a last "or" or "and", else "not A, B" would deny B.
+    """
+    for found in _DENIED_LIST.finditer(text):
+        kind = "after" if found["after"] else "before"
+        if _ENDED.search(found[kind]):
+            start = found.start(kind)
+            yield from (start + letter.end() for letter in re.finditer(r"\b[A-Z]\b", found[kind]))
+
+
 def _plain(text: str) -> str:
     """Lower case, single blanks, no marks around it and no article."""
-    plain = " ".join(text.lower().split()).strip(_EDGES)
+    plain = " ".join(half_width(text).lower().split()).strip(_EDGES)
     return re.sub(r"^(?:the|an?)\s+", "", plain)

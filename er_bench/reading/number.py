@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterator
 
 from er_bench.core.answer import Answer, Status
-from er_bench.reading.final_answer import corrected, final_answer
+from er_bench.reading.figures import han_numbers, plain_figures
+from er_bench.reading.final_answer import (
+    CJK,
+    corrected,
+    correction,
+    final_answer,
+    supposed,
+    without_boxes,
+)
 
 
 def read_first_word(text: str) -> Answer:
@@ -57,47 +64,86 @@ _MOST_WORDS = 16
 
 
 _DIGITS = re.compile(
-    r"(?<![\w.])(?:(?<!\d)[-\u2212+])?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)?(?:(?<=\d)\.\d*|\.\d+|(?<=\d))"
-    r"(?:[eE][-+]?\d+)?(?!\d)"
+    rf"(?<![^\W{CJK}])(?<![.\u7b2c])(?:(?<!\d)[-\u2212+])?"
+    r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)?(?:(?<=\d)\.\d*|\.\d+|(?<=\d))(?:[eE][-+]?\d+)?(?!\d)"
 )
 
 
-_RANGE = re.compile(r"\s*(?:[-\u2013\u2014~,/x\u00d7]|to|or|and)\s*")
-
-
-_CUE = re.compile(
-    r"(?i)\banswer\b[*_]{0,3}(?:\s+(?:is|would\s+be|should\s+be)\b|\s*[:=]){0,2}"
-    r"[\s*_:`\"'$(\[{]{0,16}(?:about\s+|around\s+|approximately\s+|roughly\s+|~\s*)?"
+_UNIT_WORD = (
+    r"(?:(?:square|sq\.?|cubic)\s{1,3})?(?:m|cm|mm|km|ft|in|meters?|metres?|centimeters?"
+    r"|centimetres?|feet|inch(?:es)?|square)\b(?:\^?[23]|[\u00b2\u00b3])?"
+    r"|(?:\u5e73\u65b9)?[\u5398\u6beb\u5206\u516c]?\u7c73"
+)
+_UNIT = re.compile(rf"(?i)\s*(?:{_UNIT_WORD})")
+_BETWEEN = rf"(?i)\s*(?:{_UNIT_WORD})?\s*"
+_JOINED = re.compile(
+    rf"{_BETWEEN}(?:[-\u2013\u2014~\uff5e,/x\u00d7*+\u00f7]|to|or|and|plus|minus|times|by"
+    r"|[\u81f3\u5230\u6216\u548c])\s*"
+)
+_HEDGED = re.compile(
+    r"(?i)(?:\s{1,3}[^\W\d]{1,16}){0,2}[,;.]?\s{0,3}(?:or|but)?\s{0,3}"
+    r"(?:maybe|perhaps|possibly|or|(?:it\s{1,3})?(?:could|might|may)\s{1,3}(?:also\s{1,3})?be)\s{1,3}"
+)
+_LONGEST_HEDGE = 64
+_EQUALS = re.compile(
+    rf"{_BETWEEN}(?:[=\u2248]|equals|is|are|makes|gives|\u7b49\u4e8e)\s*(?:about\s+)?"
 )
 
 
-_UNIT = re.compile(
-    r"(?i)\s*(?:m|cm|mm|km|ft|in|meters?|metres?|centimeters?|centimetres?|feet|inch(?:es)?|square)"
-    r"\b"
+_OPEN = (
+    r"[\s*_:`\"'$(\[{]{0,16}(?:(?:about|around|approximately|roughly|exactly|just|probably|likely"
+)
+_OPEN += r"|clearly|therefore|either)\s+|[~\u7ea6]\s*|\u5927\u7ea6\s*){0,2}"
+_CUES = (
+    re.compile(
+        r"(?i)(?:\banswer\b[*_]{0,3}(?:\s+(?:is|would\s+be|should\s+be)\b|\s*[:=]){0,2}"
+        rf"|(?:\u7b54\u6848|\u7ed3\u679c)(?:\u5e94\u8be5|\u5e94)?[\u662f\u4e3a]?){_OPEN}"
+    ),
+    re.compile(rf"(?<!\d)[=\u2248]{_OPEN}"),
+    re.compile(
+        r"(?i)(?:\b(?:total|sum|altogether|overall|count|in\s+all)\b[*_]{0,3}"
+        r"(?:\s{1,3}(?:number|count|amount|area|length|distance)\b)?"
+        r"(?:\s{1,3}of(?:\s{1,3}(?:the\s{1,3})?[a-z]{1,16}\b){0,2})?"
+        r"(?:\s{0,3}[:=,]|\s{1,3}(?:is|are|there\s+are|i\s+(?:count|see|find))\b){0,3}"
+        rf"|(?:\u603b\u5171|\u4e00\u5171|\u5171\u8ba1|\u603b\u8ba1|\u5408\u8ba1|\u603b\u6570|\u5171)"
+        rf"[\u662f\u4e3a\u6709:]{{0,2}}){_OPEN}"
+    ),
+)
+"""What states a number: as the answer, as the result of a sum, as the total, in this order."""
+_TOTAL_AFTER = re.compile(
+    r"(?i)(?:\s{1,3}[^\W\d]{1,16}){0,3},?\s{1,3}(?:in\s{1,3}(?:total|all)|altogether|overall)\b"
 )
 
 
-_DENIED = re.compile(r"(?i)\b(?:not|(?:is|was|are)n['\u2019]t)\s{1,3}[*_`\"'(]{0,4}$")
-_FULL_WIDTH = {0xFF10 + n: str(n) for n in range(10)} | {0xFF0C: ",", 0xFF0D: "-", 0xFF0E: "."}
-_FRACTION = re.compile(r"(?<![\d.,])(\d{0,15})[ \u2009]?([\u00bc-\u00be\u2150-\u215e])")
-_GAP = re.compile(r"(?<=\d)(?<!\d{4})[\u00a0\u2009\u202f'\u2019_](?=\d{3}(?!\d))")
-
-
-def _plain_figures(text: str) -> str:
-    """Full-width figures, fractions like `2\u00bd` and marks between thousands in ASCII."""
-    text = _GAP.sub("", _GAP.sub("", text.translate(_FULL_WIDTH)))
-    return _FRACTION.sub(lambda f: repr(int(f[1] or 0) + unicodedata.numeric(f[2])), text)
+_DENIED = re.compile(
+    r"(?i)(?:\b(?:not|(?:is|was|are)n['\u2019]t|rather\s{1,3}than|instead\s{1,3}of)\s{1,3}"
+    r"(?:(?:exactly|just|about)\s{1,3})?|\u4e0d\u662f|\u5e76\u975e)[*_`\"'(]{0,4}$"
+)
+_MINUS = re.compile(r"(?i)(?:^|[^\d\s])\s{0,3}(?:\bminus\s{1,3}|\u8d1f)$")
+_CORRECTION = correction(
+    rf"[*_(]{{0,4}}(?:[-+]?\d[\d.,]*+|(?:{_WORDS})\b)(?:\s{{1,3}}[^\W\d]{{1,16}}){{0,2}}\s{{0,3}}"
+    r"(?:[.,;!\n\u3002]|$)"
+)
 
 
 def read_number(text: str) -> Answer:
-    """The number that an answer settles on: figures or English words, units and signs understood.
+    """The number that an answer settles on: figures or words, units and signs understood.
 
-    The number stated as the answer counts, else the only number, else the one that opens the
-    answer, else the last one that carries a unit of length. A range ("5-6") and a text of several
-    bare numbers are ambiguous; a number too large to hold is out of range.
+    The number stated as the answer counts, else the result of a sum, else the total, else the only
+    number, else the one that opens the answer, else the last one that carries a unit of length. A
+    range ("5-6"), a hedge and a text of several bare numbers are ambiguous; a number too large to
+    hold is out of range. What is denied or only supposed is not read.
     """
-    text = _plain_figures(final_answer(text))
-    if (later := corrected(text)) is not None:
+    said, beside = final_answer(text), without_boxes(text)
+    answer = _read_corrected(plain_figures(said))
+    if answer.status is Status.UNPARSED and beside != said:
+        outside = _read_corrected(plain_figures(beside))
+        return outside if outside.status is Status.OK else answer
+    return answer
+
+
+def _read_corrected(text: str) -> Answer:
+    if (later := corrected(text, _CORRECTION)) is not None:
         answer = _settled(later)
         if answer.status is Status.OK:
             return answer
@@ -105,22 +151,48 @@ def read_number(text: str) -> Answer:
 
 
 def _settled(text: str) -> Answer:
-    found = [one for one in _numbers(text) if not _DENIED.search(text, max(0, one[0] - 24), one[0])]
+    found = [
+        one
+        for one in _numbers(text)
+        if not _DENIED.search(text, max(0, one[0] - 24), one[0]) and not supposed(text, one[0])
+    ]
     if not found:
         return Answer.unparsed("no number is stated")
     if all(value == found[0][2] for _, _, value in found):
         return _finite(found[0][2])
-    cues = [match.end() for match in _CUE.finditer(text)]
-    for cue in reversed(cues):
-        if stated := [k for k, (start, _, _) in enumerate(found) if start == cue]:
-            return _unless_range(text, found, stated[0])
+    at = {start: k for k, (start, _, _) in enumerate(found)}
+    for cue in _CUES:
+        stated = [at[match.end()] for match in cue.finditer(text) if match.end() in at]
+        if stated:
+            return _followed(text, found, stated[-1])
+    totals = [k for k, (_, end, _) in enumerate(found) if _TOTAL_AFTER.match(text, end)]
+    if totals:
+        return _followed(text, found, totals[-1])
     if not text[: found[0][0]].strip(" \n\t*_`\"'~$(["):
-        return _unless_range(text, found, 0)
+        return _followed(text, found, 0)
     with_unit = [k for k, (_, end, _) in enumerate(found) if _UNIT.match(text, end)]
     if len({found[k][2] for k in with_unit}) == 1:
-        return _unless_range(text, found, with_unit[-1])
+        return _followed(text, found, with_unit[-1])
     values = ", ".join(f"{value:g}" for _, _, value in found[:4])
     return Answer(None, Status.AMBIGUOUS, f"fits {values}")
+
+
+def _followed(text: str, found: list[tuple[int, int, float]], k: int) -> Answer:
+    """Number `k`, or the result of the sum that it begins; ambiguous where it is one of several."""
+    first = k
+    while k + 1 < len(found) and _JOINED.fullmatch(text, found[k][1], found[k + 1][0]):
+        k += 1
+    if k > first:
+        if k + 1 < len(found) and _EQUALS.fullmatch(text, found[k][1], found[k + 1][0]):
+            return _followed(text, found, k + 1)
+    elif k + 1 < len(found) and found[k + 1][0] - found[k][1] <= _LONGEST_HEDGE:
+        k += _HEDGED.fullmatch(text, found[k][1], found[k + 1][0]) is not None
+    if k == first and k > 0 and _JOINED.fullmatch(text, found[k - 1][1], found[k][0]):
+        first -= 1
+    values = list(dict.fromkeys(value for _, _, value in found[first : k + 1]))
+    if len(values) > 1:
+        return Answer(None, Status.AMBIGUOUS, "fits " + ", ".join(f"{v:g}" for v in values[:4]))
+    return _finite(values[0])
 
 
 def _finite(value: float) -> Answer:
@@ -129,17 +201,7 @@ def _finite(value: float) -> Answer:
     return Answer(None, Status.OUT_OF_RANGE, "not a finite number")
 
 
-def _unless_range(text: str, found: list[tuple[int, int, float]], k: int) -> Answer:
-    """Number `k`, unless a dash or "to" joins it to a different neighbour."""
-    for a, b in ((k - 1, k), (k, k + 1)):
-        if 0 <= a and b < len(found) and found[a][2] != found[b][2]:
-            between = text[found[a][1] : found[b][0]]
-            if _RANGE.fullmatch(between) and between.strip():
-                return Answer(None, Status.AMBIGUOUS, f"{found[a][2]:g} to {found[b][2]:g}")
-    return _finite(found[k][2])
-
-
-def _numbers(text: str) -> Iterator[tuple[int, int, float]]:
+def _numbers(text: str) -> list[tuple[int, int, float]]:
     """Start, end and value of each number, in order. Exponents of units (`m^2`) are left out."""
     found = []
     for match in _DIGITS.finditer(text):
@@ -149,7 +211,11 @@ def _numbers(text: str) -> Iterator[tuple[int, int, float]]:
     for start, end in _spelled_spans(text):
         if (value := _spelled(text[start:end].lower())) is not None:
             found.append((start, end, value))
-    yield from sorted(found)
+    found.extend(han_numbers(text))
+    return [
+        (start, end, -value if _MINUS.search(text, max(0, start - 16), start) else value)
+        for start, end, value in sorted(found)
+    ]
 
 
 def _spelled_spans(text: str) -> Iterator[tuple[int, int]]:

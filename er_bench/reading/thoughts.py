@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 
-_WORDS = r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad)"
+_WORDS = (
+    r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|analysis|rationale|cot"
+    r"|(?:inner_)?monologue)"
+)
 _MARK = re.compile(
-    rf"<(?P<tag>/?)(?:\w{{1,12}}:)?{_WORDS}\s*>"
+    rf"<(?P<tag>/?)(?:\w{{1,12}}:)?{_WORDS}(?:\s[^<>]{{0,80}})?>"
+    rf"|<\|(?P<piped>/?){_WORDS}\|>"
+    r"|<\|(?P<cased>start|end)_thinking\|>"
     rf"|\[(?P<square>/?){_WORDS}\]"
     rf"|\u25c1(?P<arrow>/?){_WORDS}\u25b7"
-    r"|<\|(?P<named>begin|end)_of_thought\|>"
+    r"|<\|(?P<named>begin|end)_of_(?:thought|thinking)\|>"
     r"|<\|channel\|?>\s*(?P<channel>analysis|commentary|thought|final)\b(?:\s*<\|message\|>)?"
     r"|(?P<over><channel\|>|<\|end\|>)",
     re.IGNORECASE,
@@ -48,7 +53,7 @@ def _without_last_tokens(text: str) -> str:
     return text
 
 
-_KINDS = ("tag", "square", "arrow", "named", "channel")
+_KINDS = ("tag", "piped", "cased", "square", "arrow", "named", "channel")
 
 
 def after_thinking(text: str) -> str:

@@ -15,11 +15,12 @@ from er_bench.core.geometry import Box, Point, Size, Unit
 from er_bench.reading.coordinates import (
     Numbers,
     attribute_pairs,
+    exact_tuples,
     loose_pairs,
     loose_quads,
-    tuples,
+    named_quads,
+    place_texts,
 )
-from er_bench.reading.thoughts import after_thinking
 
 MOST_BOX_PIXELS = 2**26
 """More pixels than this in one box are a failure: released code would list them one by one."""
@@ -119,18 +120,36 @@ def _listable(box: Sequence[float]) -> bool:
     )
 
 
-def scaled_pairs(text: str, size_wh: Size) -> Drawn:
-    """Every pair as fractions, whatever its numbers look like; a runaway number is left out."""
-    pairs = [numbers for numbers in tuples(text) if len(numbers) == 2 and _finite(numbers)]
-    w, h = size_wh
-    return Drawn(tuple((int(x * w), int(y * h)) for x, y in pairs))
+def scaled_pairs(text: str, size_wh: Size) -> Drawn | None:
+    """Every pair as fractions, whatever its numbers look like; None where the code raises.
+
+    lmms-eval 75571cfe `_text2pts`: a number too large for the image is a point outside it; one that
+    is infinite, or larger than numpy's whole numbers, raises.
+    """
+    found, (w, h) = exact_tuples(text), size_wh
+    if found is None:
+        return None
+    try:
+        points = [(int(n[0] / 1 * w), int(n[1] / 1 * h)) for n in found if len(n) == 2]
+    except OverflowError:
+        return None
+    drawn = Drawn(tuple(points))
+    return drawn if indexable(drawn) else None
 
 
 def tolerant(text: str, size_wh: Size) -> Drawn:
     """Boxes and points in any brackets or JSON, by the same rule; reversed boxes are turned."""
-    said = after_thinking(text)
+    drawn = Drawn()
+    for said in place_texts(text):
+        drawn = _tolerant(said, size_wh)
+        if drawn != Drawn():
+            break
+    return drawn
+
+
+def _tolerant(said: str, size_wh: Size) -> Drawn:
     boxes, points = [], []
-    for numbers in filter(_finite, loose_quads(said)):
+    for numbers in filter(_finite, loose_quads(said) or named_quads(said)):
         fractions = any(isinstance(n, float) for n in numbers)
         x0, y0, x1, y1 = _scaled(numbers, size_wh) if fractions else numbers
         boxes.append((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))

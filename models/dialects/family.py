@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypedDict, Unpack
 
@@ -16,8 +16,10 @@ from er_bench.reading.coordinates import (
     attribute_pairs,
     loose_pairs,
     loose_quads,
+    named_quads,
+    place_texts,
+    without_corners,
 )
-from er_bench.reading.thoughts import after_thinking
 
 Reader = Callable[[str], Sequence[Numbers]]
 Writer = Callable[[Sequence[Numbers]], str]
@@ -98,8 +100,10 @@ class FamilyDialect:
 
     def read_points_tolerant(self, text: str) -> Answer:
         """Points in the family's own form, else in any form that models are known to use."""
-        said = after_thinking(text)
-        if own := self.point_reader(said):
+        return _first(self._points_in(said) for said in place_texts(text))
+
+    def _points_in(self, said: str) -> Answer:
+        if own := self.point_reader(without_corners(said)):
             return self._points(self._xy(own))
         return self._points(attribute_pairs(said) or self._xy(loose_pairs(said)))
 
@@ -110,10 +114,14 @@ class FamilyDialect:
         )
 
     def read_boxes_tolerant(self, text: str) -> Answer:
-        """Boxes in the family's own form, else in any brackets."""
-        said = after_thinking(text)
+        """Boxes in the family's own form, else in any brackets, else with named corners."""
+        return _first(self._boxes_in(said) for said in place_texts(text))
+
+    def _boxes_in(self, said: str) -> Answer:
         own = self.box_reader(said) if self.box_reader else ()
-        return self._boxes(own or loose_quads(said))
+        return self._boxes(
+            own or loose_quads(said) or [self._turned(box) for box in named_quads(said)]
+        )
 
     def write_points(self, points: Points) -> str:
         """Points, already in this dialect's unit, as the family writes them."""
@@ -143,6 +151,15 @@ class FamilyDialect:
             (float(a), float(b), float(c), float(d)) for a, b, c, d in map(self._turned, quads)
         )
         return _answer(xyxy, unit, lambda u: Boxes(xyxy, u))
+
+
+def _first(answers: Iterable[Answer]) -> Answer:
+    """The first answer with a value, else the last."""
+    answer = Answer.unparsed()
+    for answer in answers:
+        if answer.value is not None:
+            break
+    return answer
 
 
 def _answer(

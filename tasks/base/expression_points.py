@@ -30,8 +30,8 @@ from er_bench.reading.coordinates import (
     attribute_pairs,
     bracket_pairs,
     loose_pairs,
+    place_texts,
 )
-from er_bench.reading.thoughts import after_thinking
 from er_bench.scorers.points import Hits
 from er_bench.tasks.base.located import Convention, no_boxes, point_convention
 from er_bench.tasks.base.masks import Masks
@@ -88,8 +88,8 @@ def read_pairs(text: str) -> Answer:
 
 def _read_tolerant(text: str) -> Answer:
     """Pairs in any brackets, thoughts left out."""
-    said = after_thinking(text)
-    return _answer(attribute_pairs(said) or loose_pairs(said))
+    found = (attribute_pairs(said) or loose_pairs(said) for said in place_texts(text))
+    return _answer(next(filter(None, found), []))
 
 
 def _answer(pairs: Sequence[tuple[float, ...]]) -> Answer:

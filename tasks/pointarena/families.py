@@ -15,8 +15,13 @@ from typing import TypeVar
 
 from er_bench.core.answer import Answer, Points
 from er_bench.core.geometry import Point, Size, Unit
-from er_bench.reading.coordinates import attribute_pairs, loose_pairs, percent_points
-from er_bench.reading.thoughts import after_thinking
+from er_bench.reading.coordinates import (
+    attribute_pairs,
+    loose_pairs,
+    percent_points,
+    place_texts,
+    without_corners,
+)
 
 V = TypeVar("V")
 
@@ -268,12 +273,14 @@ FAMILIES: Mapping[str, Released] = {
 
 def read_tolerant(text: str) -> Answer:
     """Any pairs of numbers after the thoughts, as pixels of the original image."""
-    text = after_thinking(text)
-    answer = read_own(text, counting=True)
-    if answer.value is not None:
-        return answer
-    xy = tuple((float(x), float(y)) for x, y in attribute_pairs(text) or loose_pairs(text))
-    return Answer(Points(xy, Unit.PIXEL)) if _finite(xy) else Answer.unparsed()
+    for said in place_texts(text):
+        answer = read_own(without_corners(said), counting=True)
+        if answer.value is not None:
+            return answer
+        xy = tuple((float(x), float(y)) for x, y in attribute_pairs(said) or loose_pairs(said))
+        if _finite(xy):
+            return Answer(Points(xy, Unit.PIXEL))
+    return Answer.unparsed()
 
 
 def _finite(xy: Sequence[Point]) -> bool:

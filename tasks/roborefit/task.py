@@ -22,8 +22,7 @@ from er_bench.core.sample import Image, Sample, Text
 from er_bench.core.score import Aggregate, Score, Scored, Verdict, mean, mean_of_samples
 from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
 from er_bench.data.rows import FileBlob, Row, find_files, inside, read_rows
-from er_bench.reading.coordinates import bracket_quads, loose_quads
-from er_bench.reading.thoughts import after_thinking
+from er_bench.reading.coordinates import bracket_quads, loose_quads, named_quads, place_texts
 from er_bench.scorers.boxes import BoxScore, score_box
 from er_bench.tasks.base.located import Convention, Read, box_convention, located
 from er_bench.tasks.base.masks import Masks
@@ -57,7 +56,8 @@ def _read(text: str) -> Answer:
 
 
 def _read_tolerant(text: str) -> Answer:
-    return _pixels(loose_quads(after_thinking(text)))
+    found = (loose_quads(said) or named_quads(said) for said in place_texts(text))
+    return _pixels(next(filter(None, found), []))
 
 
 def _no_points(points: object) -> str:

@@ -152,6 +152,8 @@ def test_true_and_false_are_ids_where_the_simulator_takes_them() -> None:
         plan("find a Sink", "pick up the Mug"),
         plan("find a Sink", 1),
         json.dumps({"a": {"b": 1}, "executable_plan": [{"action_id": 2}, 1], "c": {"d": 2}}),
+        '{"done": false, "executable_plan": ["find a Sink", "pick up the Mug",],}',
+        '{"done": true, "executable_plan": [{"action_name": "find a Sink"}\n{"action_id": 1}\n]}',
     ],
 )
 def test_the_last_plan_counts_and_names_are_found_wherever_they_stand(text: str) -> None:
@@ -164,3 +166,28 @@ def test_a_plan_of_which_nothing_can_be_read_is_an_output_error() -> None:
     nothing = PlanReading(PlanStatus.INVALID, output_error=True)
     assert read_robust('{"executable_plan": ["dance", "find a Mug"]}', ACTIONS) == nothing
     assert read_robust(plan(77), ACTIONS) == PlanReading(PlanStatus.INVALID)
+
+
+LINES = ['{"action_id": 2, "action_name": "find a Sink"}', '{"action_name": "pick up the Mug"}']
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n".join(LINES),
+        "```json\n" + ",\n".join(LINES) + ",\n```",
+        f"[{', '.join(LINES)}]",
+        f"[{', '.join(LINES)},]",
+        '{"action_id": 0} was my first thought.\n' + "\n".join(LINES),
+    ],
+)
+def test_steps_without_a_plan_around_them_are_one(text: str) -> None:
+    assert read_robust(text, ACTIONS) == PlanReading(PlanStatus.OK, (2, 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"[{LINES[0]}, {LINES[1]}", f"{LINES[0]}, {LINES[1]}]", LINES[0] + "\n" + LINES[1][:-1]],
+)
+def test_steps_of_which_some_are_lost_are_no_plan(text: str) -> None:
+    assert read_robust(text, ACTIONS).status is PlanStatus.INVALID

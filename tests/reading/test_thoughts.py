@@ -23,6 +23,11 @@ BLOCKS = [
     ("[THINK]", "[/THINK]"),
     ("\u25c1think\u25b7", "\u25c1/think\u25b7"),
     ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<|think|>", "<|/think|>"),
+    ('<think budget="low">', "</think >"),
+    ("<analysis>", "</analysis>"),
+    ("<Rationale>", "</Rationale>"),
     ("<|channel>thought\n", "<channel|>"),
     (
         "<|channel|>analysis<|message|>",

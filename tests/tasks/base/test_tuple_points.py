@@ -28,8 +28,14 @@ LMMS_EVAL = [
     ('```json\n[{"point": [750, 600], "label": "p"}]\n```', 0),
     ('<points x1="75.0" y1="75.0" x2="10.0" y2="10.0" alt="a">a</points>', 0),
     ("I cannot determine.", 0),
+    ("[(0.75, 0.75), (1000000000000000, 1)]", 0.5),
+    ("[(0.75, 0.75), (99999999999999999999, 1)]", None),
+    ("[(0.75, 0.75), (1" + "0" * 400 + ".5, 1)]", None),
 ]
-"""Answers, and lmms-eval's `_text2pts` with the mean rule: measured on its code, 75571cfe."""
+"""Answers, and lmms-eval's `_text2pts` with the mean rule: measured on its code, 75571cfe.
+
+None: the code raises, at numbers that numpy does not hold as whole ones or that are infinite.
+"""
 
 
 def refspatial(root):

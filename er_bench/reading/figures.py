@@ -1,0 +1,112 @@
+"""How figures are written: fractions, marks between thousands, decimal commas, Chinese numerals."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+_VULGAR = re.compile(r"(?<![\d.,])(\d{0,15})[ \u2009]?([\u00bc-\u00be\u2150-\u215e])")
+_MIXED = re.compile(r"(?<![\d./,])(?:(\d{1,9}) )?(\d{1,2})([/\u2044])(\d{1,2})(?![\d/.])")
+_GAP = re.compile(r"(?<=\d)(?<!\d{4})[\u00a0\u2009\u202f'\u2019_](?=\d{3}(?!\d))")
+_SPACED = re.compile(r"(?<![\w.,])(?<!\d )([1-9]\d{0,2}(?: \d{3})+)(?! ?\d)")
+_POINTS = re.compile(r"(?<![\w.,])([1-9]\d{0,2}(?:\.\d{3}){2,})(?![\d.])")
+_UNITS = r"(?:mm|cm|km|m|ft|meters?|metres?|\u7c73|\u5398\u7c73)(?![A-Za-z])"
+_COMMA = (
+    re.compile(r"(?<![\w.,(\[])(?<!, )0,(\d+)(?![\d,]| ?,|[)\]])"),
+    re.compile(r"(?<![\w.,])([1-9]\d{0,2}(?:\.\d{3})+),(\d+)(?![\d,])"),
+    re.compile(rf"(?<![\w.,])(\d+),(\d{{1,2}}|\d{{4,}})(?= ?{_UNITS})"),
+)
+_TIMES = re.compile(r"(?<=\d)[x\u00d7*](?=\d)")
+
+
+def plain_figures(text: str) -> str:
+    """Figures as Python writes them, as far as there is one way to understand them.
+
+    Fractions (`2\u00bd`, `2 1/2`; `1/2` alone may be "1 or 2" and stays), marks or single blanks
+    between thousands. A comma is a decimal mark after a lone 0, after thousands set off by points
+    and before a unit of length; else `3,5` may be two numbers and stays.
+    """
+    text = _GAP.sub("", _GAP.sub("", text))
+    text = _SPACED.sub(lambda f: f[1].replace(" ", ""), text)
+    text = _VULGAR.sub(lambda f: repr(int(f[1] or 0) + unicodedata.numeric(f[2])), text)
+    text = _MIXED.sub(_mixed, text)
+    text = _COMMA[0].sub(r"0.\1", text)
+    text = _COMMA[1].sub(lambda f: f"{f[1].replace('.', '')}.{f[2]}", text)
+    text = _COMMA[2].sub(r"\1.\2", text)
+    text = _POINTS.sub(lambda f: f[1].replace(".", ""), text)
+    return _TIMES.sub(" x ", text)
+
+
+def _mixed(found: re.Match[str]) -> str:
+    whole, above, slash, below = found.groups()
+    if not 0 < int(above) < int(below) or (whole is None and slash == "/"):
+        return found[0]
+    return repr(int(whole or 0) + int(above) / int(below))
+
+
+_HAN_DIGITS = {
+    **{
+        figure: value
+        for value, figure in enumerate(
+            "\u96f6\u4e00\u4e8c\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d"
+        )
+    },
+    "\u3007": 0,
+    "\u4e24": 2,
+    "\u5169": 2,
+}
+_HAN_SCALES = {"\u5341": 10, "\u767e": 100, "\u5343": 1000}
+_HAN = "".join([*_HAN_DIGITS, *_HAN_SCALES, "\u4e07"])
+_MEASURES = (
+    "\u4e2a\u500b\u53ea\u96bb\u5f20\u5f35\u628a\u4ef6\u7c73\u53f0\u76cf\u672c\u8f86\u8f1b\u4f4d\u540d\u4eba\u5757\u584a\u6247"
+    "\u6761\u689d\u6839\u6735\u68f5\u95f4\u9593\u5c42\u5c64\u6b65\u5398\u5e73\u516c"
+)
+"""Words that follow a number when things or lengths are counted."""
+_HAN_NUMBER = re.compile(
+    rf"(?<![{_HAN}\u70b9\u7b2c\u51e0\u5e7e\u6bcf\u67d0\u53e6\u54ea])[{_HAN}]{{1,12}}(?:\u70b9[{_HAN}]{{1,6}})?(?![{_HAN}\u70b9\u51e0\u5e7e])"
+)
+
+
+def han_numbers(text: str) -> Iterator[tuple[int, int, float]]:
+    """Start, end and value of numbers in Chinese figures that count something or stand alone.
+
+    Figures are parts of many words, so that one counts only before a measure word, or with no
+    Chinese character behind it and none before it but "is", "has" and the like.
+    """
+    for found in _HAN_NUMBER.finditer(text):
+        before, after = (
+            text[max(0, found.start() - 1) : found.start()],
+            text[found.end() : found.end() + 1],
+        )
+        counted = after and after in _MEASURES
+        alone = not _is_han(after) and (
+            not _is_han(before) or before in "\u662f\u4e3a\u70ba\u6709\u5171\u7ea6\u7d04"
+        )
+        if (counted or alone) and (value := _han_value(found[0])) is not None:
+            yield found.start(), found.end(), value
+
+
+def _is_han(character: str) -> bool:
+    return "\u3400" <= character <= "\u9fff"
+
+
+def _han_value(figures: str) -> float | None:
+    """The value of Chinese figures; None where they make no number, as in "three four"."""
+    whole, _, decimals = figures.partition("\u70b9")
+    total = part = 0
+    digit: int | None = None
+    for figure in whole:
+        if figure in _HAN_DIGITS:
+            if digit:
+                return None
+            digit = _HAN_DIGITS[figure]
+        elif figure in _HAN_SCALES:
+            part += (1 if digit is None else digit) * _HAN_SCALES[figure]
+            digit = None
+        else:
+            total, part, digit = total + (part + (digit or 0) or 1) * 10_000, 0, None
+    if any(figure not in _HAN_DIGITS for figure in decimals):
+        return None
+    fraction = "".join(str(_HAN_DIGITS[figure]) for figure in decimals)
+    return float(f"{total + part + (digit or 0)}.{fraction or 0}")
