@@ -15,7 +15,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from er_bench.reading.final_answer import corrected, correction, half_width
+from er_bench.reading.final_answer import CJK, corrected, correction, half_width
 from er_bench.reading.thoughts import after_thinking
 
 Numbers = tuple[float, ...]
@@ -24,6 +24,8 @@ Numbers = tuple[float, ...]
 _UNSIGNED = r"\d++(?:\.\d*+)?+"
 _SIGNED = rf"[-+]?{_UNSIGNED}"
 _LOOSE = r"[-+]?(?:\d++(?:\.\d*+)?+|\.\d++)"
+_NAMED = r"[-+]?(?:\d++(?:\.\d++)?+|\.\d++)"
+"""A number beside the name of its axis, where a full stop may follow that ends the sentence."""
 _LONGEST_INTEGER = 300
 _HUGE = 1e300
 
@@ -197,7 +199,7 @@ _KEYED_PAIR = re.compile(
 _LOOSE_TUPLE = re.compile(rf"\(\s*+({_LOOSE})\s*+,\s*+({_LOOSE})\s*+\)")
 _LOOSE_PAIR = re.compile(rf"\[\s*+({_LOOSE})\s*+,\s*+({_LOOSE})\s*+\]")
 _X, _Y = (
-    rf"""(?<![\w"']){axis}(?:\d*+\s*+=|\s*+:)\s*+["']?+\s*+({_LOOSE})(?:\s*+["'])?+"""
+    rf"""(?<![^\W{CJK}])(?<!["']){axis}(?:\d*+\s*+=|\s*+:)\s*+["']?+\s*+({_NAMED})(?:\s*+["'])?+"""
     for axis in "xy"
 )
 _APART = r"[\s,;]++(?:and\s++)?+"
@@ -212,7 +214,7 @@ _LOOSE_QUAD = re.compile(r"[\[(]\s*+" + r"\s*+,\s*+".join([f"({_LOOSE})"] * 4) +
 
 
 _OBJECT = re.compile(r"\{[^{}]*+")
-_KEYED = re.compile(rf"""(?<!\w)["']?(\w{{1,8}})["']?\s*+:\s*+["']?+({_LOOSE})(?!\w)""")
+_KEYED = re.compile(rf"""(?<!\w)["']?(\w{{1,8}})["']?\s*+:\s*+["']?+({_NAMED})(?!\w)""")
 _EXTENT = frozenset(("w", "h", "width", "height", "x1", "x2", "xmin", "xmax", "x_min", "x_max"))
 _CORNER_KEYS = (
     ("x1", "y1", "x2", "y2"),
@@ -226,6 +228,7 @@ _CORNERS = re.compile(
     + rf"{_CORNER}\s*+,\s*+{_CORNER}"
 )
 _CLOSED_CORNERS = re.compile(rf"{_CORNERS.pattern}\s*+(?:\]|</box>|<\|box_end\|>)")
+_MORE_CORNERS = re.compile(rf"{_CORNERS.pattern}(?:\s*+,\s*+{_CORNER})*+")
 _BOX_TAG = re.compile(r"<b?box\s[^<>]*+>")
 _PLACE_CORRECTED = correction(r"[\[({<]")
 
@@ -241,8 +244,8 @@ def place_texts(text: str) -> tuple[str, ...]:
 
 
 def without_corners(text: str) -> str:
-    """The text without boxes that are written as two corners, which are no points."""
-    return _BOX_TAG.sub(" ", _CORNERS.sub(" ", text))
+    """The text without boxes that are written as corners, which are no points."""
+    return _BOX_TAG.sub(" ", _MORE_CORNERS.sub(" ", text))
 
 
 def attribute_pairs(text: str) -> list[Numbers]:

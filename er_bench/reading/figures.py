@@ -6,16 +6,20 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from er_bench.reading.final_answer import CJK
+
+_FREE = rf"(?<![^\W{CJK}])(?<![.,])"
+"""No letter, figure or mark of a figure before it."""
 _VULGAR = re.compile(r"(?<![\d.,])(\d{0,15})[ \u2009]?([\u00bc-\u00be\u2150-\u215e])")
 _MIXED = re.compile(r"(?<![\d./,])(?:(\d{1,9}) )?(\d{1,2})([/\u2044])(\d{1,2})(?![\d/.])")
 _GAP = re.compile(r"(?<=\d)(?<!\d{4})[\u00a0\u2009\u202f'\u2019_](?=\d{3}(?!\d))")
-_SPACED = re.compile(r"(?<![\w.,])(?<!\d )([1-9]\d{0,2}(?: \d{3})+)(?! ?\d)")
-_POINTS = re.compile(r"(?<![\w.,])([1-9]\d{0,2}(?:\.\d{3}){2,})(?![\d.])")
+_SPACED = re.compile(_FREE + r"(?<!\d )([1-9]\d{0,2}(?: \d{3})+)(?! ?\d)")
+_POINTS = re.compile(_FREE + r"([1-9]\d{0,2}(?:\.\d{3}){2,})(?![\d.])")
 _UNITS = r"(?:mm|cm|km|m|ft|meters?|metres?|\u7c73|\u5398\u7c73)(?![A-Za-z])"
 _COMMA = (
-    re.compile(r"(?<![\w.,(\[])(?<!, )0,(\d+)(?![\d,]| ?,|[)\]])"),
-    re.compile(r"(?<![\w.,])([1-9]\d{0,2}(?:\.\d{3})+),(\d+)(?![\d,])"),
-    re.compile(rf"(?<![\w.,])(\d+),(\d{{1,2}}|\d{{4,}})(?= ?{_UNITS})"),
+    re.compile(_FREE + r"(?<![(\[])(?<!, )0,(\d+)(?!\d| ?, ?\d|[)\]])"),
+    re.compile(_FREE + r"([1-9]\d{0,2}(?:\.\d{3})+),(\d+)(?![\d,])"),
+    re.compile(rf"{_FREE}(\d+),(\d{{1,2}}|\d{{4,}})(?= ?{_UNITS})"),
 )
 _TIMES = re.compile(r"(?<=\d)[x\u00d7*](?=\d)")
 

@@ -1,0 +1,423 @@
+"""Answers whose meaning is known because they are composed from it: 1,500 by one seed.
+
+Each is a kind of answer in a phrasing, a decoration, a language, after thoughts or none, beside
+something that is not the answer. What it means follows from `docs/reading.md`, not from a reader.
+`python -m tests.reading.test_intended_answers` prints what the readers make of them.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+LETTERS = "ABCD"
+OPTIONS = {"A": "Red lamp", "B": "Green chair", "C": "White cup", "D": "Black box"}
+ACTIONS = ("find a Mug", "pick up the Mug", "find a Sink", "open the Fridge", "put down the Mug")
+NOTHING = "nothing"
+"""What an answer means that states no value, or several that fit equally well."""
+COUNTS = {"letter": 450, "number": 450, "points": 250, "boxes": 100, "actions": 130, "skills": 120}
+Rng = random.Random
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """A text and its value: a letter, a number, tuples of pixels, ids, steps, or `NOTHING`."""
+
+    kind: str
+    text: str
+    value: object
+    made_of: str
+    """The form and the thoughts, to find a reader's fault by."""
+
+
+def intended_answers(seed: int = 0) -> Iterator[Intended]:
+    """All of them, the kinds in turn."""
+    for kind, count in COUNTS.items():
+        rng = Rng(f"{seed} {kind}")
+        for _ in range(count):
+            yield _MAKERS[kind](rng)
+
+
+# --- thoughts ---------------------------------------------------------------------------------
+
+THOUGHTS = (
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<reasoning>", "</reasoning>\n"),
+    ("[THINK]", "[/THINK]"),
+    ("\u25c1think\u25b7", "\u25c1/think\u25b7"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>\n"),
+    ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+    ("", "</think>\n\n"),
+)
+
+
+def _after_thoughts(rng: Rng, text: str, draft: str) -> tuple[str, str]:
+    """The text after thoughts that hold a draft, within `<answer>`, or as it is."""
+    choice = rng.randrange(6)
+    if choice == 0:
+        return f"<answer>{text}</answer>", "answer tag"
+    if choice in (1, 2):
+        opening, closing = rng.choice(THOUGHTS)
+        return f"{opening}Perhaps {draft}. Let me look again.{closing}{text}", opening or closing
+    if choice == 3:
+        return f"{text}\n<think>Was it {draft}", "thoughts that never end"
+    return text, "no thoughts"
+
+
+def _made(rng: Rng, kind: str, form: str, text: str, value: object, draft: str) -> Intended:
+    said, thoughts = _after_thoughts(rng, text, draft)
+    return Intended(kind, said, value, f"{form}; {thoughts}")
+
+
+# --- letters ----------------------------------------------------------------------------------
+
+LETTER_MARKS = (
+    "{}",
+    "({})",
+    "**{}**",
+    "`{}`",
+    "[{}]",
+    "{}.",
+    '"{}"',
+    "\\boxed{{{}}}",
+    "$\\text{{{}}}$",
+)
+LETTER_FORMS = (
+    "{m}",
+    "The answer is {m}",
+    "The correct answer is {m}",
+    "Answer: {m}",
+    "**Answer:** {m}",
+    "Final answer: {m}",
+    "My answer is option {m}",
+    "The answer is clearly {m}",
+    "The answer is most likely {m}",
+    "I choose {m}",
+    "I would go with {m}",
+    "I think it is {m}",
+    "I'd pick option {m}",
+    "So the answer must be {m}",
+    "The cup stands left of the box.\n\n{m}",
+    "\u7b54\u6848\u662f{m}",
+    "\u7b54\u6848\uff1a{m}",
+    "\u6b63\u786e\u7b54\u6848\u4e3a{m}",
+    "\u6211\u9009\u62e9{m}",
+    "\u9009{m}",
+    "\u6240\u4ee5\u5e94\u8be5\u9009{m}",
+)
+LETTER_BESIDE = (
+    "{f}",
+    "{f}\n\nIt is the one next to the table.",
+    "It cannot be {o}. {f}",
+    "Option {o} is wrong. {f}",
+    "{f}\nOption {o} is incorrect.",
+    "{f}\n{o} and {p} are wrong.",
+    "Not {o} or {p}. {f}",
+    "Suppose the answer is {o}. Then the lamp would be off, which it is not. {f}",
+    "If it were {o}, the box would be open. {f}",
+    "Let's say it is {o}; that fails. {f}",
+    "Is it {o}? {f}",
+    "The \u00c9{o} sign and the {o}\u00e9 sign are far away. {f}",
+    "The answer is {o}. No, wait. {f}",
+    "At first I saw {o}. Correction: {f}",
+)
+LETTER_WHOLE = (
+    ("{o} \u2014 no, wait, {l}", True),
+    ("{o}. Actually, {l}.", True),
+    ("The answer is {o}... sorry, {l}.", True),
+    ("{o}, or rather {l}", True),
+    ("\u7b54\u6848\u4e0d\u662f{o}\uff0c\u662f{l}", True),
+    ("\u6392\u9664{o}\uff0c\u9009{l}", True),
+    (
+        "\u5982\u679c\u662f{o}\uff0c\u676f\u5b50\u4f1a\u5728\u5de6\u8fb9\u3002\u7b54\u6848\u662f{l}\u3002",
+        True,
+    ),
+    ("{l}\u9879\u6b63\u786e", True),
+    ("{text}", True),
+    ("The answer is: {text}", True),
+    ("{l}. {text}", True),
+    ("{l}) {text}", True),
+    ("{l} because {o} is too small", True),
+    ("{l} is correct, {o} is not", True),
+    ("{l} or {o}", False),
+    ("Either {l} or {o}", False),
+    ("Probably {l}, maybe {o}", False),
+    ("I think {l}, but it could be {o}.", False),
+    ("The answer is {l} or {o}.", False),
+    ("{l} and {o}", False),
+    ("{l}\u6216{o}", False),
+    ("\u53ef\u80fd\u662f{l}\uff0c\u4e5f\u53ef\u80fd\u662f{o}", False),
+    ("Not {o}.", False),
+    ("It is neither {l} nor {o}.", False),
+    ("The answer is not {o}, it's not {p}.", False),
+    ("\u4e0d\u662f{o}", False),
+    ("Suppose {o}.", False),
+    ("If it were {o}, the lamp would be on.", False),
+    ("I cannot tell.", False),
+    ("The picture shows a table.", False),
+    ("Vitamin-{l} and {l}\u00e9", False),
+    ("", False),
+)
+FULL_WIDTH = {code: chr(code + 0xFEE0) for code in range(0x30, 0x5B)}
+
+
+def _letter(rng: Rng) -> Intended:
+    letter, other, third = rng.sample(LETTERS, 3)
+    words = {"l": letter, "o": other, "p": third, "text": OPTIONS[letter]}
+    if rng.random() < 0.4:
+        form, stated = rng.choice(LETTER_WHOLE)
+        text, value = form.format(**words), letter if stated else NOTHING
+    else:
+        shown = letter.translate(FULL_WIDTH) if rng.random() < 0.15 else letter
+        stated_so, beside = rng.choice(LETTER_FORMS), rng.choice(LETTER_BESIDE)
+        mark = rng.choice(LETTER_MARKS)
+        said = stated_so.format(m=mark.format(shown)).rstrip(".") + rng.choice(("", "."))
+        text, value = beside.format(f=said, **words), letter
+        form = f"{beside} / {stated_so} / {mark}"
+    return _made(rng, "letter", form, text, value, f"the answer is {other}")
+
+
+# --- numbers ----------------------------------------------------------------------------------
+
+ONES = "zero one two three four five six seven eight nine ten eleven twelve".split()
+HAN = "\u96f6\u4e00\u4e8c\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d"
+NUMBER_FORMS = (
+    "{n}",
+    "The answer is {n}",
+    "Answer: {n}",
+    "**{n}**",
+    "\\boxed{{{n}}}",
+    "There are {n} chairs",
+    "I count {n}",
+    "about {n}",
+    "approximately {n} meters",
+    "{n} m",
+    "The distance is {n} m",
+    "Total: {n}",
+    "A total of {n} chairs",
+    "\u7b54\u6848\u662f{n}",
+    "\u5171{n}\u4e2a",
+    "\u4e00\u5171\u6709{n}\u628a\u6905\u5b50",
+    "\u5927\u7ea6{n}\u7c73",
+)
+NUMBER_BESIDE = (
+    "{f}.",
+    "{f}",
+    "It is not {o}. {f}",
+    "Suppose there were {o}. The room would be full. {f}",
+    "{f}, not {o}.",
+)
+NUMBER_WHOLE = (
+    ("{a} m x {b} m = {ab}", "ab"),
+    ("{a} + {b} = {sum}", "sum"),
+    ("The area is {a} m \u00d7 {b} m = {ab} m\u00b2.", "ab"),
+    ("Chairs: {a}, tables: {b}. Total: {sum}", "sum"),
+    ("There are {a} red and {b} blue ones, {sum} in total.", "sum"),
+    ("{a} on the left, {b} on the right. Answer: {sum}", "sum"),
+    ("I see {a} chairs. No wait, {b} chairs.", "b"),
+    ("{a}? No, {b}.", "b"),
+    ("{a}, actually {b}", "b"),
+    ("\u5de6\u8fb9{a}\u4e2a\uff0c\u53f3\u8fb9{b}\u4e2a\uff0c\u4e00\u5171{sum}\u4e2a", "sum"),
+    ("\u4e0d\u662f{a}\u4e2a\uff0c\u662f{b}\u4e2a", "b"),
+    ("{a}\u00bd", "half"),
+    ("{a} 1/2 m", "half"),
+    ("minus {a}", "minus"),
+    ("-{a}", "minus"),
+    ("{a}-{b}", None),
+    ("{a} to {b} meters", None),
+    ("between {a} and {b}", None),
+    ("{a} or {b}", None),
+    ("maybe {a}, maybe {b}", None),
+    ("{a} chairs, perhaps {b}", None),
+    ("not {a}", None),
+    ("{a} here and {b} there", "a"),
+    ("I cannot tell.", None),
+    ("It is {a} in one room, {b} in another", None),
+    ("Suppose {a}.", None),
+    ("{a},{b}", None),
+    ("Some chairs", None),
+)
+
+
+def _written(rng: Rng, form: str) -> tuple[str, float]:
+    """A number and its figures: plain, in words, full-width, with marks between thousands."""
+    choice, small = rng.randrange(9), rng.randint(2, 9)
+    if choice == 0 and "{n} m" not in form and form.isascii():
+        return ONES[small], small
+    if choice == 1:
+        return str(small).translate(FULL_WIDTH), small
+    if choice == 2 and not form.isascii() and "\u7b54" not in form:
+        return HAN[small], small
+    if choice == 3:
+        large = rng.randint(1_000, 9_999_999)
+        mark = rng.choice((",", " ", "\u2009", "\u00a0", "\u202f"))
+        return f"{large:,}".replace(",", mark), large
+    if choice == 4:
+        value = rng.randint(1, 999) / 100
+        return f"{value:.2f}", value
+    if choice == 5 and ("m" in form.split("{n}")[1][:3] or "\u7c73" in form):
+        value = rng.randint(101, 999) / 100
+        return f"{value:.2f}".replace(".", ","), value
+    if choice == 6:
+        return f"0,{small}", small / 10
+    return str(small), small
+
+
+def _number(rng: Rng) -> Intended:
+    a, b = rng.sample(range(2, 12), 2)
+    if rng.random() < 0.45:
+        form, key = rng.choice(NUMBER_WHOLE)
+        text = form.format(a=a, b=b, ab=a * b, sum=a + b)
+        values = {"a": a, "b": b, "ab": a * b, "sum": a + b, "half": a + 0.5, "minus": -a}
+        value: object = NOTHING if key is None else float(values[key])
+    else:
+        stated, beside = rng.choice(NUMBER_FORMS), rng.choice(NUMBER_BESIDE)
+        figures, number = _written(rng, stated)
+        other = number + 1 if number == int(number) else 3
+        text = beside.format(f=stated.format(n=figures), o=int(other))
+        form, value = f"{beside} / {stated} / {figures}", float(number)
+    return _made(rng, "number", form, text, value, f"the answer is {a + b + 40}")
+
+
+# --- places -----------------------------------------------------------------------------------
+
+POINT_FORMS: tuple[tuple[str, Callable[[list[tuple[int, int]]], str]], ...] = (
+    ("tuples", lambda xy: "[" + ", ".join(f"({x}, {y})" for x, y in xy) + "]"),
+    ("lists", lambda xy: json.dumps([list(p) for p in xy])),
+    ("point tag", lambda xy: f"<point>{json.dumps([list(p) for p in xy])}</point>"),
+    ("point_2d", lambda xy: json.dumps([{"point_2d": list(p), "label": "cup"} for p in xy])),
+    ("x and y", lambda xy: json.dumps([{"x": x, "y": y} for x, y in xy])),
+    ("y and x", lambda xy: json.dumps([{"y": y, "x": x} for x, y in xy])),
+    ("label, y, x", lambda xy: json.dumps([{"label": "a", "y": y, "x": x} for x, y in xy])),
+    ("attributes", lambda xy: "\n".join(f'<point x="{x}" y="{y}" alt="cup">' for x, y in xy)),
+    ("attributes, y first", lambda xy: "\n".join(f'<point y="{y}" x="{x}">' for x, y in xy)),
+    ("bare attributes", lambda xy: "\n".join(f"x={x} y={y}" for x, y in xy)),
+    ("named", lambda xy: "; ".join(f"x: {x}, y: {y}" for x, y in xy)),
+    ("full width", lambda xy: "\u3001".join(f"\uff08{x}\uff0c{y}\uff09" for x, y in xy)),
+)
+BOX_FORMS: tuple[tuple[str, Callable[[list[int]], str]], ...] = (
+    ("list", lambda b: json.dumps(b)),
+    ("tuple", lambda b: f"({', '.join(map(str, b))})"),
+    ("box tag", lambda b: f"<box>[{json.dumps(b)}]</box>"),
+    ("corners", lambda b: f"<|box_start|>({b[0]},{b[1]}),({b[2]},{b[3]})<|box_end|>"),
+    ("bbox_2d", lambda b: json.dumps([{"bbox_2d": b, "label": "cup"}])),
+    ("nested corners", lambda b: json.dumps({"bbox": [b[:2], b[2:]]})),
+    ("named corners", lambda b: json.dumps(dict(zip(("x1", "y1", "x2", "y2"), b, strict=True)))),
+    (
+        "named, y first",
+        lambda b: json.dumps({"ymin": b[1], "xmin": b[0], "ymax": b[3], "xmax": b[2]}),
+    ),
+)
+PLACE_BESIDE = (
+    "{p}",
+    "```json\n{p}\n```",
+    "The place is here: {p}.",
+    "Sure! {p}\nThese are on the table.",
+    "\u4f4d\u7f6e\u662f{p}",
+)
+PLACE_CORRECTED = ("{d}. No wait, {p}", "{d} \u2014 correction: {p}", "{d}, or rather {p}")
+
+
+def _placed(rng: Rng, kind: str, form: str, places: str, value: object, draft: str) -> Intended:
+    corrected = rng.random() < 0.25
+    beside = rng.choice(PLACE_CORRECTED if corrected else PLACE_BESIDE)
+    text = beside.format(p=places, d=draft)
+    return _made(rng, kind, f"{beside!r} / {form}", text, value, draft)
+
+
+def _points(rng: Rng) -> Intended:
+    if rng.random() < 0.08:
+        return _made(rng, "points", "none", "There is no such place.", ((), ()), "(9, 9)")
+    xy = [(rng.randint(1, 639), rng.randint(1, 479)) for _ in range(rng.randint(1, 4))]
+    form, write = rng.choice(POINT_FORMS)
+    return _placed(rng, "points", form, write(xy), (tuple(xy), ()), "(3, 4)")
+
+
+def _boxes(rng: Rng) -> Intended:
+    x, y = rng.randint(1, 300), rng.randint(1, 200)
+    box = [x, y, x + rng.randint(5, 300), y + rng.randint(5, 200)]
+    form, write = rng.choice(BOX_FORMS)
+    return _placed(rng, "boxes", form, write(box), ((), (tuple(box),)), "(3, 4, 30, 40)")
+
+
+# --- plans ------------------------------------------------------------------------------------
+
+
+def _actions(rng: Rng) -> Intended:
+    ids = rng.sample(range(len(ACTIONS)), rng.randint(1, 4))
+    steps = [{"action_id": i, "action_name": ACTIONS[i]} for i in ids]
+    names = [ACTIONS[i] for i in ids]
+    draft = json.dumps({"executable_plan": [{"action_id": 0}, {"action_id": 4}]})
+    plan = json.dumps({"reasoning": "It's there.", "executable_plan": steps})
+    lines = "\n".join(map(json.dumps, steps))
+    forms: dict[str, tuple[str, object]] = {
+        "plain": (plan, tuple(ids)),
+        "fenced": (f"Here you are:\n```json\n{plan}\n```\nDone.", tuple(ids)),
+        "single quotes": (str({"executable_plan": steps}), tuple(ids)),
+        "trailing comma": (plan[:-2] + ",],}", tuple(ids)),
+        "names": (json.dumps({"executable_plan": names}), tuple(ids)),
+        "names with a trailing comma": (
+            json.dumps({"executable_plan": names})[:-2] + ",]}",
+            tuple(ids),
+        ),
+        "name as id": (
+            json.dumps({"executable_plan": [{"action_id": n} for n in names]}),
+            tuple(ids),
+        ),
+        "ids as text": (
+            json.dumps({"executable_plan": [{"action_id": str(i)} for i in ids]}),
+            tuple(ids),
+        ),
+        "one step a line": (lines, tuple(ids)),
+        "the last of two": (f"{draft}\nThat fails. Better:\n{plan}", tuple(ids)),
+        "out of range after": (
+            json.dumps({"executable_plan": [*steps, {"action_id": 99}, {"action_id": 0}]}),
+            tuple(ids),
+        ),
+        "lost end of a list": (f"[{lines}", ()),
+        "no plan": ("I would find a Mug.", ()),
+        "an empty plan": ('{"executable_plan": []}', ()),
+        "other names": (json.dumps({"executable_plan": ["dance", *names]}), ()),
+    }
+    form = rng.choice(list(forms))
+    return _made(rng, "actions", form, *forms[form], draft=draft)
+
+
+def _skills(rng: Rng) -> Intended:
+    steps = [
+        {
+            "name": rng.choice(("pick", "place", "press", "open_door")),
+            "params": {"target_entity_name": k},
+        }
+        for k in range(1, rng.randint(2, 5))
+    ]
+    plan, draft = json.dumps(steps), '[{"name": "pull", "params": {}}]'
+    lines = "\n".join(map(json.dumps, steps))
+    forms: dict[str, tuple[str, object]] = {
+        "fenced": (f"```json\n{plan}\n```", steps),
+        "bare": (plan, steps),
+        "wrapped": (json.dumps({"skill_sequence": steps}), steps),
+        "trailing comma": (plan[:-1] + ",\n]", steps),
+        "one step a line": (lines, steps),
+        "the last of two": (f"```json\n{draft}\n```\nBetter:\n```json\n{plan}\n```", steps),
+        "tags as text": (plan.replace(": 1}", ': "1"}'), steps),
+        "names as said": (plan.replace("open_door", "Open door"), steps),
+        "cut off": (plan[:-1], NOTHING),
+        "begun late": (plan[1:], NOTHING),
+        "prose": ("First pick it up, then place it.", NOTHING),
+    }
+    form = rng.choice(list(forms))
+    return _made(rng, "skills", form, *forms[form], draft=draft)
+
+
+_MAKERS: dict[str, Callable[[Rng], Intended]] = {
+    "letter": _letter,
+    "number": _number,
+    "points": _points,
+    "boxes": _boxes,
+    "actions": _actions,
+    "skills": _skills,
+}
