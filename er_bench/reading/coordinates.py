@@ -200,7 +200,7 @@ _LOOSE_TUPLE = re.compile(rf"\(\s*+({_LOOSE})\s*+,\s*+({_LOOSE})\s*+\)")
 _LOOSE_PAIR = re.compile(rf"\[\s*+({_LOOSE})\s*+,\s*+({_LOOSE})\s*+\]")
 _X, _Y = (
     rf"""(?<![^\W{CJK}])(?<!["']){axis}(?:\d*+\s*+=|\s*+:)\s*+["']?+\s*+({_NAMED})(?:\s*+["'])?+"""
-    for axis in "xy"
+    for axis in ("[xX]", "[yY]")
 )
 _APART = r"[\s,;]++(?:and\s++)?+"
 _NO_EXTENT = r"(?![\s,;]*+(?:w|h|width|height)\s*+[=:])"
@@ -230,15 +230,18 @@ _CORNERS = re.compile(
 _CLOSED_CORNERS = re.compile(rf"{_CORNERS.pattern}\s*+(?:\]|</box>|<\|box_end\|>)")
 _MORE_CORNERS = re.compile(rf"{_CORNERS.pattern}(?:\s*+,\s*+{_CORNER})*+")
 _BOX_TAG = re.compile(r"<b?box\s[^<>]*+>")
+_DENIED_PLACE = re.compile(
+    r"(?i)(?:\bnot|n['\u2019]t)\s{1,3}(?:at\s{1,3})?[\[(][^\[\]()]{0,60}[\])]"
+)
 _PLACE_CORRECTED = correction(r"[\[({<]")
 
 
 def place_texts(text: str) -> tuple[str, ...]:
     """Where a tolerant reader looks for places, in order: after the last correction, then in all.
 
-    Thoughts are left out, full-width figures and brackets are ASCII.
+    Thoughts and denied places are left out, full-width figures and brackets are ASCII.
     """
-    said = half_width(after_thinking(text))
+    said = _DENIED_PLACE.sub(" ", half_width(after_thinking(text)))
     later = corrected(said, _PLACE_CORRECTED)
     return (said,) if later is None else (later, said)
 

@@ -21,6 +21,8 @@ _COMMA = (
     re.compile(_FREE + r"([1-9]\d{0,2}(?:\.\d{3})+),(\d+)(?![\d,])"),
     re.compile(rf"{_FREE}(\d+),(\d{{1,2}}|\d{{4,}})(?= ?{_UNITS})"),
 )
+_MYRIAD = {"\u4e07": 10**4, "\u842c": 10**4, "\u4ebf": 10**8, "\u5104": 10**8}
+_MYRIADS = re.compile(_FREE + r"(\d{1,15}(?:\.\d{1,15})?) ?([\u4e07\u842c\u4ebf\u5104])")
 _TIMES = re.compile(r"(?<=\d)[x\u00d7*](?=\d)")
 
 
@@ -39,6 +41,7 @@ def plain_figures(text: str) -> str:
     text = _COMMA[1].sub(lambda f: f"{f[1].replace('.', '')}.{f[2]}", text)
     text = _COMMA[2].sub(r"\1.\2", text)
     text = _POINTS.sub(lambda f: f[1].replace(".", ""), text)
+    text = _MYRIADS.sub(lambda f: repr(float(f[1]) * _MYRIAD[f[2]]), text)
     return _TIMES.sub(" x ", text)
 
 
@@ -67,6 +70,7 @@ _MEASURES = (
     "\u6761\u689d\u6839\u6735\u68f5\u95f4\u9593\u5c42\u5c64\u6b65\u5398\u5e73\u516c"
 )
 """Words that follow a number when things or lengths are counted."""
+_OR_TO = "\u5230\u81f3\u6216"
 _HAN_NUMBER = re.compile(
     rf"(?<![{_HAN}\u70b9\u7b2c\u51e0\u5e7e\u6bcf\u67d0\u53e6\u54ea])[{_HAN}]{{1,12}}(?:\u70b9[{_HAN}]{{1,6}})?(?![{_HAN}\u70b9\u51e0\u5e7e])"
 )
@@ -83,7 +87,9 @@ def han_numbers(text: str) -> Iterator[tuple[int, int, float]]:
             text[max(0, found.start() - 1) : found.start()],
             text[found.end() : found.end() + 1],
         )
-        counted = after and after in _MEASURES
+        beyond = text[found.end() + 1 : found.end() + 2]
+        joined = after in _OR_TO and (beyond in _HAN or beyond.isdigit())
+        counted = after and (after in _MEASURES or joined)
         alone = not _is_han(after) and (
             not _is_han(before) or before in "\u662f\u4e3a\u70ba\u6709\u5171\u7ea6\u7d04"
         )

@@ -17,18 +17,22 @@ _TEXT_MACRO = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\s*\{([^{}]*)\}")
 _HALF_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 
 _TAKEN_BACK = (
-    r"(?<!\w)(?:no,?\s{1,3}wait|wait,?\s{1,3}(?:no|actually)|correction(?=\s{0,3}[:,.;\u2013\u2014-])|scratch\s{1,3}that"
+    r"(?<!\w)(?:wait(?=\s{0,3}[,.:;!\u2013\u2014\u2026-])|hm+,?\s{1,3}no(?=[,.])"
+    r"|(?:let\s{1,3}me|i\s{1,3}need\s{1,3}to)\s{1,3}(?:reconsider|re-?check|re-?examine"
+    r"|(?:look|check|think)\s{1,3}again)|no,?\s{1,3}wait|wait,?\s{1,3}(?:no|actually)|correction(?=\s{0,3}[:,.;\u2013\u2014-])|scratch\s{1,3}that"
     r"|on\s{1,3}second\s{1,3}thoughts?|my\s{1,3}mistake|i\s{1,3}was\s{1,3}wrong"
     r"|i\s{1,3}change\s{1,3}my\s{1,3}(?:mind|answer)(?:\s{1,3}to)?"
     r"|(?:let\s{1,3}me|i\s{1,3}(?:must|should))\s{1,3}correct\s{1,3}(?:that|myself)"
     r"|\u4e0d\u5bf9|\u7b49\u7b49|\u7b49\u4e00\u4e0b|\u66f4\u6b63|\u6211\u9519\u4e86)"
     rf"(?:\b|(?<=[{CJK}]))[\s,.:;!\u2013\u2014\u3002-]{{0,8}}"
 )
+_IT = r"(?:it|that|this|the\s{1,3}(?:(?:correct|right)\s{1,3})?answer)"
+_IS = r"(?:\s{1,3}(?:is|(?:should|must)\s{1,3}be)|['\u2019]s)\s{1,3}"
 _REPLACED = (
-    r"(?<=[,.;:?!()\u2013\u2014\u2026-])\s{0,3}(?:no|nope|actually|sorry|oops|(?:or\s{1,3})?rather"
-    r"|i\s{1,3}mean|make\s{1,3}(?:that|it))\b[,:]?\s{1,3}(?:(?:it|that|this|the\s{1,3}"
-    r"(?:(?:correct|right)\s{1,3})?answer)(?:\s{1,3}(?:is|(?:should|must)\s{1,3}be)|['\u2019]s)"
-    r"\s{1,3})?"
+    r"(?:(?<=[,.;:?!()\u2013\u2014\u2026-])\s{0,3}(?:no|nope|actually|sorry|oops"
+    r"|(?:or\s{1,3})?rather|i\s{1,3}mean|make\s{1,3}(?:that|it))\b[,:]?\s{1,3}"
+    rf"(?:{_IT}{_IS})?|\bbut\s{{1,3}}(?:{_IT}{_IS}(?:(?:actually|really)\s{{1,3}})?"
+    r"|should\s{1,3}be\s{1,3}))"
 )
 
 

@@ -125,22 +125,22 @@ _ALONE = re.compile(
 )
 _BARE = re.compile(_LETTER)
 _HEDGE = (
-    r"[,;.]?(?:\s{1,3}(?:but|or|although))?(?:\s{1,3}(?:it|that))?\s{1,3}"
+    r"[,;.]?(?:\s{1,3}(?:but|or|although))?(?:\s{1,3}(?:it|that))?\s{1,3}\(?"
     r"(?:maybe|perhaps|possibly|probably|(?:could|might|may)\s{1,3}(?:(?:also|well)\s{1,3})?be)"
     r"\s{1,3}(?:option\s{1,3})?"
 )
 _MORE = re.compile(
-    rf"[)*_`\]}}]{{0,4}}(?:\s*[/&]\s*|\s*(?:\u6216\u8005?|\u8fd8\u662f|[\u548c\u4e0e\u53ca\u3001])\s*"
+    rf"[)*_`\]}}]{{0,4}}(?:\s*(?:[/&|\u2192]|[-=]>)\s*|\s*(?:\u6216\u8005?|\u8fd8\u662f|[\u548c\u4e0e\u53ca\u3001])\s*"
     rf"|(?i:{_HEDGE})"
-    r"|\s+(?:and|or)\s+(?:(?:then|maybe|perhaps|possibly|even)\s+)?|\s*,\s*(?:and\s+|or\s+)?"
+    r"|\s+\(?(?:and|or)\s+(?:(?:then|maybe|perhaps|possibly|even)\s+)?|\s*,\s*(?:and\s+|or\s+)?"
     r"(?=[(*`]{0,3}[A-Z][)*`]{0,3}\s*(?:[.,;]|$|and\b|or\b)))[(*`]{0,3}([A-Z])"
     rf"(?!{_BESIDE}|['\u2019])"
 )
 _AFTER_ARTICLE = re.compile(
-    r"\s+(?:because|since|as|is|and|or|but|not|due|given|for|would|seems|fits|matches)\b"
+    r"\s+(?:because|since|as|is|and|or|but|not|due|given|for|would|seems|fits|matches|vs)\b"
 )
 _NO = (
-    r"(?:\b(?:not|(?:is|was|are)n['\u2019]t|neither|nor|except|excluding|(?:rather|other)\s+than"
+    r"(?:\b(?:not|(?:anything|everything|all)\s+but|(?:is|was|are)n['\u2019]t|neither|nor|except|excluding|(?:rather|other)\s+than"
     r"|than|instead\s+of"
     r"|(?:cannot|can['\u2019]t|couldn['\u2019]t)\s+be|rul(?:e|ed|ing)\s+out"
     r"|eliminat(?:e|ed|ing)|exclud(?:e|ed)|discard(?:ed)?|reject(?:ed)?)"
@@ -164,7 +164,9 @@ _DENIED_LIST = re.compile(
     rf"(?i:{_NO})[(*_`]{{0,2}}(?P<after>{_LIST})|(?<![A-Za-z])(?P<before>{_LIST}){_WRONG}"
 )
 _ENDED = re.compile(r"\b(?:and|or|nor)\b|[/\u3001\u548c\u6216]")
-_ASKED = re.compile(r"""[)\]*_`.'"]{0,4}\s{0,3}\?(?!\W{0,6}(?i:yes))(?=\s*\S)""")
+_ASKED = re.compile(
+    r"""[)\]*_`.'"]{0,4}(?:\s{0,3}(?:\bor\b|\u8fd8\u662f)\s{0,3}[A-Z])?\s{0,3}\?(?!\W{0,6}(?i:yes))"""
+)
 _WORD_NEXT = re.compile(r"[ \t]+[A-Za-z]")
 _FAILURE = re.compile(
     r"(?i)^\W{0,8}(?:error\b|failed\b|failure\b|exception\b|traceback\b|request\s+failed|sorry\b"
@@ -219,6 +221,7 @@ class _Reader:
             self.by_text[key] = "" if key in self.by_text else letter
         self.plain_options = {letter: _plain(option) for letter, option in options.items()}
         self.denied = set(_denied(text))
+        self.ends_asking = text.rstrip().endswith("?")
 
     def read(self) -> Answer:
         if not self.text.strip():

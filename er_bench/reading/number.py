@@ -64,8 +64,9 @@ _MOST_WORDS = 16
 
 
 _DIGITS = re.compile(
-    rf"(?<![^\W{CJK}])(?<![.\u7b2c])(?:(?<!\d)[-\u2212+])?"
-    r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)?(?:(?<=\d)\.\d*|\.\d+|(?<=\d))(?:[eE][-+]?\d+)?(?!\d)"
+    rf"(?<![^\W{CJK}])(?<![.\u7b2c])(?<![A-Za-z]-)(?:(?<!\d)[-\u2212+])?"
+    r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)?(?:(?<=\d)\.\d*|\.\d+|(?<=\d))(?:[eE][-+]?\d+)?"
+    r"(?!\d|(?:st|nd|rd|th|D)\b)"
 )
 
 
@@ -77,11 +78,11 @@ _UNIT_WORD = (
 _UNIT = re.compile(rf"(?i)\s*(?:{_UNIT_WORD})")
 _BETWEEN = rf"(?i)\s*(?:{_UNIT_WORD})?\s*"
 _JOINED = re.compile(
-    rf"{_BETWEEN}(?:[-\u2013\u2014~\uff5e,/x\u00d7*+\u00f7]|to|or|and|plus|minus|times|by"
+    rf"{_BETWEEN}(?:[-\u2013\u2014~\uff5e,/x\u00d7*+\u00f7\u2192]|->|to|or|and|plus|minus|times|by"
     r"|[\u81f3\u5230\u6216\u548c])\s*"
 )
 _HEDGED = re.compile(
-    r"(?i)(?:\s{1,3}[^\W\d]{1,16}){0,2}[,;.]?\s{0,3}(?:or|but)?\s{0,3}"
+    r"(?i)(?:\s{1,3}[^\W\d]{1,16}){0,2}[,;.]?\s{0,3}\(?(?:or|but)?\s{0,3}"
     r"(?:maybe|perhaps|possibly|or|(?:it\s{1,3})?(?:could|might|may)\s{1,3}(?:also\s{1,3})?be)\s{1,3}"
 )
 _LONGEST_HEDGE = 64
@@ -120,6 +121,7 @@ _DENIED = re.compile(
     r"(?:(?:exactly|just|about)\s{1,3})?|\u4e0d\u662f|\u5e76\u975e)[*_`\"'(]{0,4}$"
 )
 _MINUS = re.compile(r"(?i)(?:^|[^\d\s])\s{0,3}(?:\bminus\s{1,3}|\u8d1f)$")
+_AND_A_HALF = re.compile(r"(?i)\s{1,3}and\s{1,3}a\s{1,3}half\b")
 _CORRECTION = correction(
     rf"[*_(]{{0,4}}(?:[-+]?\d[\d.,]*+|(?:{_WORDS})\b)(?:\s{{1,3}}[^\W\d]{{1,16}}){{0,2}}\s{{0,3}}"
     r"(?:[.,;!\n\u3002]|$)"
@@ -161,13 +163,10 @@ def _settled(text: str) -> Answer:
     if all(value == found[0][2] for _, _, value in found):
         return _finite(found[0][2])
     at = {start: k for k, (start, _, _) in enumerate(found)}
-    for cue in _CUES:
-        stated = [at[match.end()] for match in cue.finditer(text) if match.end() in at]
-        if stated:
-            return _followed(text, found, stated[-1])
-    totals = [k for k, (_, end, _) in enumerate(found) if _TOTAL_AFTER.match(text, end)]
-    if totals:
-        return _followed(text, found, totals[-1])
+    stated = [[at[m.end()] for m in cue.finditer(text) if m.end() in at] for cue in _CUES]
+    stated.insert(2, [k for k, (_, end, _) in enumerate(found) if _TOTAL_AFTER.match(text, end)])
+    if said := next(filter(None, stated), None):
+        return _followed(text, found, said[-1])
     if not text[: found[0][0]].strip(" \n\t*_`\"'~$(["):
         return _followed(text, found, 0)
     with_unit = [k for k, (_, end, _) in enumerate(found) if _UNIT.match(text, end)]
@@ -212,10 +211,14 @@ def _numbers(text: str) -> list[tuple[int, int, float]]:
         if (value := _spelled(text[start:end].lower())) is not None:
             found.append((start, end, value))
     found.extend(han_numbers(text))
-    return [
-        (start, end, -value if _MINUS.search(text, max(0, start - 16), start) else value)
-        for start, end, value in sorted(found)
-    ]
+    return [_signed(text, *one) for one in sorted(found)]
+
+
+def _signed(text: str, start: int, end: int, value: float) -> tuple[int, int, float]:
+    """The same with what words add: "minus" before it, "and a half" behind it."""
+    if half := _AND_A_HALF.match(text, end):
+        end, value = half.end(), value + 0.5
+    return start, end, -value if _MINUS.search(text, max(0, start - 16), start) else value
 
 
 def _spelled_spans(text: str) -> Iterator[tuple[int, int]]:

@@ -10,7 +10,7 @@ import numpy as np
 from er_bench.core.answer import Answer, Points
 from er_bench.core.geometry import Unit
 from er_bench.reading.coordinates import bracket_pairs, exact_tuples, percent_points, point_block
-from er_bench.reading.tuples import Drawn, robopoint, roborefer
+from er_bench.reading.tuples import Drawn, robopoint, roborefer, scaled_pairs
 from er_bench.scorers.points import first_or_all, hits_in_radius, matched, mean_value
 from er_bench.tasks.base.expression_points import read_pairs
 from er_bench.tasks.base.polygons import polygon_mask
@@ -29,6 +29,10 @@ def _mean(drawn: Drawn | None) -> float | None:
 
 def where2place_tuples(case: Case) -> Any:
     return _mean(robopoint(exact_tuples(case["response"]), SIZE))
+
+
+def lmms_eval_tuples(case: Case) -> Any:
+    return _mean(scaled_pairs(case["response"], SIZE))
 
 
 def refspatial_relative(case: Case) -> Any:
@@ -97,6 +101,11 @@ def molmo_matching(case: Case) -> dict[str, float]:
 _TUPLES = "tuples as fractions or pixels, boxes filled, mean in mask"
 RULES = {
     "where2place_tuples": ("where2place", _TUPLES, where2place_tuples),
+    "lmms_eval_tuples": (
+        "where2place, refspatial",
+        "reading lmms_eval: every pair scaled, mean in mask",
+        lmms_eval_tuples,
+    ),
     "refspatial_relative": ("refspatial", f"{_TUPLES} (relative)", refspatial_relative),
     "refspatial_absolute": ("refspatial", "tuples as pixels, mean in mask", refspatial_absolute),
     "refspatial_xml": ("refspatial", "numbered XML attributes in percent", refspatial_xml),

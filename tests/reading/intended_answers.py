@@ -129,6 +129,17 @@ LETTER_WHOLE = (
     ("{o}. Actually, {l}.", True),
     ("The answer is {o}... sorry, {l}.", True),
     ("{o}, or rather {l}", True),
+    ("My first guess was {o} but it's actually {l}", True),
+    ("{o}. Hmm, let me reconsider. {l}.", True),
+    ("{o}... hmm, no. {l}.", True),
+    ("{o} or {p}? {l}.", True),
+    ("If I had to choose, I'd say {l}.", True),
+    ("I suppose it is {l}", True),
+    ("Perhaps {o}? Perhaps {l}?", False),
+    ("{l} (or {o})", False),
+    ("{l}|{o}", False),
+    ("Anything but {o}", False),
+    ("{l}\u8fd8\u662f{o}", False),
     ("\u7b54\u6848\u4e0d\u662f{o}\uff0c\u662f{l}", True),
     ("\u6392\u9664{o}\uff0c\u9009{l}", True),
     (
@@ -222,6 +233,12 @@ NUMBER_WHOLE = (
     ("{a}, actually {b}", "b"),
     ("\u5de6\u8fb9{a}\u4e2a\uff0c\u53f3\u8fb9{b}\u4e2a\uff0c\u4e00\u5171{sum}\u4e2a", "sum"),
     ("\u4e0d\u662f{a}\u4e2a\uff0c\u662f{b}\u4e2a", "b"),
+    ("{a} chairs. Wait, {b} chairs.", "b"),
+    ("not {a} but {b}", "b"),
+    ("{a} chairs in total, {b} of them red", "a"),
+    ("{a} and a half meters", "half"),
+    ("{a} (maybe {b})", None),
+    ("\u4e8c\u5341\u5230{b}\u4e2a", None),
     ("{a}\u00bd", "half"),
     ("{a} 1/2 m", "half"),
     ("minus {a}", "minus"),
@@ -318,7 +335,12 @@ PLACE_BESIDE = (
     "Sure! {p}\nThese are on the table.",
     "\u4f4d\u7f6e\u662f{p}",
 )
-PLACE_CORRECTED = ("{d}. No wait, {p}", "{d} \u2014 correction: {p}", "{d}, or rather {p}")
+PLACE_CORRECTED = (
+    "{d}. No wait, {p}",
+    "{d} \u2014 correction: {p}",
+    "{d}, or rather {p}",
+    "Not {d} but {p}",
+)
 
 
 def _placed(rng: Rng, kind: str, form: str, places: str, value: object, draft: str) -> Intended:

@@ -1,0 +1,33 @@
+"""Hostile texts through every reader: no exception, no score outside 0..1, linear time."""
+
+import pytest
+
+from er_bench.core.registry import Registry
+from tests.reading.hostile_texts import (
+    UNITS,
+    hostile_texts,
+    is_linear,
+    judge,
+    judged_samples,
+    plain_readers,
+)
+
+READERS = plain_readers()
+
+
+def test_no_reader_raises():
+    for text in hostile_texts(250):
+        for read in READERS.values():
+            read(text)
+
+
+def test_no_reading_of_any_task_raises():
+    texts = hostile_texts(10_000, seed=1)
+    for _, task, sample in judged_samples(Registry()):
+        for _ in range(3):
+            judge(task, sample, next(texts))
+
+
+@pytest.mark.parametrize("name", [n for n in READERS if "robust" in n or "final" in n])
+def test_time_is_linear(name):
+    assert [unit for unit in UNITS if not is_linear(READERS[name], unit, 2_000)] == []
