@@ -31,14 +31,17 @@ _IS = r"(?:\s{1,3}(?:is|(?:should|must)\s{1,3}be)|['\u2019]s)\s{1,3}"
 _REPLACED = (
     r"(?:(?<=[,.;:?!()\u2013\u2014\u2026-])\s{0,3}(?:no|nope|actually|sorry|oops"
     r"|(?:or\s{1,3})?rather|i\s{1,3}mean|make\s{1,3}(?:that|it))\b[,:]?\s{1,3}"
-    rf"(?:{_IT}{_IS})?|\bbut\s{{1,3}}(?:{_IT}{_IS}(?:(?:actually|really)\s{{1,3}})?"
-    r"|should\s{1,3}be\s{1,3}))"
+    rf"(?:{_IT}{_IS})?"
+    rf"|\bbut\s{{1,3}}(?:{_IT}{_IS}(?:actually|really)\s{{1,3}}|should\s{{1,3}}be\s{{1,3}}))"
 )
 
 
-def correction(value: str) -> re.Pattern[str]:
-    """Words that take back what was said before: "no, wait", or "no," right before a `value`."""
-    return re.compile(rf"(?i)(?:{_TAKEN_BACK}|{_REPLACED}(?={value}))")
+def correction(value: str, also: str = r"(?!)") -> re.Pattern[str]:
+    """Words that take back what was said before: "no, wait", or "no," right before a `value`.
+
+    `also` are more words that do so right before a value.
+    """
+    return re.compile(rf"(?i)(?:{_TAKEN_BACK}|(?:{_REPLACED}|{also})(?={value}))")
 
 
 def corrected(text: str, by: re.Pattern[str]) -> str | None:

@@ -173,7 +173,8 @@ _FAILURE = re.compile(
     r"|i\s*(?:['\u2019]m|\s+am)\s+(?:sorry|unable|not\s+able)|i\s+(?:can(?:no|['\u2019])?t|can\s+not)\b)"
 )
 _CORRECTION = correction(
-    rf"[\s*_`\"'(\[]{{0,6}}(?:{_NOUN})?[(*`]{{0,3}}[A-Z][)\].*`]{{0,4}}\s{{0,3}}(?:[.,;!\n\u3002]|$)"
+    rf"[\s*_`\"'(\[]{{0,6}}(?:{_NOUN})?[(*`]{{0,3}}[A-Z][)\].*`]{{0,4}}\s{{0,3}}(?:[.,;!\n\u3002]|$)",
+    also=r"\bbut\s{1,3}it(?:\s{1,3}is|['\u2019]s)\s{1,3}",
 )
 _EDGES = " \t\r\n*_`\"'\u201c\u201d\u2018\u2019()[]{}<>$.:,;!\u3002"
 
@@ -271,13 +272,15 @@ class _Reader:
                 yield match[1].upper()
 
     def leading(self) -> Iterator[str]:
-        for number, line in enumerate(self.text.splitlines()):
+        start, blank_before = 0, True
+        for number, whole in enumerate(self.text.splitlines(keepends=True)):
+            line = whole.rstrip("\r\n")
             match = _LEADING.match(line)
-            if match is None or not self.is_option(match[1], match.end(1), line=line):
-                continue
-            marked = line[match.end(1) : match.end(1) + 1] in tuple(").:]*")
-            if number == 0 or marked or not self.text[: self.text.find(line)].strip():
-                yield from self.joined(match, line)
+            if match and self.is_option(match[1], match.end(1), line=line, line_start=start):
+                marked = line[match.end(1) : match.end(1) + 1] in tuple(").:]*")
+                if number == 0 or marked or blank_before:
+                    yield from self.joined(match, line)
+            start, blank_before = start + len(whole), blank_before and not line.strip()
 
     def mentioned(self) -> Iterator[str]:
         if _FAILURE.match(self.text):
@@ -295,18 +298,21 @@ class _Reader:
             yield more[1]
 
     def is_option(
-        self, letter: str, end: int, line: str | None = None, after_cue: bool = False
+        self,
+        letter: str,
+        end: int,
+        line: str | None = None,
+        *,
+        line_start: int = 0,
+        after_cue: bool = False,
     ) -> bool:
         """Whether a lone letter that ends at `end` is an option, and not one that is denied.
 
         The article A and the pronoun I are none, nor is what is only supposed or asked.
         """
         text = line if line is not None else self.text
-        if (
-            supposed(text, end - 1)
-            or _ASKED.match(text, end)
-            or (line is None and end in self.denied)
-        ):
+        asked = not self.ends_asking and _ASKED.match(text, end)
+        if supposed(text, end - 1) or asked or line_start + end in self.denied:
             return False
         if _DENIED_BEFORE.search(text, max(0, end - 24), end - 1) or _DENIED_AFTER.match(text, end):
             return False

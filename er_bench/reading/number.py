@@ -20,6 +20,9 @@ from er_bench.reading.final_answer import (
     without_boxes,
 )
 
+Found = tuple[int, int, float]
+"""Where a number begins and ends in a text, and its value."""
+
 
 def read_first_word(text: str) -> Answer:
     """`float()` of the first word, a trailing full stop aside; "4m" and "four" are no numbers.
@@ -85,7 +88,7 @@ _HEDGED = re.compile(
     r"(?i)(?:\s{1,3}[^\W\d]{1,16}){0,2}[,;.]?\s{0,3}\(?(?:or|but)?\s{0,3}"
     r"(?:maybe|perhaps|possibly|or|(?:it\s{1,3})?(?:could|might|may)\s{1,3}(?:also\s{1,3})?be)\s{1,3}"
 )
-_LONGEST_HEDGE = 64
+_LONGEST_GAP = 64
 _EQUALS = re.compile(
     rf"{_BETWEEN}(?:[=\u2248]|equals|is|are|makes|gives|\u7b49\u4e8e)\s*(?:about\s+)?"
 )
@@ -100,9 +103,9 @@ _CUES = (
         r"(?i)(?:\banswer\b[*_]{0,3}(?:\s+(?:is|would\s+be|should\s+be)\b|\s*[:=]){0,2}"
         rf"|(?:\u7b54\u6848|\u7ed3\u679c)(?:\u5e94\u8be5|\u5e94)?[\u662f\u4e3a]?){_OPEN}"
     ),
-    re.compile(rf"(?<!\d)[=\u2248]{_OPEN}"),
+    re.compile(rf"(?i)(?:\d|\)|{_UNIT_WORD})\s{{0,3}}[=\u2248]{_OPEN}"),
     re.compile(
-        r"(?i)(?:\b(?:total|sum|altogether|overall|count|in\s+all)\b[*_]{0,3}"
+        r"(?i)(?:\b(?:total|sum|altogether|overall|count(?=\s{0,3}[:=])|in\s+all)\b[*_]{0,3}"
         r"(?:\s{1,3}(?:number|count|amount|area|length|distance)\b)?"
         r"(?:\s{1,3}of(?:\s{1,3}(?:the\s{1,3})?[a-z]{1,16}\b){0,2})?"
         r"(?:\s{0,3}[:=,]|\s{1,3}(?:is|are|there\s+are|i\s+(?:count|see|find))\b){0,3}"
@@ -111,6 +114,8 @@ _CUES = (
     ),
 )
 """What states a number: as the answer, as the result of a sum, as the total, in this order."""
+_NAMED = re.compile(rf"[=\u2248]{_OPEN}")
+_LISTED = re.compile(r"(?i)(?:\s{1,3}[^\W\d]{1,16}){1,3},?\s{1,3}(?:and|plus)\s{1,3}")
 _TOTAL_AFTER = re.compile(
     r"(?i)(?:\s{1,3}[^\W\d]{1,16}){0,3},?\s{1,3}(?:in\s{1,3}(?:total|all)|altogether|overall)\b"
 )
@@ -123,7 +128,8 @@ _DENIED = re.compile(
 _MINUS = re.compile(r"(?i)(?:^|[^\d\s])\s{0,3}(?:\bminus\s{1,3}|\u8d1f)$")
 _AND_A_HALF = re.compile(r"(?i)\s{1,3}and\s{1,3}a\s{1,3}half\b")
 _CORRECTION = correction(
-    rf"[*_(]{{0,4}}(?:[-+]?\d[\d.,]*+|(?:{_WORDS})\b)(?:\s{{1,3}}[^\W\d]{{1,16}}){{0,2}}\s{{0,3}}"
+    rf"[*_(]{{0,4}}(?:[-+]?\d[\d.,]*+|(?:{_WORDS})\b)"
+    r"(?:\s{1,3}(?!(?:is|are|was|were|has|have|of|in|on|at)\b)[^\W\d]{1,16}){0,2}\s{0,3}"
     r"(?:[.,;!\n\u3002]|$)"
 )
 
@@ -162,11 +168,15 @@ def _settled(text: str) -> Answer:
         return Answer.unparsed("no number is stated")
     if all(value == found[0][2] for _, _, value in found):
         return _finite(found[0][2])
-    at = {start: k for k, (start, _, _) in enumerate(found)}
-    stated = [[at[m.end()] for m in cue.finditer(text) if m.end() in at] for cue in _CUES]
-    stated.insert(2, [k for k, (_, end, _) in enumerate(found) if _TOTAL_AFTER.match(text, end)])
-    if said := next(filter(None, stated), None):
+    answer, result, total = (list(_after(cue, text, found)) for cue in _CUES)
+    in_total = [k for k, (_, end, _) in enumerate(found) if _TOTAL_AFTER.match(text, end)]
+    if said := answer or result:
         return _followed(text, found, said[-1])
+    if said := in_total or total:
+        return _followed(text, found, said[-1], listed=True)
+    named = list(_after(_NAMED, text, found))
+    if len({found[k][2] for k in named}) == 1:
+        return _followed(text, found, named[-1])
     if not text[: found[0][0]].strip(" \n\t*_`\"'~$(["):
         return _followed(text, found, 0)
     with_unit = [k for k, (_, end, _) in enumerate(found) if _UNIT.match(text, end)]
@@ -176,17 +186,34 @@ def _settled(text: str) -> Answer:
     return Answer(None, Status.AMBIGUOUS, f"fits {values}")
 
 
-def _followed(text: str, found: list[tuple[int, int, float]], k: int) -> Answer:
-    """Number `k`, or the result of the sum that it begins; ambiguous where it is one of several."""
+def _after(cue: re.Pattern[str], text: str, found: list[Found]) -> Iterator[int]:
+    """Which numbers begin where a cue ends."""
+    at = {start: k for k, (start, _, _) in enumerate(found)}
+    yield from (at[match.end()] for match in cue.finditer(text) if match.end() in at)
+
+
+def _followed(text: str, found: list[Found], k: int, *, listed: bool = False) -> Answer:
+    """Number `k`, or the result of the sum that it begins; ambiguous where it is one of several.
+
+    `listed` says that a thing counted after it ("3 cups and 2 plates") is another of them.
+    """
+
+    def joins(form: re.Pattern[str], a: int) -> bool:
+        begin, end = found[a][1], found[a + 1][0]
+        return end - begin <= _LONGEST_GAP and form.fullmatch(text, begin, end) is not None
+
     first = k
-    while k + 1 < len(found) and _JOINED.fullmatch(text, found[k][1], found[k + 1][0]):
+    while k + 1 < len(found):
+        if joins(_JOINED, k):
+            k += 1
+        elif k > first and joins(_EQUALS, k):
+            first = k = k + 1
+        else:
+            break
+    more = (_HEDGED, _LISTED) if listed else (_HEDGED,)
+    if k == first and k + 1 < len(found) and any(joins(form, k) for form in more):
         k += 1
-    if k > first:
-        if k + 1 < len(found) and _EQUALS.fullmatch(text, found[k][1], found[k + 1][0]):
-            return _followed(text, found, k + 1)
-    elif k + 1 < len(found) and found[k + 1][0] - found[k][1] <= _LONGEST_HEDGE:
-        k += _HEDGED.fullmatch(text, found[k][1], found[k + 1][0]) is not None
-    if k == first and k > 0 and _JOINED.fullmatch(text, found[k - 1][1], found[k][0]):
+    if first and joins(_JOINED, first - 1):
         first -= 1
     values = list(dict.fromkeys(value for _, _, value in found[first : k + 1]))
     if len(values) > 1:
@@ -200,7 +227,7 @@ def _finite(value: float) -> Answer:
     return Answer(None, Status.OUT_OF_RANGE, "not a finite number")
 
 
-def _numbers(text: str) -> list[tuple[int, int, float]]:
+def _numbers(text: str) -> list[Found]:
     """Start, end and value of each number, in order. Exponents of units (`m^2`) are left out."""
     found = []
     for match in _DIGITS.finditer(text):
@@ -214,7 +241,7 @@ def _numbers(text: str) -> list[tuple[int, int, float]]:
     return [_signed(text, *one) for one in sorted(found)]
 
 
-def _signed(text: str, start: int, end: int, value: float) -> tuple[int, int, float]:
+def _signed(text: str, start: int, end: int, value: float) -> Found:
     """The same with what words add: "minus" before it, "and a half" behind it."""
     if half := _AND_A_HALF.match(text, end):
         end, value = half.end(), value + 0.5

@@ -15,15 +15,10 @@ from er_bench.reading.number import read_first_word as read_first_number
 from er_bench.reading.number import read_number
 from er_bench.reading.skill_plan import read_fenced_plan, read_plan
 from er_bench.reading.tuples import Drawn, robopoint, tolerant
-from tests.reading.intended_answers import (
-    ACTIONS,
-    COUNTS,
-    LETTERS,
-    NOTHING,
-    OPTIONS,
-    Intended,
-    intended_answers,
-)
+from tests.reading.intended import NOTHING, Intended
+from tests.reading.intended_answers import COUNTS, intended_answers
+from tests.reading.intended_places_and_plans import ACTIONS
+from tests.reading.intended_words import LETTERS, OPTIONS
 
 SIZE = (640, 480)
 Read = Callable[[str], object]

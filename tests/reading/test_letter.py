@@ -223,3 +223,34 @@ def test_long_texts_are_read_quickly(text):
 )
 def test_denied_corrected_and_boxed_letters(text, letter):
     assert read_letter(text, "ABCD", OPTIONS).value == letter
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("If it were A, it would be red.", None),
+        ("Suppose the answer is A. Then B is free, which it is not. Hence C.", "C"),
+        ("I suppose it is B.", "B"),
+        ("If I had to choose, I'd say B", "B"),
+        ("Is it A? It is B.", "B"),
+        ("A? Perhaps B?", None),
+        ("A and D are both wrong. B", "B"),
+        ("It's not A, it's B", "B"),
+        ("A \u2014 no, wait, B", "B"),
+        ("A, or rather B", "B"),
+        ("The answer is A. Wait for B.", "A"),
+        ("Answer: A. But it is B that moves.", "A"),
+        ("Probably A, maybe B", None),
+        ("I think A, but it could be B", None),
+        ("A (or B)", None),
+        ("\uff21", "A"),
+        ("\uff08\uff22\uff09", "B"),
+        ("\u7b54\u6848\u4e0d\u662fA\uff0c\u662fB", "B"),
+        ("\u5982\u679c\u662fA\uff0c\u90a3\u4e48\u4e0d\u5bf9", None),
+        ("A\u6216B", None),
+        ("A\u0301", None),
+        ("\u03b1B", None),
+    ],
+)
+def test_supposed_asked_hedged_and_chinese_letters(text, letter):
+    assert read_letter(text, "ABCD", OPTIONS).value == letter

@@ -134,3 +134,33 @@ def test_long_texts_are_read_quickly(text):
 )
 def test_figures_of_other_forms_denials_and_corrections(text, value):
     assert read_number(text).value == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("4 m x 5 m = 20", 20),
+        ("The answer is 5 \u00d7 4 = 20", 20),
+        ("Length: 5 m, width: 4 m, area: 5 * 4 = 20 m^2", 20),
+        ("2+1 = 3, 3+4 = 7", 7),
+        ("1+1=" * 3000 + "2", 2),
+        ("x = 3, y = 4", None),
+        ("There are 2 red and 1 blue. Total: 3", 3),
+        ("A total of 3 chairs and 2 tables", None),
+        ("I count 3 red chairs and 2 blue chairs.", None),
+        ("3 chairs in total, 2 of them red", 3),
+        ("If there were 3, it would be full. The answer is 2.", 2),
+        ("Suppose 3", None),
+        ("3 chairs. Sorry, 2 are hidden.", 3),
+        ("4 chairs. Wait, 5 chairs.", 5),
+        ("\u5171\uff13\u4e2a", 3),
+        ("3\u4e07", 30000),
+        ("minus 3", -3),
+        ("two and a half", 2.5),
+        ("3 chairs, maybe 4", None),
+        ("the chair is 3rd", None),
+        ("The gap is \\boxed{d}. Answer: 4", 4),
+    ],
+)
+def test_sums_totals_suppositions_and_hedges(text, value):
+    assert read_number(text).value == value
