@@ -276,8 +276,13 @@ class _Reader:
         for number, whole in enumerate(self.text.splitlines(keepends=True)):
             line = whole.rstrip("\r\n")
             match = _LEADING.match(line)
-            if match and self.is_option(match[1], match.end(1), line=line, line_start=start):
-                marked = line[match.end(1) : match.end(1) + 1] in tuple(").:]*")
+            end = match.end(1) if match else 0
+            if (
+                match
+                and not _ASKED.match(line, end)
+                and self.is_option(match[1], end, line=line, line_start=start)
+            ):
+                marked = line[end : end + 1] in tuple(").:]*")
                 if number == 0 or marked or blank_before:
                     yield from self.joined(match, line)
             start, blank_before = start + len(whole), blank_before and not line.strip()
