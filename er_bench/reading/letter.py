@@ -111,7 +111,7 @@ _CUES = (
     rf"\s+(?:that\s+)?(?:it\s+is\s+|it's\s+)?(?:{_NOUN})?){_OPEN}{_LETTER}",
     rf"(?i:\b(?:so|thus|hence|therefore)\b,?\s+(?:it\s+is\s+|it's\s+)?(?:{_NOUN})?){_OPEN}"
     rf"{_LETTER}(?=[\s*_`)\]}}]{{0,4}}(?:[.,;!\u3002]|$))",
-    rf"{_LETTER}[)\].*`]{{0,4}}\s+is\s+(?i:the\s+)?(?i:most\s+)?(?i:correct|right|best|answer)\b",
+    rf"{_LETTER}[)\].*`]{{0,4}}\s+is\s+(?i:the\s+)?(?i:most\s+)?(?i:correct|right|best|better|answer)\b",
     rf"(?:\u7b54\u6848|\u6b63\u89e3|\u6b63\u786e\u9009\u9879|\uc815\ub2f5|\ub2f5)"
     rf"(?:\u5e94\u8be5|\u5e94)?[\u662f\u4e3a\u9009\u306f\u304c\uc740\uc774]?{_OPEN}{_LETTER}",
     rf"(?<!\u4e0d)\u9009(?:\u62e9)?(?:\u7684)?[\u662f\u4e3a]?{_OPEN}{_LETTER}",
@@ -140,7 +140,7 @@ _AFTER_ARTICLE = re.compile(
     r"\s+(?:because|since|as|is|and|or|but|not|due|given|for|would|seems|fits|matches|vs)\b"
 )
 _NO = (
-    r"(?:\b(?:not|(?:anything|everything|all)\s+but|(?:is|was|are)n['\u2019]t|neither|nor|except|excluding|(?:rather|other)\s+than"
+    r"(?:\b(?:not|between|(?:anything|everything|all)\s+but|(?:is|was|are)n['\u2019]t|neither|nor|except|excluding|(?:rather|other)\s+than"
     r"|than|instead\s+of"
     r"|(?:cannot|can['\u2019]t|couldn['\u2019]t)\s+be|rul(?:e|ed|ing)\s+out"
     r"|eliminat(?:e|ed|ing)|exclud(?:e|ed)|discard(?:ed)?|reject(?:ed)?)"
@@ -154,16 +154,17 @@ _WRONG = (
     r"|(?:\u9009?\u9879)?(?:\u90fd)?(?:\u662f\u9519|\u9519|\u4e0d(?:\u6b63\u786e|\u5bf9|\u662f|\u7b26"
     r"|\u884c|\u53ef\u80fd)))"
 )
+_ITEM = r"(?:option\s{1,3})?[(*`]{0,2}[A-Z](?![A-Za-z])[)*`]{0,2}"
 _LIST = (
-    r"[A-Z](?:\s{0,3}(?:,\s{0,3}(?:and|or|nor)?|/|\u3001|\u548c|\u6216|\b(?:and|or|nor))\s{0,3}"
-    r"(?:option\s{1,3})?[(*`]{0,2}[A-Z]\b[)*`]{0,2}){1,6}"
+    rf"[A-Z](?![A-Za-z])[)*`]{{0,2}}(?:\s{{0,3}},\s{{0,3}}{_ITEM}){{0,4}}(?:\s{{0,3}},)?"
+    rf"(?:\s{{0,3}}(?:\b(?:and|or|nor)\b|[/\u3001\u548c\u6216])\s{{0,3}}{_ITEM}){{1,4}}"
 )
+"""Letters with "and" or "or" before the last; without, "not A, B" would deny B."""
 _DENIED_BEFORE = re.compile(rf"(?i){_NO}[(*_`\"']{{0,4}}$")
 _DENIED_AFTER = re.compile(rf"[)\].*_`]{{0,4}}{_WRONG}")
 _DENIED_LIST = re.compile(
     rf"(?i:{_NO})[(*_`]{{0,2}}(?P<after>{_LIST})|(?<![A-Za-z])(?P<before>{_LIST}){_WRONG}"
 )
-_ENDED = re.compile(r"\b(?:and|or|nor)\b|[/\u3001\u548c\u6216]")
 _ASKED = re.compile(
     r"""[)\]*_`.'"]{0,4}(?:\s{0,3}(?:\bor\b|\u8fd8\u662f)\s{0,3}[A-Z])?\s{0,3}\?(?!\W{0,6}(?i:yes))"""
 )
@@ -333,15 +334,11 @@ class _Reader:
 
 
 def _denied(text: str) -> Iterator[int]:
-    """Where letters end that are denied together: "not A or B", "A, B and D are wrong".
-
-    A list with commas needs a last "or" or "and", else "not A, B" would deny B.
-    """
+    """Where letters end that are denied together: "not A or B", "A, B and D are wrong"."""
     for found in _DENIED_LIST.finditer(text):
         kind = "after" if found["after"] else "before"
-        if _ENDED.search(found[kind]):
-            start = found.start(kind)
-            yield from (start + letter.end() for letter in re.finditer(r"\b[A-Z]\b", found[kind]))
+        for letter in re.finditer(r"(?<![A-Za-z])[A-Z](?![A-Za-z])", found[kind]):
+            yield found.start(kind) + letter.end()
 
 
 def _plain(text: str) -> str:
