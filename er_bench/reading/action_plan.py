@@ -118,7 +118,9 @@ def read_robust(text: str, actions: Sequence[str]) -> PlanReading:
     reader treats it. An action without an id is found by its exact name, wherever the name stands.
     """
     said = _COMMA_LEFT_OUT.sub("},{", _COMMA_TOO_MANY.sub(r"\1", after_thinking(text)))
-    found = _last_plan(said) if PLAN_KEY in said else _bare_steps(said)
+    found = (
+        _last_plan(said) if PLAN_KEY in said else _bare_steps(said) or _bare_names(said, actions)
+    )
     if found is None:
         return PlanReading(PlanStatus.INVALID, output_error=True)
     if not found:
@@ -137,6 +139,7 @@ def read_robust(text: str, actions: Sequence[str]) -> PlanReading:
 _COMMA_TOO_MANY = re.compile(r",\s*+([\]}])")
 _COMMA_LEFT_OUT = re.compile(r"\}\s++\{")
 _STEP = re.compile(rf"""\{{\s*+["'](?:{ID_KEY}|{NAME_KEY})["'][^{{}}]*+(\}}?)""")
+_LIST = re.compile(r"""\[\s*+["'][^\[\]{}]*+\]""")
 _MOST_PLANS, _MOST_OBJECTS = 10, 20
 
 
@@ -154,6 +157,13 @@ def _bare_steps(text: str) -> list[JsonValue] | None:
     if before == "," or (before == "[") != (after == "]"):
         return None
     return [dict(step) for step in steps if isinstance(step, Mapping)]
+
+
+def _bare_names(text: str, actions: Sequence[str]) -> list[JsonValue] | None:
+    """The last list of texts, if all are names of actions."""
+    lists = _LIST.findall(text)
+    names = _literal_or_json(lists[-1]) if lists else None
+    return names if isinstance(names, list) and names and set(names) <= set(actions) else None
 
 
 def _literal_or_json(text: str) -> object:

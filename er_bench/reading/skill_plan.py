@@ -39,6 +39,7 @@ def read_fenced_plan(text: str) -> Answer:
 _START = re.compile(r"[\[{](?=\s*+[\"{\]])")
 
 
+_COMMA_TOO_MANY = re.compile(r",\s*+([\]}])")
 _MAX_STARTS = 400
 
 
@@ -48,11 +49,12 @@ _WRAPPERS = ("skill_sequence", "plan", "sequence", "steps", "skills")
 def read_plan(text: str) -> Answer:
     """The last list of steps in an answer: fenced or bare, wrapped in an object or not.
 
-    A list with a comma too many, and steps side by side, are read whole; a list that lost steps is
-    none. Names are brought to the skills' spelling, tags written as text to numbers; a step
-    without `params` has none.
+    A list with a comma too many, one in Python's quotes, and steps side by side are read whole; a
+    list that lost steps is none. Names are brought to the skills' spelling, tags written as text to
+    numbers; a step without `params` has none.
     """
-    text = after_thinking(text)
+    text = _COMMA_TOO_MANY.sub(r"\1", after_thinking(text))
+    text = text if '"' in text else text.replace("'", '"')
     decoder = json.JSONDecoder(parse_constant=_refuse)
     plan: tuple[Step, ...] | None = None
     end = run_start = run_end = 0

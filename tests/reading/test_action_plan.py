@@ -178,6 +178,7 @@ LINES = ['{"action_id": 2, "action_name": "find a Sink"}', '{"action_name": "pic
         "```json\n" + ",\n".join(LINES) + ",\n```",
         f"[{', '.join(LINES)}]",
         f"[{', '.join(LINES)},]",
+        '["find a Sink", "pick up the Mug"]',
         '{"action_id": 0} was my first thought.\n' + "\n".join(LINES),
     ],
 )
@@ -187,7 +188,12 @@ def test_steps_without_a_plan_around_them_are_one(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [f"[{LINES[0]}, {LINES[1]}", f"{LINES[0]}, {LINES[1]}]", LINES[0] + "\n" + LINES[1][:-1]],
+    [
+        '["find a Sink", "dance"]',
+        f"[{LINES[0]}, {LINES[1]}",
+        f"{LINES[0]}, {LINES[1]}]",
+        LINES[0] + "\n" + LINES[1][:-1],
+    ],
 )
 def test_steps_of_which_some_are_lost_are_no_plan(text: str) -> None:
     assert read_robust(text, ACTIONS).status is PlanStatus.INVALID

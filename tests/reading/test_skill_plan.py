@@ -78,6 +78,8 @@ def test_readers_never_raise(text):
     "text",
     [
         JSON[:-1] + ",]",
+        JSON.replace("}", ",}"),
+        str(STEPS),
         "\n".join(map(json.dumps, STEPS)),
         f"```json\n{json.dumps(STEPS[0])},\n{json.dumps(STEPS[1])}\n```",
         json.dumps(STEPS[1]) + " was my first thought. Better:\n" + JSON[:-1] + ",\n]",
