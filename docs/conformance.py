@@ -91,7 +91,7 @@ def cases(real: Path | None = None) -> Iterator[Case]:
 def kept(rule: Rule) -> list[str]:
     """The lines of a rule's case file; a rule may have cases in `--real` alone."""
     file = CASES / f"{rule.name}.jsonl"
-    return file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    return file.read_text(encoding="utf-8").rstrip("\n").split("\n") if file.is_file() else []
 
 
 def table(all_cases: Iterator[Case]) -> str:

@@ -88,7 +88,7 @@ def task_numbers(task: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def sample_scores(folder: Path) -> dict[tuple[str, str, int], tuple[Any, ...]]:
     """Both scores, both statuses and the answer of every record, by task, id and repeat."""
     found = {}
-    for line in (folder / "records.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (folder / "records.jsonl").open(encoding="utf-8"):
         row = json.loads(line)
         key = row["task"], row["id"], row.get("repeat", 0)
         if "completions" not in row:

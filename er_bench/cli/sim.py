@@ -51,11 +51,22 @@ def serve(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     option: Option = None,
     include_path: o.Include = None,
+    idle: Annotated[
+        float, typer.Option(min=1, help="Seconds after which a silent client is left.")
+    ] = 3600.0,
 ) -> None:
-    """Serve a simulator on 127.0.0.1, with the token in ER_BENCH_SIM_TOKEN, until stopped."""
+    """Serve a simulator on 127.0.0.1, with the token in ER_BENCH_SIM_TOKEN, until stopped.
+
+    One client at a time; the next is served when it leaves, or is silent for --idle seconds.
+    """
+    from er_bench.core.errors import UsageError
+
     known = _known(name, option, include_path)
-    command = known.command(_python(known), f"--listen={port}")
-    os.execv(command[0], command)
+    command = known.command(_python(known), f"--listen={port}", f"--idle={idle:g}")
+    try:
+        os.execv(command[0], command)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot start {command[0]} ({known.variable}): {error}") from None
 
 
 @app.command()

@@ -88,7 +88,7 @@ class _Observed(_Reply):
     @model_validator(mode="after")
     def _head_is_a_picture(self) -> Self:
         head = self.obs.get(HEAD_RGB, b"")
-        if not isinstance(head, bytes) and not is_rgb(head):
+        if not isinstance(head, bytes) and not (is_rgb(head) and head.size):
             raise ValueError(f"obs.{HEAD_RGB} is {head.dtype} {head.shape}, not uint8 (H, W, 3)")
         return self
 
@@ -165,12 +165,19 @@ class Stepped(_Observed):
     reward: Number | None = Field(default=None, description="The simulator's own, if it has one")
     done: StrictBool = Field(description="Whether the simulator itself ended the episode")
     success: StrictBool | None = None
-    progress: Number | None = Field(default=None, description="In [0, 1]")
+    progress: Number | None = Field(default=None, ge=0, le=1, description="In [0, 1]")
     goal_conditions: tuple[StrictInt, StrictInt] | None = Field(
         default=None, description="(met, total)"
     )
-    sim_seconds: Number = 0.0
+    sim_seconds: Number = Field(default=0.0, ge=0)
     world: dict[str, JsonValue] | None = None
+
+    @model_validator(mode="after")
+    def _counts(self) -> Self:
+        met, total = self.goal_conditions or (0, 0)
+        if not 0 <= met <= total < 2**31:
+            raise ValueError(f"goal_conditions says {met!r:.20} met of {total!r:.20}")
+        return self
 
 
 class Episode(BaseModel):

@@ -7,11 +7,20 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from er_bench.core.array import Array, frozen
-from er_bench.core.environment import Action, ActionError, Skill, Started, Stepped
+from er_bench.core.environment import HEAD_RGB, Action, ActionError, Skill, Started, Stepped
 from er_bench.core.errors import EnvError
+from er_bench.core.picture import check_picture, is_rgb
 from er_bench.sim.server import refusal
 
 R = TypeVar("R", bound=BaseModel)
+MAX_LINE_CHARS = 500
+
+
+def one_line(text: str) -> str:
+    """What a simulator has written, fit for a message: one line, printable, its end cut off."""
+    words = " ".join(text[: 4 * MAX_LINE_CHARS].split())
+    line = "".join(letter if letter.isprintable() else "\ufffd" for letter in words)
+    return line if len(line) <= MAX_LINE_CHARS else line[:MAX_LINE_CHARS] + " .."
 
 
 def checked(reply_type: type[R], fields: object, who: str) -> R:
@@ -19,9 +28,14 @@ def checked(reply_type: type[R], fields: object, who: str) -> R:
     try:
         return reply_type.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(p) for p in first["loc"]) or "reply"
-        raise EnvError(f"{who}: bad {reply_type.__name__}, field {place}: {first['msg']}") from None
+        raise EnvError(f"{who}: bad {reply_type.__name__}, {first_problem(error)}") from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first field that is wrong, and why, in one line."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(str(p) for p in first["loc"]) or "reply"
+    return one_line(f"field {place}: {first['msg']}")
 
 
 def checked_step(start: Started, fields: object, who: str) -> Stepped:
@@ -30,6 +44,22 @@ def checked_step(start: Started, fields: object, who: str) -> Stepped:
     if problem := start.misfit(step.state):
         raise EnvError(f"{who}: bad Stepped, field state: {problem}")
     return step
+
+
+def check_pictures(start: Started, seen: Started | Stepped, who: str) -> None:
+    """See that every picture can be read, and that the agent's is there in an episode of skills.
+
+    Raises EnvError.
+    """
+    for camera, picture in seen.obs.items():
+        try:
+            if isinstance(picture, bytes) or is_rgb(picture):
+                check_picture(picture)
+        except OSError as error:
+            problem = one_line(f"obs.{camera} is no picture: {error}")
+            raise EnvError(f"{who}: bad {type(seen).__name__}, {problem}") from None
+    if start.action_space is None and HEAD_RGB not in seen.obs:
+        raise EnvError(f"{who}: bad {type(seen).__name__}, there is no picture obs.{HEAD_RGB}")
 
 
 def checked_action(start: Started | None, action: Action, who: str) -> str | Array:

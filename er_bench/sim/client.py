@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
+import secrets
+from asyncio.subprocess import PIPE, SubprocessStreamProtocol
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +18,13 @@ from typing import Protocol
 
 from er_bench.core.environment import Action, Episode, Hello, Started, Stepped
 from er_bench.core.errors import EnvError, UnavailableError
-from er_bench.sim.checked import checked, checked_action, checked_step
+from er_bench.sim.checked import check_pictures, checked, checked_action, checked_step, one_line
 from er_bench.sim.protocol import PROTOCOL, WireError, encode_frame, read_reply
+from er_bench.sim.server import MARK_VARIABLE, end_family
+
+LAST_LINES = 8
+"""Of what a simulator prints, for messages."""
+POLL_S, KILLED_S, LAST_WORDS_S = 0.01, 5.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +74,39 @@ class Launch(Protocol):
 
 @dataclass(slots=True)
 class _Child:
-    process: asyncio.subprocess.Process
+    transport: asyncio.SubprocessTransport
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    mark: str
     printed: deque[str]
     listener: asyncio.Task[None]
 
     async def end(self, grace_s: float) -> None:
-        """Close its stdin, wait, then kill its process group."""
+        """Close its stdin and wait, then kill it with all that it has started.
+
+        Its last words are waited for; what else it sends is thrown away, so that no full pipe
+        keeps it, and no process that still holds a pipe keeps us.
+        """
         self.writer.close()
+        drain = asyncio.create_task(_drain(self.reader))
         try:
-            if grace_s > 0:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(grace_s):
-                        await self.process.wait()
+            await self._ended(grace_s)
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            await asyncio.shield(self.process.wait())
-            rest = asyncio.create_task(self.reader.read())
-            _, open_still = await asyncio.wait({self.listener, rest}, timeout=1.0)
-            for task in open_still:
-                task.cancel()
+            end_family(self.transport.get_pid(), self.mark)
+            try:
+                await self._ended(KILLED_S)
+                await asyncio.wait({self.listener}, timeout=LAST_WORDS_S)
+            finally:
+                drain.cancel()
+                self.listener.cancel()
+                self.transport.close()
+
+    async def _ended(self, limit_s: float) -> None:
+        """Wait for its end, not for that of its pipes, `limit_s` at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while self.transport.get_returncode() is None:
+                    await asyncio.sleep(POLL_S)
 
     def last_words(self) -> str:
         return " | ".join(self.printed)
@@ -106,27 +123,37 @@ class Spawn:
 
     async def open(self) -> Connection:
         """Start it."""
+        mark, loop = secrets.token_hex(16), asyncio.get_running_loop()
         try:
-            process = await asyncio.create_subprocess_exec(
+            transport, protocol = await loop.subprocess_exec(
+                lambda: SubprocessStreamProtocol(limit=2**16, loop=loop),
                 *self.command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=PIPE,
                 start_new_session=True,
-                env={**os.environ, **self.environment},
+                env={**os.environ, **self.environment, MARK_VARIABLE: mark},
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise EnvError(f"{self.name}: cannot start {self.command[0]}: {error}") from error
-        assert process.stdin and process.stdout and process.stderr
-        printed: deque[str] = deque(maxlen=8)
-        listener = asyncio.create_task(_listen(process.stderr, printed))
-        return _Child(process, process.stdout, process.stdin, printed, listener)
+        assert protocol.stdin and protocol.stdout and protocol.stderr
+        printed: deque[str] = deque(maxlen=LAST_LINES)
+        listener = asyncio.create_task(_listen(protocol.stderr, printed))
+        return _Child(transport, protocol.stdout, protocol.stdin, mark, printed, listener)
+
+
+async def _drain(stream: asyncio.StreamReader) -> None:
+    """Read what nobody wants, to the end; RuntimeError: a request still reads it."""
+    with contextlib.suppress(OSError, RuntimeError):
+        while await stream.read(2**16):
+            pass
 
 
 async def _listen(stream: asyncio.StreamReader, printed: deque[str]) -> None:
     """Keep the last lines that a simulator prints; never let it block on a full pipe."""
     while chunk := await stream.read(65536):
-        printed.extend(line[:300] for line in chunk.decode(errors="replace").splitlines() if line)
+        lines = chunk.decode(errors="replace").split("\n")
+        printed.extend(line[:300] for line in lines[-LAST_LINES:] if line)
 
 
 @dataclass(slots=True)
@@ -137,9 +164,10 @@ class _Socket:
     async def end(self, grace_s: float) -> None:
         """Hang up. The server's process is its owner's."""
         del grace_s
-        self.writer.close()
-        with contextlib.suppress(OSError):
-            await self.writer.wait_closed()
+        self.writer.transport.abort()
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(KILLED_S):
+                await self.writer.wait_closed()
 
     def last_words(self) -> str:
         return ""
@@ -181,8 +209,8 @@ class Client:
         if spoken != PROTOCOL:
             await self.kill()
             raise EnvError(
-                f"{self._launch.name} speaks protocol {spoken}, er-bench speaks {PROTOCOL}; "
-                "serve it with this er-bench's er_bench/sim/server.py"
+                f"{self._launch.name} speaks protocol {one_line(repr(spoken))}, "
+                f"er-bench speaks {PROTOCOL}; serve it with this er-bench's er_bench/sim/server.py"
             )
         async with self._killing_misfits():
             self.hello = checked(Hello, fields, self._launch.name)
@@ -199,8 +227,10 @@ class Client:
         fields = await self.request("reset", params)
         self.scene = episode.scene
         async with self._killing_misfits():
-            self._start = checked(Started, fields, self._launch.name)
-        return self._start
+            start = checked(Started, fields, self._launch.name)
+            await asyncio.to_thread(check_pictures, start, start, self._launch.name)
+        self._start = start
+        return start
 
     async def step(self, action: Action) -> Stepped:
         """Do one action."""
@@ -208,7 +238,9 @@ class Client:
         assert self._start is not None
         fields = await self.request("step", {"action": told})
         async with self._killing_misfits():
-            return checked_step(self._start, fields, self._launch.name)
+            step = checked_step(self._start, fields, self._launch.name)
+            await asyncio.to_thread(check_pictures, self._start, step, self._launch.name)
+        return step
 
     @contextlib.asynccontextmanager
     async def _killing_misfits(self) -> AsyncIterator[None]:
@@ -230,10 +262,14 @@ class Client:
         header: dict[str, object] = {"id": self._number, "method": method, "params": params}
         if self._number == 1 and self._launch.token:
             header["token"] = self._launch.token
+        try:
+            frame = encode_frame(header)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise EnvError(f"{self._launch.name}: {method} cannot be asked: {error}") from None
         deadline_s: float = getattr(self._deadlines, method, self._deadlines.state)
         try:
             async with asyncio.timeout(deadline_s):
-                return await self._exchange(self._connection, method, header)
+                return await self._exchange(self._connection, method, frame)
         except TimeoutError:
             raise await self._dead(f"no answer to {method} within {deadline_s:g} s") from None
         except WireError as error:
@@ -243,30 +279,32 @@ class Client:
             raise
 
     async def _exchange(
-        self, connection: Connection, method: str, header: Mapping[str, object]
+        self, connection: Connection, method: str, frame: bytes
     ) -> dict[str, object]:
-        connection.writer.write(encode_frame(header))
+        connection.writer.write(frame)
         try:
             await connection.writer.drain()
         except OSError as error:
             raise WireError(f"the connection broke: {error}") from None
         reply = await read_reply(connection.reader)
-        if reply.error is not None and reply.id in (header["id"], None):
+        if (reply.error is None) == (reply.result is None):
+            raise WireError("a reply has either a result or an error")
+        if reply.error is not None and reply.id in (self._number, None):
             raise self._refusal(method, reply.error.type, reply.error.message)
-        if reply.id != header["id"] or reply.result is None:
-            raise WireError(f"a reply to request {reply.id}, not to {header['id']}")
+        if reply.id != self._number or reply.result is None:
+            raise WireError(f"a reply to request {reply.id!r:.20}, not to {self._number}")
         return reply.result
 
     def _refusal(self, method: str, kind: str, message: str) -> EnvError | UnavailableError:
-        text = f"{self._launch.name}: {method}: {kind}: {message}"
+        text = f"{self._launch.name}: {method}: {one_line(f'{kind}: {message}')}"
         return UnavailableError(text) if kind == "asset_missing" else EnvError(text)
 
     async def _dead(self, problem: str) -> EnvError:
         connection = self._connection
         await self.kill()
-        words = connection.last_words() if connection else ""
+        words = one_line(connection.last_words()) if connection else ""
         return EnvError(
-            f"{self._launch.name}: {problem}" + (f"; it said: {words}" if words else "")
+            f"{self._launch.name}: {one_line(problem)}" + (f"; it said: {words}" if words else "")
         )
 
     @property

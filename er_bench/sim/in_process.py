@@ -9,9 +9,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import numpy as np
 
+from er_bench.core.array import described
 from er_bench.core.environment import Action, Environment, Episode, Started, Stepped
 from er_bench.core.errors import EnvError, ErBenchError, UnavailableError
-from er_bench.sim.checked import checked, checked_action, checked_step
+from er_bench.sim.checked import checked, checked_action, checked_step, one_line
 from er_bench.sim.simulator import Simulator
 
 
@@ -37,7 +38,7 @@ class InProcess:
         except (ImportError, FileNotFoundError) as error:
             raise UnavailableError(f"{self._name}: {error}") from error
         except Exception as error:
-            raise EnvError(f"{self._name}: {method} failed: {error!r}") from error
+            raise EnvError(f"{self._name}: {method} failed: {one_line(repr(error))}") from error
 
     async def reset(self, episode: Episode) -> Started:
         """Start an episode."""
@@ -59,7 +60,9 @@ class InProcess:
         if not hasattr(self._simulator, "look"):
             return None
         picture = await self._call("look")
-        return picture if isinstance(picture, bytes) else None
+        if not isinstance(picture, bytes):
+            raise EnvError(f"{self._name}: look gave {described(picture)}, not PNG bytes")
+        return picture
 
     async def close(self) -> None:
         """Close the simulator and end its thread."""

@@ -44,6 +44,8 @@ def read(folder: Path, kept: Mapping[str, str]) -> bytes | Array:
     path = folder / kept["file"]
     if path.parent.resolve() != folder.resolve():
         raise ValueError(f"the file {kept['file']!r} leaves the episode's folder")
+    if not path.is_file():
+        raise ValueError(f"there is no file {kept['file']}")
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != kept["sha256"]:
         raise ValueError(f"file {kept['file']} is not the one recorded")
@@ -51,5 +53,5 @@ def read(folder: Path, kept: Mapping[str, str]) -> bytes | Array:
         return content
     if kept["format"] == "rgb":
         return rgb_hwc(content)
-    array: Array = np.load(io.BytesIO(content), allow_pickle=False)
+    array: Array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
     return array

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from er_bench.core.errors import EnvError
+from er_bench.sim.checked import first_problem, one_line
 from er_bench.sim.server import (
     MAX_BLOB_BYTES,
     MAX_BLOBS,
@@ -80,8 +81,10 @@ async def read_reply(stream: asyncio.StreamReader) -> Reply:
     text = await _exactly(stream, length, "header")
     try:
         header = Header.model_validate(read_json(text))
-    except (BadRequest, ValidationError) as error:
-        raise WireError(f"not a reply: {' '.join(str(error).splitlines()[:3])}") from None
+    except BadRequest as error:
+        raise WireError(one_line(f"not a reply: {error}")) from None
+    except ValidationError as error:
+        raise WireError(f"not a reply: {first_problem(error)}") from None
     if sum(blob.bytes for blob in header.blobs) > MAX_BLOB_BYTES:
         raise WireError(f"more than {MAX_BLOB_BYTES} bytes of blobs in one frame")
     contents = [await _exactly(stream, blob.bytes, f"blob {blob.name}") for blob in header.blobs]

@@ -26,10 +26,12 @@ from er_bench.core.environment import (
     Started,
     Stepped,
 )
-from er_bench.core.errors import DataError, EnvError, UnavailableError
+from er_bench.core.errors import EnvError, UnavailableError, UsageError
 from er_bench.data.files import safe_name
 from er_bench.sim import kept
+from er_bench.sim.checked import one_line
 from er_bench.sim.replay import Entry, Replay, told
+from er_bench.sim.server import read_json
 
 LINES = "episode.jsonl"
 
@@ -48,7 +50,10 @@ class Recording:
 
     @asynccontextmanager
     async def _lend(self, episode: Episode) -> AsyncIterator[Environment]:
-        self._root.mkdir(parents=True, exist_ok=True)
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
+            raise UsageError(f"cannot record episodes into {self._root}: {error}") from None
         folder = episode_folder(self._root, episode)
         with tempfile.TemporaryDirectory(dir=self._root, prefix=".recording-") as partial:
             async with self._inner.acquire(episode) as environment:
@@ -141,17 +146,22 @@ class _Player(Replay):
 
 
 def _read(folder: Path, episode_id: str) -> list[dict[str, object]]:
-    """An episode's lines with what was seen in its place. Raises EnvError, DataError."""
+    """An episode's lines with what was seen in its place. Raises EnvError.
+
+    A damaged recording is a failure in the simulator's place: `--resume` runs the episode again.
+    """
     path = folder / LINES
     if not path.is_file():
         raise EnvError(f"episode {episode_id!r} is not recorded ({folder} has no {LINES})")
     lines = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines()):
+    for number, text in enumerate(path.read_bytes().removesuffix(b"\n").split(b"\n")):
         try:
-            lines.append(_line(folder, json.loads(text)))
-        except (ValueError, LookupError, TypeError, AttributeError, OSError) as error:
-            problem = f"not a recorded step ({error}); record the episode again"
-            raise DataError(problem, file=path, row=number) from error
+            lines.append(_line(folder, read_json(text)))
+        except Exception as error:  # whatever somebody wrote there is this episode's failure
+            why = one_line(f"{type(error).__name__}: {error}")
+            raise EnvError(
+                f"not a recorded step ({why}); record the episode again (file {path}, row {number})"
+            ) from error
     return lines
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from er_bench.core.environment import Action, Episode, Skill, Started, Stepped
 from er_bench.core.errors import EnvError
-from er_bench.sim.checked import checked, checked_step
+from er_bench.sim.checked import checked, checked_step, one_line
 
 Entry = Mapping[str, object]
 """`Started` with `event: reset`, or `Stepped` with `event: step` and its `action`."""
@@ -53,7 +53,7 @@ class Replay:
         taken = entries[0].get("action") if entries else None
         if self._start is None or taken != asked:
             raise EnvError(
-                f"the stored episode took action {taken!r} at entry {self._next}, now {asked!r} is "
-                "asked for; run the episode again"
+                f"the stored episode took action {one_line(repr(taken))} at entry {self._next}, "
+                f"now {asked!r} is asked for; run the episode again"
             )
         return checked_step(self._start, self._take("step"), "stored episode")

@@ -28,11 +28,13 @@ import importlib.util
 import json
 import math
 import os
+import queue
 import select
 import signal
 import socket
 import struct
 import sys
+import threading
 import time
 import traceback
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -47,8 +49,26 @@ PROTOCOL = 2
 MAX_HEADER_BYTES = 16 * 2**20
 MAX_BLOB_BYTES = 64 * 2**20
 MAX_BLOBS = 16
+MAX_DEPTH = 100
+"""How deep the JSON of a frame may be nested."""
+MAX_FIRST_BYTES = 2**16
+"""The first request of a client that has not shown its token yet; it carries no blobs."""
+MAX_MESSAGE_CHARS = 2000
+MAX_RESOLUTION = 4096
+MAX_CLIENTS = 100
+HANDSHAKE_S = 10.0
+IDLE_S = 3600.0
 DTYPES = ("bool", "uint8", "int32", "int64", "float32", "float64")
 TOKEN_VARIABLE = "ER_BENCH_SIM_TOKEN"
+MARK_VARIABLE = "ER_BENCH_SIM_MARK"
+"""Set for a simulator's process, and so for all that it starts: what they are known by."""
+KINDS = {
+    "episode_id": (str,),
+    "seed": (int,),
+    "resolution": (int,),
+    "episode": (dict, type(None)),
+    "split": (str,),
+}
 
 
 class BadRequest(ValueError):
@@ -179,11 +199,14 @@ def _array(entry: Json, content: bytes) -> object:
 def read_json(text: bytes) -> Json:
     """The JSON object of a frame. Raises BadRequest."""
     try:
-        header = json.loads(text.decode("utf-8"), parse_constant=_no_number)
+        header = json.loads(text.decode("utf-8"), parse_constant=_no_number, parse_float=_finite)
+        if b"\\ud" in text or b"\\uD" in text:  # refuse half a surrogate pair
+            json.dumps(header, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"not JSON: {error}") from error
     if not isinstance(header, dict):
         raise BadRequest("not a JSON object")
+    _check_depth(header)
     return header
 
 
@@ -191,16 +214,36 @@ def _no_number(word: str) -> object:
     raise ValueError(f"{word} is no number")
 
 
-def read_request(stream: BinaryIO) -> tuple[Json, list[bytes]] | None:
+def _finite(word: str) -> float:
+    number = float(word)
+    if not math.isfinite(number):
+        raise ValueError(f"{word:.60} is no finite number")
+    return number
+
+
+def _check_depth(value: object) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        tables = [one for one in level if isinstance(one, dict)]
+        lists = [one for one in level if isinstance(one, list)]
+        level = [inner for one in tables for inner in one.values()]
+        level += [inner for one in lists for inner in one]
+    if level:
+        raise BadRequest(f"JSON nested more than {MAX_DEPTH} deep")
+
+
+def read_request(stream: BinaryIO, first: bool = False) -> tuple[Json, list[bytes]] | None:
     """The next request and the bytes of its blobs; None at the end of the stream.
 
-    Raises BadRequest for what is no frame; nothing after it can be read.
+    `first`: of a client that is not trusted yet. Raises BadRequest for what is no frame; nothing
+    after it can be read.
     """
+    most = MAX_FIRST_BYTES if first else MAX_HEADER_BYTES
     prefix = stream.read(4)
     if not prefix:
         return None
-    length = struct.unpack("!I", prefix)[0] if len(prefix) == 4 else MAX_HEADER_BYTES + 1
-    if length > MAX_HEADER_BYTES:
+    length = struct.unpack("!I", prefix)[0] if len(prefix) == 4 else most + 1
+    if length > most:
         raise BadRequest("not a frame")
     text = stream.read(length)
     if len(text) < length:
@@ -209,6 +252,8 @@ def read_request(stream: BinaryIO) -> tuple[Json, list[bytes]] | None:
     entries = request.setdefault("blobs", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise BadRequest("`blobs` is no list of objects")
+    if first and entries:
+        raise BadRequest("the first request carries no blobs")
     sizes = [entry.get("bytes") for entry in entries]
     _check_sizes(sizes)
     contents = [stream.read(size) for size in sizes]
@@ -218,8 +263,8 @@ def read_request(stream: BinaryIO) -> tuple[Json, list[bytes]] | None:
 class Server:
     """Answers requests for one simulator, one at a time."""
 
-    def __init__(self, simulator: Any, token: str = "") -> None:
-        self._simulator, self._token, self._started = simulator, token, False
+    def __init__(self, simulator: Any) -> None:
+        self._simulator, self._started = simulator, False
         self._skills: Sequence[str] = ()
         self._dimension: int | None = None
         self._methods: dict[str, tuple[Callable[..., Mapping[str, object]], tuple[str, ...]]] = {
@@ -232,24 +277,24 @@ class Server:
             "close": (dict, ()),
         }
 
-    def serve(self, requests: BinaryIO, replies: BinaryIO) -> None:
-        """Answer until the stream ends or `close` is asked for."""
-        trusted, self._started = not self._token, False
+    def serve(
+        self,
+        requests: BinaryIO,
+        replies: BinaryIO,
+        first: tuple[Json, list[bytes]] | None = None,
+    ) -> None:
+        """Answer `first`, then what is read, until the stream ends or `close` is asked for."""
+        self._started = False
         while True:
             try:
-                read = read_request(requests)
+                read = first or read_request(requests)
             except BadRequest as error:
                 replies.write(_error(None, "bad_request", str(error)))
                 replies.flush()
                 return
             if read is None:
                 return
-            request, contents = read
-            if not trusted:
-                given = str(request.get("token", ""))
-                trusted = hmac.compare_digest(given.encode(), self._token.encode())
-                if not trusted:
-                    return
+            (request, contents), first = read, None
             replies.write(self.reply(request, contents))
             replies.flush()
             if request.get("method") == "close":
@@ -258,6 +303,8 @@ class Server:
     def reply(self, request: Json, contents: Sequence[bytes] = ()) -> bytes:
         """The frame that answers a request."""
         number = request.get("id")
+        if type(number) is not int:
+            return _error(None, "bad_request", "`id` is no whole number")
         try:
             result = self._call(request, contents)
         except ValueError as error:
@@ -269,19 +316,22 @@ class Server:
             return _error(number, "env_error", f"{type(error).__name__}: {error}")
         try:
             return encode_frame({"id": number, "result": result})
-        except (AttributeError, TypeError, ValueError) as error:
+        except Exception as error:
             return _error(number, "env_error", f"the answer cannot be sent: {error}")
 
     def _call(self, request: Json, contents: Sequence[bytes]) -> Mapping[str, object]:
-        method, params = str(request.get("method")), request.get("params") or {}
-        if method not in self._methods:
-            raise BadRequest(f"there is no method {method!r}")
+        method, params = request.get("method"), request.get("params") or {}
+        if not isinstance(method, str) or method not in self._methods:
+            raise BadRequest(f"there is no method {method!r:.60}")
         call, names = self._methods[method]
         if not isinstance(params, dict):
             raise BadRequest("`params` is no object")
         params = joined(params, request.get("blobs", ()), contents)
         if set(params) != set(names):
             raise BadRequest(method + " takes " + (", ".join(names) or "nothing"))
+        for name in set(names).intersection(KINDS):
+            if type(params[name]) not in KINDS[name]:
+                raise BadRequest(f"{name} is {_kind(params[name])}")
         if method in ("step", "state") and not self._started:
             raise BadRequest("reset first")
         return call(**params)
@@ -289,7 +339,7 @@ class Server:
     def _hello(self, protocol: object) -> Mapping[str, object]:
         if protocol != PROTOCOL:
             raise BadRequest(
-                f"this server speaks protocol {PROTOCOL}, the client {protocol}; "
+                f"this server speaks protocol {PROTOCOL}, the client {protocol!r:.60}; "
                 "serve with the server.py of the er-bench that asks"
             )
         return {"protocol": PROTOCOL, **self._simulator.hello()}
@@ -300,6 +350,9 @@ class Server:
     def _reset(
         self, episode_id: str, seed: int, resolution: int, episode: Json | None
     ) -> Mapping[str, object]:
+        if not 1 <= resolution <= MAX_RESOLUTION:
+            raise BadRequest(f"resolution is from 1 to {MAX_RESOLUTION}, not {resolution!r:.60}")
+        self._started = False
         start: Json = self._simulator.reset(episode_id, seed, resolution, episode)
         space = start.get("action_space")
         self._skills, self._dimension = start.get("actions", ()), space and len(space["names"])
@@ -313,7 +366,8 @@ class Server:
         return step
 
 
-def _error(number: object, kind: str, message: str) -> bytes:
+def _error(number: int | None, kind: str, message: str) -> bytes:
+    message = message[:MAX_MESSAGE_CHARS].encode("utf-8", "replace").decode("utf-8")
     return encode_frame({"id": number, "error": {"type": kind, "message": message}})
 
 
@@ -347,10 +401,9 @@ def own_streams() -> tuple[BinaryIO, BinaryIO]:
 
 
 def guard(stream: BinaryIO) -> None:
-    """Leave a process behind that ends this process group once the other side is gone.
+    """Leave a process behind that ends this process and its family once the other side is gone.
 
-    It sees the pipe hang up even while the simulator is stuck, and takes the simulator's own
-    children along.
+    It sees the pipe hang up even while the simulator is stuck.
     """
     server = os.getpid()
     if os.getpgrp() != server or os.fork():
@@ -366,24 +419,117 @@ def guard(stream: BinaryIO) -> None:
     while os.getppid() == server:
         if poll.poll(500):
             time.sleep(2.0)
-            os.killpg(server, signal.SIGKILL)
+            end_family(server, os.environ.get(MARK_VARIABLE, ""))
     os._exit(0)
 
 
-def listen(server: Server, port: int) -> None:
-    """Serve one client after another on 127.0.0.1."""
+def end_family(leader: int, mark: str) -> None:
+    """Kill a process group and, on Linux, whoever has left it for a session of its own.
+
+    Out of reach: a process of another user, and one that has lost its parents and cleared its
+    environment.
+    """
+    for _ in range(10):
+        found = _family(mark) - {os.getpid()}
+        for process in found:
+            with contextlib.suppress(OSError):
+                os.kill(process, signal.SIGKILL)
+        if not found:
+            break
+    with contextlib.suppress(OSError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _family(mark: str) -> set[int]:
+    """Processes that have `mark` in their environment, and all that descend from them."""
+    if not mark or not os.path.isdir("/proc/self"):
+        return set()
+    parents: dict[int, int] = {}
+    found: set[int] = set()
+    told = f"{MARK_VARIABLE}={mark}".encode()
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{name}/stat", "rb") as file:
+                state, parent = file.read().rpartition(b")")[2].split()[:2]
+            if state in (b"Z", b"X"):
+                continue
+            parents[int(name)] = int(parent)
+            with open(f"/proc/{name}/environ", "rb") as file:
+                if told in file.read().split(b"\0"):
+                    found.add(int(name))
+    known = 0
+    while known < len(found):
+        known = len(found)
+        found.update(child for child, parent in parents.items() if parent in found)
+    return found
+
+
+def listen(simulator: Any, token: str, port: int, idle_s: float) -> None:
+    """Serve one client after another on 127.0.0.1; those without the token wait beside them."""
+    admitted: queue.Queue[Any] = queue.Queue()
+    server = Server(simulator)
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as door:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         door.bind(("127.0.0.1", port))
-        door.listen(1)
+        door.listen(MAX_CLIENTS)
         print(f"listening on 127.0.0.1:{door.getsockname()[1]}", file=sys.stderr, flush=True)
+        threading.Thread(target=_accept, args=(door, token, admitted), daemon=True).start()
         while True:
+            client, requests, first = admitted.get()
+            _attend(server, client, requests, first, idle_s)
+
+
+def _accept(door: socket.socket, token: str, admitted: queue.Queue[Any]) -> None:
+    while True:
+        try:
             client, _ = door.accept()
-            with client, client.makefile("rb") as requests, client.makefile("wb") as replies:
-                try:
-                    server.serve(requests, replies)
-                except OSError as error:
-                    print(f"client left: {error}", file=sys.stderr, flush=True)
+        except OSError:
+            time.sleep(0.1)
+            continue
+        if threading.active_count() > 2 * MAX_CLIENTS:
+            client.close()
+        else:
+            threading.Thread(target=_admit, args=(client, token, admitted), daemon=True).start()
+
+
+def _admit(client: socket.socket, token: str, admitted: queue.Queue[Any]) -> None:
+    """Let a client in whose first request carries the token, in HANDSHAKE_S at most."""
+    requests, first = client.makefile("rb"), None
+    late = threading.Timer(HANDSHAKE_S, _hang_up, [client])
+    late.start()
+    with contextlib.suppress(BadRequest, OSError):
+        first = read_request(requests, first=True)
+    late.cancel()
+    given = first[0].get("token") if first else None
+    expected = token.encode("utf-8", "surrogateescape")
+    if isinstance(given, str) and hmac.compare_digest(given.encode("utf-8"), expected):
+        admitted.put((client, requests, first))
+    else:
+        _hang_up(client, requests)
+
+
+def _attend(
+    server: Server, client: socket.socket, requests: BinaryIO, first: Any, idle_s: float
+) -> None:
+    """Serve one client to its end, whichever way it ends."""
+    replies = client.makefile("wb")
+    try:
+        client.settimeout(idle_s)
+        server.serve(requests, replies, first)
+    except OSError as error:
+        print(f"client left: {error}", file=sys.stderr, flush=True)
+    _hang_up(client, requests, replies)
+
+
+def _hang_up(client: socket.socket, *files: BinaryIO) -> None:
+    """End a connection; what could not be sent by now is not waited for."""
+    with contextlib.suppress(OSError):
+        client.shutdown(socket.SHUT_RDWR)
+    for file in files:
+        with contextlib.suppress(OSError):
+            file.close()
+    if files:
+        client.close()
 
 
 def main() -> int:
@@ -392,11 +538,20 @@ def main() -> int:
     parser.add_argument("--simulator", required=True, metavar="FILE")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--listen", type=int, metavar="PORT")
+    parser.add_argument("--idle", type=float, default=IDLE_S, metavar="SECONDS")
     parser.add_argument("--probe", action="store_true")
     arguments = parser.parse_args()
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    if not os.path.isfile(arguments.simulator):
+        parser.error(f"there is no file {arguments.simulator}")
+    if not all("=" in option for option in arguments.option):
+        parser.error("an --option is KEY=VALUE")
+    if arguments.listen is not None and not 0 <= arguments.listen < 2**16:
+        parser.error("a port is from 0 to 65535")
+    if arguments.listen is not None and not token:
+        parser.error(f"set {TOKEN_VARIABLE}; clients must know it")
     options = dict(option.split("=", 1) for option in arguments.option)
-    stdio = arguments.listen is None and not arguments.probe
-    streams = own_streams() if stdio else None
+    streams = own_streams() if arguments.listen is None and not arguments.probe else None
     if streams:
         guard(streams[0])
     module = load(arguments.simulator)
@@ -409,10 +564,12 @@ def main() -> int:
         if streams:
             Server(simulator).serve(*streams)
         else:
-            token = os.environ.get(TOKEN_VARIABLE, "")
-            if not token:
-                parser.error(f"set {TOKEN_VARIABLE}; clients must know it")
-            listen(Server(simulator, token), arguments.listen)
+            listen(simulator, token, arguments.listen, arguments.idle)
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        print(f"the server ends: {error}", file=sys.stderr, flush=True)
+        return 3
     finally:
         simulator.close()
     return 0

@@ -16,28 +16,32 @@ THOR that needs one). `ER_BENCH_SIM_PROCESSES` is how many may run at once (2 by
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 from er_bench.core.environment import Environments
 from er_bench.core.errors import UsageError
 from er_bench.core.key_values import key_values
 from er_bench.core.registry import Kind, Registry
+from er_bench.sim.checked import one_line
 from er_bench.sim.client import Connect, Deadlines, Launch, Spawn
 from er_bench.sim.in_process import InProcessEnvironments
 from er_bench.sim.pool import Pool
 from er_bench.sim.recording import Recorded, Recording
-from er_bench.sim.server import TOKEN_VARIABLE, module_of
+from er_bench.sim.server import MARK_VARIABLE, TOKEN_VARIABLE, end_family, module_of
 from er_bench.sim.simulator import Simulator
 
 _HERE = Path(__file__).parent
 SERVER = _HERE / "server.py"
-DEFAULT_PROCESSES = 2
+DEFAULT_PROCESSES, MAX_PROCESSES = 2, 256
+PROBE_S, PROBE_CHARS = 120.0, 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +130,8 @@ def launches(known: Known, environ: Mapping[str, str] = os.environ) -> list[Laun
         token = environ.get(TOKEN_VARIABLE, "")
         return [Connect(known.name, port, token) for port in _ports(known, where)]
     count = environ.get("ER_BENCH_SIM_PROCESSES", str(DEFAULT_PROCESSES))
-    if not count.isdecimal() or int(count) < 1:
-        raise UsageError(f"ER_BENCH_SIM_PROCESSES is {count!r}; expected a number of processes")
+    if not count.isdecimal() or not 1 <= int(count[:9]) <= MAX_PROCESSES:
+        raise UsageError(f"ER_BENCH_SIM_PROCESSES is {count!r}; expected 1 to {MAX_PROCESSES}")
     return [Spawn(known.name, known.command(where)) for _ in range(int(count))]
 
 
@@ -135,7 +139,8 @@ def _ports(known: Known, where: str) -> list[int]:
     ports = []
     for address in where.split(","):
         host, _, port = address.strip().removeprefix("tcp://").rpartition(":")
-        if host not in ("127.0.0.1", "localhost") or not port.isdecimal():
+        known_port = port.isdecimal() and 1 <= int(port[:9]) < 2**16
+        if host not in ("127.0.0.1", "localhost") or not known_port:
             raise UsageError(
                 f"{known.variable}: {address!r} is no address; expected tcp://127.0.0.1:PORT"
             )
@@ -170,15 +175,43 @@ def why_unavailable(known: Known, environ: Mapping[str, str] = os.environ) -> st
         return None if found else f"{known.variable}: {where}: there is no such folder"
     if where.startswith("tcp:"):
         return _unreachable(known, _ports(known, where))
-    try:
-        probe = subprocess.run(
-            known.command(where, "--probe"), capture_output=True, text=True, timeout=120
-        )
-        said = probe.stdout.strip() or probe.stderr.strip()[-300:] or f"{where} says nothing"
-        why = said if probe.returncode else ""
-    except (OSError, subprocess.TimeoutExpired) as error:
-        why = str(error)
+    why = _probed(known.command(where, "--probe"))
     return f"simulator {known.name} is not installed: {why}; {known.install}" if why else None
+
+
+def _probed(command: list[str]) -> str:
+    """Why a server file cannot run; empty when it can.
+
+    Its words go to files, not pipes, so that nothing which it leaves behind can keep us waiting.
+    """
+    mark = secrets.token_hex(16)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        try:
+            probe = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+                env={**os.environ, MARK_VARIABLE: mark},
+            )
+        except (OSError, ValueError) as error:
+            return str(error)
+        try:
+            code = probe.wait(PROBE_S)
+        except subprocess.TimeoutExpired:
+            return f"no answer within {PROBE_S:g} s"
+        finally:
+            end_family(probe.pid, mark)
+            probe.wait()
+        said = [one_line(_end_of(file)) for file in (out, err)]
+    return (said[0] or said[1] or f"{command[0]} says nothing") if code else ""
+
+
+def _end_of(file: IO[bytes]) -> str:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - PROBE_CHARS))
+    return file.read().decode(errors="replace")
 
 
 def _unreachable(known: Known, ports: list[int]) -> str | None:

@@ -16,6 +16,7 @@ from typing import ClassVar, Generic
 
 from er_bench.core.agent import Agent
 from er_bench.core.environment import (
+    HEAD_RGB,
     Environment,
     Environments,
     Episode,
@@ -120,11 +121,17 @@ class _Play(Generic[T]):
         """The loop, from reset to the end of the episode."""
         began, ending = time.monotonic(), None
         begun = await self.environment.reset(episode)
+        if not begun.actions:
+            raise EnvError("the simulator names no skills, so that no plan could be carried out")
         start, png = _start(begun), begun.head_png
         read = self.task.reader()
         while ending is None:
             if png is None and isinstance(self.environment, OnDemand):
                 png = await self.environment.look()
+            if not png:
+                raise EnvError(
+                    f"the simulator sent no {HEAD_RGB} picture after {len(self.steps)} steps"
+                )
             image = BytesBlob(f"step_{len(self.steps)}.png", png)
             prompt = self.task.plan_prompt(self.sample, start, self.steps, image)
             turn = await self.agent.ask(prompt)
@@ -156,7 +163,7 @@ class _Play(Generic[T]):
     async def _act(self, action: str, action_id: int) -> tuple[Step, bytes | None]:
         seen = await self.environment.step(Skill(action))
         if seen.success is None:
-            seen = self.task.judged(self.sample, seen)
+            seen = self._judged(seen)
         if seen.success is None or seen.progress is None:
             raise EnvError("the simulator sent neither a judgement nor a world to judge by")
         step = Step(
@@ -174,6 +181,12 @@ class _Play(Generic[T]):
         self.steps.append(step)
         self.invalid += not step.valid
         return step, seen.head_png
+
+    def _judged(self, seen: Stepped) -> Stepped:
+        try:
+            return self.task.judged(self.sample, seen)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise EnvError(f"the simulator's world cannot be judged: {error!r:.300}") from error
 
     def _ended(self, step: Step) -> Ending | None:
         if step.success:

@@ -114,4 +114,4 @@ def real_cases(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def _lines(file: Path) -> list[dict[str, Any]]:
     if not file.is_file():
         return []
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]

@@ -7,9 +7,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from counting_world import create
+from counting_world import CountingWorld, png
 
 from er_bench.sim.server import Server, guard, own_streams, read_request
 
@@ -36,11 +37,40 @@ def broken(reply: bytes, fault: str) -> bytes:
     raise ValueError(fault)
 
 
+PICTURES = {
+    "nothing": None,
+    "empty": b"",
+    "text": b"no picture",
+    "no_height": png((0, 0, 0), 8)[:20] + bytes(4) + png((0, 0, 0), 8)[24:],
+    "cut": png((0, 0, 0), 8)[:50],
+    "huge": png((0, 0, 0), 8)[:16] + (9000).to_bytes(4, "big") * 2 + png((0, 0, 0), 8)[24:],
+}
+
+
+class BrokenCamera(CountingWorld):
+    """The counting world with one odd picture at each reset or step."""
+
+    def _seen(self, method: str, told: dict[str, Any]) -> dict[str, Any]:
+        once = self.options.get("once")
+        if method == self.options.get("method") and not (once and os.path.exists(once)):
+            if once:
+                Path(once).touch()
+            picture = PICTURES[self.options["picture"]]
+            told["obs"] = {} if picture is None else {"head_rgb": picture}
+        return told
+
+    def reset(self, *told: Any, **also: Any) -> dict[str, Any]:
+        return self._seen("reset", super().reset(*told, **also))
+
+    def step(self, action: str) -> dict[str, Any]:
+        return self._seen("step", super().step(action))
+
+
 def main() -> None:
     options = dict(argument.split("=", 1) for argument in sys.argv[1:])
     requests, replies = own_streams()
     guard(requests)
-    server, fault, steps = Server(create(options)), options.get("fault", ""), 0
+    server, fault, steps = Server(BrokenCamera(options)), options.get("fault", ""), 0
     while (read := read_request(requests)) is not None:
         request, contents = read
         steps += request["method"] == "step"

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from er_bench.core.environment import Environments, Episode, Skill, Started, Stepped
-from er_bench.core.errors import DataError, EnvError, UnavailableError, UsageError
+from er_bench.core.errors import EnvError, UnavailableError, UsageError
 from er_bench.sim.in_process import InProcessEnvironments
 from er_bench.sim.recording import LINES, Recorded, Recording, episode_folder
 from er_bench.sim.simulators import (
@@ -69,7 +71,7 @@ def test_what_is_not_recorded_or_damaged_is_named(tmp_path: Path) -> None:
     record(tmp_path)
     folder = episode_folder(tmp_path, EPISODE)
     next(iter(sorted(folder.glob("*.png")))).write_bytes(b"else")
-    with pytest.raises(DataError, match=r"not the one recorded.*row 0"):
+    with pytest.raises(EnvError, match=r"not the one recorded.*row 0"):
         play(Recorded(tmp_path))
 
 
@@ -77,7 +79,7 @@ def test_a_frame_outside_the_folder_is_refused(tmp_path: Path) -> None:
     record(tmp_path)
     lines = episode_folder(tmp_path, EPISODE) / LINES
     lines.write_text(lines.read_text().replace("000_0_head_rgb.png", "../secret.png"))
-    with pytest.raises(DataError, match="leaves the episode's folder"):
+    with pytest.raises(EnvError, match="leaves the episode's folder"):
         play(Recorded(tmp_path))
 
 
@@ -114,7 +116,9 @@ def test_the_variables_say_where_a_simulator_is(tmp_path: Path) -> None:
         {"ER_BENCH_SIM_COUNTING": "tcp://example.org:7001"},
         {"ER_BENCH_SIM_COUNTING": "replay:somewhere"},
         {"ER_BENCH_SIM_COUNTING": "tcp://127.0.0.1"},
+        {"ER_BENCH_SIM_COUNTING": "tcp://127.0.0.1:99999"},
         {"ER_BENCH_SIM_PROCESSES": "0"},
+        {"ER_BENCH_SIM_PROCESSES": "10000000"},
         {"ER_BENCH_SIM_PROCESSES": "many"},
     ],
 )
@@ -149,3 +153,61 @@ def test_options_come_from_the_simulator_the_caller_and_the_environment() -> Non
         simulator("thor_2_1", None, {"ER_BENCH_SIM_THOR_2_1_OPTIONS": "fast"})
     with pytest.raises(UsageError, match="thor_2_1"):
         simulator("unity")
+
+
+class Talking(CountingWorld):
+    """Feedback with every sign that some reader of lines takes for the end of one."""
+
+    def step(self, action: str) -> dict[str, Any]:
+        odd = "a\u2028b\u2029c\x85d\x0be\x0cf\x1cg\x1dh\x1ei\r\nj\rk"
+        return {**super().step(action), "feedback": odd}
+
+
+def test_feedback_with_line_ends_of_any_kind_plays_again(tmp_path: Path) -> None:
+    inner = InProcessEnvironments(lambda: Talking({}), "counting")
+    lived = play(Recording(inner, tmp_path), ADD, ADD)
+    assert "\u2028" in lived[1][0].feedback
+    assert play(Recorded(tmp_path), ADD, ADD) == lived
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "", "null", "[]", "3", "{}", "{", '{"obs": {}}', '{"obs": [], "state": null}', "\x00",
+        '{"obs": {"a": {"file": "000_0_head_rgb.png"}}, "state": null}',
+        '{"obs": {"a": {"file": 3}}, "state": null}',
+        '{"obs": {"a": {"file": ".", "sha256": "", "format": "npy"}}, "state": null}',
+        '{"obs": {}, "state": "north"}', '{"obs": {}, "state": [1e999]}',
+        '{"obs": {}, "state": null, "feedback": "\\ud800"}', "[" * 100_000,
+        '{"obs": {}, "state": null, "looked": ' + "[" * 500 + "]" * 500 + "}",
+    ],
+)  # fmt: skip
+def test_an_odd_line_of_a_recording_is_one_error_that_names_it(line: str, tmp_path: Path) -> None:
+    record(tmp_path)
+    file = episode_folder(tmp_path, EPISODE) / LINES
+    lines = file.read_text().split("\n")
+    file.write_text("\n".join([lines[0], line, *lines[2:]]))
+    with pytest.raises(EnvError, match=r"record the episode again \(file .*, row 1\)$") as caught:
+        play(Recorded(tmp_path), ADD)
+    assert str(caught.value).isprintable()
+
+
+def test_a_recording_that_is_no_text_or_no_array_is_an_error(tmp_path: Path) -> None:
+    record(tmp_path)
+    file = episode_folder(tmp_path, EPISODE) / LINES
+    file.write_bytes(b"\xff\xfe" + file.read_bytes())
+    with pytest.raises(EnvError, match="row 0"):
+        play(Recorded(tmp_path))
+    for content in (b"", b"\x93NUMPY\x01\x00\x10\x00(((((((((((((((((", b"PK\x03\x04", b"x" * 99):
+        (file.parent / "a.npy").write_bytes(content)
+        sha256 = hashlib.sha256(content).hexdigest()
+        kept = {"file": "a.npy", "sha256": sha256, "format": "npy"}
+        file.write_text(json.dumps({"obs": {"a": kept}, "state": None}))
+        with pytest.raises(EnvError, match="row 0"):
+            play(Recorded(tmp_path))
+
+
+def test_a_folder_that_cannot_be_recorded_into_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot record episodes into"):
+        record(tmp_path / "file")

@@ -58,8 +58,8 @@ def n_skipped(file: Path) -> int:
     """How many samples were left out; a restart lists those that it meets again once more."""
     if not file.is_file():
         return 0
-    lines = file.read_text(encoding="utf-8").splitlines()
-    return len({json.loads(line)["place"] for line in lines})
+    with file.open(encoding="utf-8") as lines:
+        return len({json.loads(line)["place"] for line in lines})
 
 
 def check_output(
