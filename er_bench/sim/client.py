@@ -18,7 +18,14 @@ from typing import Protocol
 
 from er_bench.core.environment import Action, Episode, Hello, Started, Stepped
 from er_bench.core.errors import EnvError, UnavailableError
-from er_bench.sim.checked import check_pictures, checked, checked_action, checked_step, one_line
+from er_bench.sim.checked import (
+    MAX_LINE_CHARS,
+    check_pictures,
+    checked,
+    checked_action,
+    checked_step,
+    one_line,
+)
 from er_bench.sim.protocol import PROTOCOL, WireError, encode_frame, read_reply
 from er_bench.sim.server import MARK_VARIABLE, end_family
 
@@ -152,8 +159,8 @@ async def _drain(stream: asyncio.StreamReader) -> None:
 async def _listen(stream: asyncio.StreamReader, printed: deque[str]) -> None:
     """Keep the last lines that a simulator prints; never let it block on a full pipe."""
     while chunk := await stream.read(65536):
-        lines = chunk.decode(errors="replace").split("\n")
-        printed.extend(line[:300] for line in lines[-LAST_LINES:] if line)
+        lines = chunk.replace(b"\r", b"\n").decode(errors="replace").split("\n")
+        printed.extend(line[:300] for line in lines if line)
 
 
 @dataclass(slots=True)
@@ -302,7 +309,7 @@ class Client:
     async def _dead(self, problem: str) -> EnvError:
         connection = self._connection
         await self.kill()
-        words = one_line(connection.last_words()) if connection else ""
+        words = one_line(connection.last_words()[-MAX_LINE_CHARS:]) if connection else ""
         return EnvError(
             f"{self._launch.name}: {one_line(problem)}" + (f"; it said: {words}" if words else "")
         )

@@ -13,6 +13,7 @@ from er_bench.core.environment import HEAD_RGB, Action, Episode, Skill, Started,
 from er_bench.core.errors import EnvError, UnavailableError
 from er_bench.core.picture import PNG_SIGNATURE, Rgb, rgb_hwc
 from er_bench.core.space import Space
+from er_bench.sim.checked import one_line
 from er_bench.sim.client import Client, Deadlines, Launch
 from er_bench.sim.protocol import PROTOCOL
 
@@ -58,9 +59,9 @@ async def check(launch: Launch, deadlines: Deadlines | None = None) -> list[Find
     try:
         for rule, test in rules:
             try:
-                findings.append(Finding(rule, True, await test()))
+                findings.append(Finding(rule, True, one_line(await test())))
             except (Broken, EnvError) as error:
-                findings.append(Finding(rule, False, str(error)))
+                findings.append(Finding(rule, False, one_line(str(error))))
                 if not suite.client.alive:
                     break
     finally:
@@ -184,6 +185,7 @@ class _Suite:
 def _some_action(start: Started) -> Action:
     space = start.action_space
     if space is None:
+        _expect(bool(start.actions), "there are no actions")
         return Skill(start.actions[0])
     none = (0.0,) * space.dimension
     middle_d: NDArray[np.float64] = np.mean([space.low or none, space.high or none], axis=0)

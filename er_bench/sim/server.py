@@ -1,7 +1,7 @@
 """Serve one simulator over the wire. Standard library only, Python 3.8: copy it anywhere.
 
     PYTHON server.py --simulator FILE [--option KEY=VALUE]...           on stdin and stdout
-    PYTHON server.py --simulator FILE --listen PORT                     on 127.0.0.1, with a token
+    PYTHON server.py --simulator FILE --listen PORT [--idle SECONDS]    on 127.0.0.1, with a token
     PYTHON server.py --simulator FILE --probe                           exit 0 if it could run
 
 FILE holds `create(options)`, which returns a simulator (see `er_bench/sim/simulator.py`), and may
@@ -56,8 +56,8 @@ MAX_FIRST_BYTES = 2**16
 MAX_MESSAGE_CHARS = 2000
 MAX_RESOLUTION = 4096
 MAX_CLIENTS = 100
-HANDSHAKE_S = 10.0
-IDLE_S = 3600.0
+HANDSHAKE_S, IDLE_S = 10.0, 3600.0
+"""How long a client may take to show its token, and be silent once it has."""
 DTYPES = ("bool", "uint8", "int32", "int64", "float32", "float64")
 TOKEN_VARIABLE = "ER_BENCH_SIM_TOKEN"
 MARK_VARIABLE = "ER_BENCH_SIM_MARK"

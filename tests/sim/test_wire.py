@@ -290,3 +290,10 @@ def test_tcp_needs_the_token_and_serves_one_client_after_another() -> None:
         listening.wait()
         assert listening.stderr
         listening.stderr.close()
+
+
+def test_the_last_words_are_told_and_not_the_first() -> None:
+    code = "import sys; print(*range(2000), sep='\\r', file=sys.stderr); sys.exit('no display')"
+    with pytest.raises(EnvError, match=r"no display$") as caught:
+        asyncio.run(Client(Spawn("crash", [sys.executable, "-c", code])).start())
+    assert len(str(caught.value)) < 700
