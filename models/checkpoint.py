@@ -5,17 +5,20 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from er_bench.core.errors import ConfigError, MissingExtraError
+from er_bench.core.errors import ConfigError, ErBenchError, MissingExtraError
 
 CONFIG = "config.json"
 Config = Mapping[str, Any]
 """What a configuration file holds; each field is checked where it is used."""
 _PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.jinja", "*.model"]
 """Files of a hub repository that are fetched: data only, never code."""
+
+_LFS = b"version https://git-lfs.github.com/spec/"
 
 
 def check_packages() -> None:
@@ -33,9 +36,9 @@ def check_packages() -> None:
         importlib.import_module("torchvision")
     except (ImportError, RuntimeError, AttributeError, OSError) as error:
         raise ConfigError(
-            f"torchvision is installed but broken ({error}): it was built for another torch. "
-            "er-bench does not need it: pip uninstall torchvision, or install the build that "
-            "matches torch"
+            f"torchvision is installed but broken ({one_line(error)}): it was built for another "
+            "torch. InternVL and Vlaser do not need it: pip uninstall torchvision; other models do: "
+            "install the build that matches torch"
         ) from error
 
 
@@ -52,9 +55,14 @@ def snapshot(checkpoint: str, revision: str | None = None) -> Path:
 
     Raises ConfigError when there is neither such a folder nor such a repository.
     """
-    folder = Path(checkpoint).expanduser()
-    if folder.is_dir():
-        return folder
+    try:
+        folder = Path(checkpoint).expanduser()
+        if folder.is_dir():
+            return folder
+        if folder.exists():
+            raise ConfigError(f"{folder} is a file; name the folder of the checkpoint")
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(f"cannot look for {checkpoint!r}: {one_line(error)}") from error
     if checkpoint.count("/") != 1 or checkpoint.startswith((".", "/", "~")):
         raise ConfigError(f"there is no folder {checkpoint!r}, and it is no hub id (owner/name)")
     from huggingface_hub import snapshot_download
@@ -63,15 +71,61 @@ def snapshot(checkpoint: str, revision: str | None = None) -> Path:
     try:
         return Path(snapshot_download(checkpoint, revision=revision, allow_patterns=_PATTERNS))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise ConfigError(f"cannot get {checkpoint} from the hub: {error}") from error
+        raise ConfigError(f"cannot get {checkpoint} from the hub: {one_line(error)}") from error
 
 
 def read_config(folder: Path) -> Config:
     """The folder's `config.json`. Raises ConfigError."""
+    return read_object(folder / CONFIG)
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """A JSON file that holds an object. Raises ConfigError."""
+    check_fetched(file)
     try:
-        found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{folder / CONFIG}: cannot read it: {error}") from error
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{file}: cannot read it: {one_line(error)}") from error
     if not isinstance(found, dict):
-        raise ConfigError(f"{folder / CONFIG}: not an object")
+        raise ConfigError(f"{file}: not an object")
     return found
+
+
+def check_fetched(file: Path) -> None:
+    """Raise ConfigError for a Git LFS pointer, which stands where the file itself was not fetched.
+
+    A file that cannot be read is left to its reader.
+    """
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(len(_LFS))
+    except OSError:
+        return
+    if start == _LFS:
+        raise ConfigError(
+            f"{file}: a Git LFS pointer, not the file itself; fetch it with: git lfs pull"
+        )
+
+
+@contextmanager
+def opening(folder: Path, what: str) -> Iterator[None]:
+    """Raise ConfigError in a line for whatever transformers makes of a folder's foreign files.
+
+    It has no error of its own for them: a wrong value surfaces wherever it is used first.
+    """
+    for file in sorted(folder.glob("*.json")):
+        check_fetched(file)
+    try:
+        yield
+    except ErBenchError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"{folder}: cannot open the {what}: {type(error).__name__}: {one_line(error)}"
+        ) from error
+
+
+def one_line(error: BaseException) -> str:
+    """What an error of another library says, in one line of at most 300 characters."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= 300 else f"{text[:297]}..."

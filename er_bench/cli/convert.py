@@ -20,12 +20,12 @@ def convert(
     ] = "native",
     revision: Annotated[str | None, typer.Option(help="Revision of the hub id.")] = None,
     system_message: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="In the chat template: template (InternVL's own), none (the word None), absent, "
-            "or the text."
+            "or the text; by default a text in config.json, else template."
         ),
-    ] = "template",
+    ] = None,
     keep_rope_scaling: Annotated[
         bool,
         typer.Option(

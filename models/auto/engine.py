@@ -18,7 +18,7 @@ from er_bench.core.geometry import Size
 from er_bench.core.prompt import Decoding, Prompt
 from er_bench.core.sample import Image, Text
 from er_bench.data import media
-from er_bench.models.checkpoint import quiet
+from er_bench.models.checkpoint import opening, quiet
 from er_bench.models.generation import generation_config
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def open_auto(
 
     quiet()
     pixels = {"min_pixels": args.min_pixels, "max_pixels": args.max_pixels}
-    try:
+    with opening(folder, "checkpoint"):
         opener: Any = AutoProcessor
         processor = opener.from_pretrained(
             folder,
@@ -68,8 +68,6 @@ def open_auto(
         model: Any = AutoModelForImageTextToText.from_pretrained(
             folder, dtype=dtype, attn_implementation=attention, trust_remote_code=False
         )
-    except (OSError, ValueError, ImportError, KeyError, AttributeError, TypeError) as error:
-        raise ConfigError(f"{folder}: cannot open the checkpoint: {error}") from error
     return AutoEngine(model.to(device).eval(), processor, args)
 
 

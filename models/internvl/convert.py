@@ -13,25 +13,35 @@ from typing import TYPE_CHECKING, Any
 
 from er_bench.core.errors import ConfigError
 from er_bench.data.files import whole_folder
-from er_bench.models.checkpoint import CONFIG, Config, check_packages, read_config
+from er_bench.models.checkpoint import CONFIG, Config, check_packages, opening
 from er_bench.models.internvl.checkpoint_files import (
     share_weights,
     write_json,
     write_native_sides,
     write_original_tokenizer,
 )
-from er_bench.models.internvl.config import is_native, is_original, native_config, original_config
-from er_bench.models.internvl.load import read_tokenizer
+from er_bench.models.internvl.config import (
+    is_native,
+    is_original,
+    is_tied,
+    native_config,
+    original_config,
+    own_system_message,
+)
+from er_bench.models.internvl.load import read_checked, read_tokenizer
 from er_bench.models.internvl.vocabulary import Vocabulary
 from er_bench.models.internvl.weights import (
+    EMBEDDING,
+    HEAD,
     INDEX,
     SINGLE,
+    check_original_tensors,
     check_tensors,
     module_name,
     native_names,
-    native_shapes,
     opened,
     original_name,
+    same_tensor,
     shapes,
     shards,
 )
@@ -42,25 +52,29 @@ if TYPE_CHECKING:
 SHARD_BYTES = 2 * 2**30
 """Most bytes of tensors held at once, and in one output file."""
 
-_EMBEDDING = "language_model.model.embed_tokens.weight"
-
 Make = Callable[[Mapping[str, Any]], "Tensor"]
 """Makes a tensor from the source's, which are given as open files by tensor name."""
 
 
 def to_native(
-    source: Path, out: Path, *, system_message: str = "template", keep_rope_scaling: bool = False
+    source: Path,
+    out: Path,
+    *,
+    system_message: str | None = None,
+    keep_rope_scaling: bool = False,
 ) -> None:
     """Write an original InternVLChat folder as a native transformers folder.
 
-    `rope_scaling` is dropped unless asked for: transformers applies the dynamic kind only beyond
-    32,768 tokens, vLLM before the fix of PR 41277 at every length.
+    Dynamic RoPE scaling is dropped unless asked for: transformers applies it only beyond
+    32,768 tokens, vLLM before the fix of PR 41277 at every length. Other kinds are kept. Without
+    a system message that of the checkpoint is written into the chat template. A tied head is
+    not stored.
 
     Raises ConfigError for a source that is not an original checkpoint or not complete, UsageError
     for a folder that holds something already. Nothing is written before both are checked.
     """
     check_packages()
-    original = read_config(source)
+    original = read_checked(source)
     if not is_original(original):
         raise ConfigError(f"{source}: not an original InternVLChat checkpoint")
     tokenizer = read_tokenizer(source, original)
@@ -71,64 +85,71 @@ def to_native(
         image_token_id=vocabulary.id("<IMG_CONTEXT>"),
         eos_token_id=end,
         pad_token_id=pad,
-        keep_rope_scaling=keep_rope_scaling,
+        keep_dynamic=keep_rope_scaling,
     )
     files = shards(source)
-    found = shapes(files)
-    check_tensors(source, native_shapes(found), native_model_shapes(config))
+    tied = is_tied(original)
+    found = check_original_tensors(source, files, native_model_shapes(source, config), tied=tied)
+    message = system_message or own_system_message(original)
     most = int(original.get("max_dynamic_patch") or 12)
     tensors = (
         (n, _third(o, k, len(ns)))
         for o in found
         for ns in [native_names(o)]
+        if not (tied and ns == (HEAD,))
         for k, n in enumerate(ns)
     )
     with whole_folder(out) as folder:
-        write_native_sides(folder, config, tokenizer, system_message, most)
+        write_native_sides(folder, config, tokenizer, message, most)
         _write_shards(folder, files, tensors)
 
 
 def to_original(source: Path, out: Path) -> None:
     """Write a native folder in the original InternVLChat layout, weights bit for bit.
 
-    The original's own code is not part of it: OpenGVLab's repositories hold that.
+    The original's own code is not part of it: OpenGVLab's repositories hold that. Of a tied model
+    the embedding alone is stored, and `llm_config` says that it is tied. A stored head that
+    differs from the embedding is the head, as in transformers.
 
     Raises as `to_native` does.
     """
     check_packages()
-    native = read_config(source)
+    native = read_checked(source)
     if not is_native(native):
         raise ConfigError(f"{source}: not a native InternVL checkpoint")
     files = shards(source)
     saved = shapes(files)
     tokenizer = read_tokenizer(source, native)
     named = {module_name(name): shape for name, shape in saved.items()}
-    check_tensors(source, named, native_model_shapes(native))
+    names = {module_name(name): name for name in saved}
+    tied = is_tied(native) and (
+        HEAD not in names or same_tensor(files, names[HEAD], names[EMBEDDING])
+    )
+    expected = native_model_shapes(source, native)
+    if tied:
+        named.pop(HEAD, None)
+        del expected[HEAD]
+    check_tensors(source, named, expected)
     parts: dict[str, dict[int, str]] = {}
-    for name in saved:
-        joined, third = original_name(module_name(name))
-        parts.setdefault(joined, {})[third or 0] = name
-    if native.get("tie_word_embeddings", True):
-        parts.setdefault("language_model.lm_head.weight", parts[_EMBEDDING])
+    for module in named:
+        joined, third = original_name(module)
+        parts.setdefault(joined, {})[third or 0] = names[module]
     stop = Vocabulary(tokenizer).stops[0]
     with whole_folder(out) as folder:
-        write_json(folder / CONFIG, original_config(native))
+        write_json(folder / CONFIG, original_config({**native, "tie_word_embeddings": tied}))
         write_original_tokenizer(folder, tokenizer)
         write_json(folder / "generation_config.json", {"eos_token_id": stop})
         _write_shards(folder, files, ((name, _joined(part)) for name, part in parts.items()))
 
 
-def native_model_shapes(config: Config) -> dict[str, tuple[int, ...]]:
+def native_model_shapes(folder: Path, config: Config) -> dict[str, tuple[int, ...]]:
     """The tensors that a native model with this configuration has, by name. Uses no memory."""
     from accelerate import init_empty_weights
     from transformers import InternVLConfig, InternVLForConditionalGeneration
 
-    with init_empty_weights():
+    with opening(folder, "configuration"), init_empty_weights():
         model = InternVLForConditionalGeneration(InternVLConfig(**config))
-    tensors = {name: tuple(t.shape) for name, t in model.state_dict().items()}
-    if config.get("tie_word_embeddings"):
-        del tensors["lm_head.weight"]
-    return tensors
+    return {name: tuple(t.shape) for name, t in model.state_dict().items()}
 
 
 def _third(original: str, part: int, parts: int) -> Make:

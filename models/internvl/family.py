@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from er_bench.core.family import Engine, Family
 from er_bench.models.internvl.config import is_native, is_original
 from er_bench.models.internvl.engine import InternVLEngine
-from er_bench.models.internvl.load import load
+from er_bench.models.internvl.load import load, read_checked
 from er_bench.models.internvl.pictures import InternVLArgs
 from er_bench.models.internvl.served import InternVLServed
 from er_bench.models.internvl.token_writer import open_token_writer
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def _engine(
     folder: Path, args: InternVLArgs, device: str, dtype: torch.dtype, attention: str
 ) -> Engine:
-    return InternVLEngine(load(folder, device=device, dtype=dtype, attention=attention), args)
+    loaded = load(folder, device=device, dtype=dtype, attention=attention)
+    return InternVLEngine(loaded, args.of_checkpoint(read_checked(folder)))
 
 
 def _training() -> object:

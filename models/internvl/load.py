@@ -6,16 +6,25 @@ classes of transformers.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from er_bench.core.errors import ConfigError
-from er_bench.models.checkpoint import Config, check_packages, quiet, read_config
-from er_bench.models.internvl.config import is_native, is_original, native_config
+from er_bench.models.checkpoint import CONFIG, Config, check_packages, opening, quiet, read_config
+from er_bench.models.internvl.config import (
+    check_native,
+    check_original,
+    is_native,
+    is_original,
+    is_tied,
+    native_config,
+)
+from er_bench.models.internvl.fields import shortened
 from er_bench.models.internvl.vocabulary import Vocabulary
-from er_bench.models.internvl.weights import check_untied, load_original
+from er_bench.models.internvl.weights import check_untied, load_original, shapes, shards
 
 if TYPE_CHECKING:
     import torch
@@ -55,13 +64,41 @@ def read_tokenizer(folder: Path, config: Config) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer, Qwen2Tokenizer
 
     kind: Any = Qwen2Tokenizer if is_original(config) else AutoTokenizer
-    try:
+    with opening(folder, "tokenizer"):
         tokenizer: PreTrainedTokenizerBase = kind.from_pretrained(
             folder, padding_side="left", trust_remote_code=False
         )
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"{folder}: cannot open the tokenizer: {error}") from error
+        vocabulary = tokenizer.get_vocab()
+        context = Vocabulary(tokenizer).id("<IMG_CONTEXT>")
+    part = config["llm_config" if is_original(config) else "text_config"]
+    embedded = part.get("vocab_size", math.inf)
+    if above := sorted(name for name, index in vocabulary.items() if index >= embedded):
+        raise ConfigError(
+            f"{folder}: {len(above)} tokens have no embedding, {above[0]!r} among them: the model "
+            f"has {embedded}. Tokenizer and weights are of different checkpoints"
+        )
+    if is_native(config) and config.get("image_token_id", 151667) != context:
+        raise ConfigError(
+            f"{folder}: image_token_id is {shortened(config.get('image_token_id', 151667))}, but "
+            f"<IMG_CONTEXT> is {context}"
+        )
     return tokenizer
+
+
+def read_checked(folder: Path) -> Config:
+    """The folder's configuration, each field checked. Raises ConfigError."""
+    config = read_config(folder)
+    try:
+        if is_original(config):
+            check_original(config)
+        elif is_native(config):
+            check_native(config)
+        else:
+            kind = shortened(config.get("model_type"))
+            raise ConfigError(f"model_type {kind} is not InternVL")
+    except ConfigError as error:
+        raise ConfigError(f"{folder / CONFIG}: {error}") from error
+    return config
 
 
 def load(
@@ -74,14 +111,11 @@ def load(
     """
     check_packages()
     quiet()
-    config = read_config(folder)
+    config = read_checked(folder)
     if is_original(config):
         loaded = _load_original(folder, config, device, dtype, attention)
-    elif is_native(config):
-        loaded = _load_native(folder, config, dtype, attention)
     else:
-        raise ConfigError(f"{folder}: model_type {config.get('model_type')!r} is not InternVL")
-    loaded.vocabulary  # noqa: B018 - checks that the tokenizer is InternVL's
+        loaded = _load_native(folder, config, dtype, attention)
     loaded.model.to(device)
     loaded.model.eval()
     return loaded
@@ -95,25 +129,34 @@ def _load_original(
     attention: str,
 ) -> InternVL:
     from accelerate import init_empty_weights
-    from transformers import GenerationConfig, InternVLConfig, InternVLForConditionalGeneration
+    from transformers import InternVLConfig, InternVLForConditionalGeneration
 
     tokenizer = read_tokenizer(folder, config)
     vocabulary = Vocabulary(tokenizer)
     end, pad = vocabulary.stops
-    native = InternVLConfig(
-        **native_config(
-            config,
-            image_token_id=vocabulary.id("<IMG_CONTEXT>"),
-            eos_token_id=end,
-            pad_token_id=pad,
-        )
+    settings = native_config(
+        config,
+        image_token_id=vocabulary.id("<IMG_CONTEXT>"),
+        eos_token_id=end,
+        pad_token_id=pad,
     )
+    with opening(folder, "configuration"):
+        native = InternVLConfig(**settings)
     native._attn_implementation = attention
     # Buffers (the rotary frequencies) are not in the checkpoint and must be real.
     with init_empty_weights(include_buffers=False):
         model = InternVLForConditionalGeneration(native)
-    load_original(model, folder, device=device, dtype=dtype)
-    check_untied(model)
+    load_original(model, folder, device=device, dtype=dtype, tied=is_tied(config))
+    if not is_tied(config):
+        check_untied(model)
+    return _ready(model, tokenizer)
+
+
+def _ready(model: Any, tokenizer: PreTrainedTokenizerBase) -> InternVL:
+    """With generation settings of our own: the folder's say nothing, decoding is the run's."""
+    from transformers import GenerationConfig
+
+    end, pad = Vocabulary(tokenizer).stops
     model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
         eos_token_id=[end, pad], pad_token_id=pad
     )
@@ -125,8 +168,10 @@ def _load_native(
 ) -> InternVL:
     from transformers import InternVLForConditionalGeneration
 
+    shapes(shards(folder))
+    tokenizer = read_tokenizer(folder, config)
     native: Any = InternVLForConditionalGeneration
-    try:
+    with opening(folder, "weights"):
         model, report = native.from_pretrained(
             folder,
             dtype=dtype or "auto",
@@ -134,8 +179,6 @@ def _load_native(
             output_loading_info=True,
             use_safetensors=True,
         )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"{folder}: cannot load the weights: {error}") from error
     problems = {
         kind: sorted(str(name) for name in report[kind])
         for kind in ("missing_keys", "unexpected_keys", "mismatched_keys")
@@ -145,4 +188,4 @@ def _load_native(
         raise ConfigError(f"{folder}: wrong tensors: {problems}")
     if not config.get("tie_word_embeddings", True):
         check_untied(model)
-    return InternVL(model, read_tokenizer(folder, config))
+    return _ready(model, tokenizer)

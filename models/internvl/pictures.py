@@ -13,6 +13,8 @@ from er_bench.core.message import media_parts
 from er_bench.core.prompt import Prompt
 from er_bench.core.sample import Image
 from er_bench.data.media import FrameCache
+from er_bench.models.checkpoint import Config
+from er_bench.models.internvl.config import own_system_message
 from er_bench.models.internvl.conversation import FramePrefix, Style
 from er_bench.models.internvl.tiling import MultiImageBudget, tile_budget
 
@@ -23,7 +25,9 @@ class InternVLArgs(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     system_message: str = Field(
-        "template", description="`template`, `none` (the word None), `absent`, or the text itself"
+        "template",
+        description="`template`, `none` (the word None), `absent`, or the text itself; where it is "
+        "not given, a text in the checkpoint's config.json counts",
     )
     max_tiles: int = Field(12, ge=1, description="Most tiles of an image, unless the task says")
     tile_limit: int | None = Field(
@@ -40,6 +44,12 @@ class InternVLArgs(BaseModel):
     def style(self) -> Style:
         """How conversations are written."""
         return Style(self.system_message, self.frame_prefix)
+
+    def of_checkpoint(self, config: Config) -> InternVLArgs:
+        """With the checkpoint's own system message, unless the settings name one."""
+        if "system_message" in self.model_fields_set:
+            return self
+        return self.model_copy(update={"system_message": own_system_message(config)})
 
 
 @dataclass(frozen=True, slots=True)

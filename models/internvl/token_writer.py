@@ -12,10 +12,9 @@ from er_bench.core.errors import ConfigError
 from er_bench.core.family import TokenPrompt
 from er_bench.core.prompt import Prompt
 from er_bench.data.media import FrameCache
-from er_bench.models.checkpoint import read_config
 from er_bench.models.internvl.config import is_original, tile_shape
 from er_bench.models.internvl.conversation import render
-from er_bench.models.internvl.load import read_tokenizer
+from er_bench.models.internvl.load import read_checked, read_tokenizer
 from er_bench.models.internvl.pictures import InternVLArgs, see, still_sizes
 from er_bench.models.internvl.tiling import EXACT_PIXELS
 from er_bench.models.internvl.vocabulary import Vocabulary
@@ -60,7 +59,7 @@ class InternVLTokenWriter:
 
 def open_token_writer(folder: Path, args: InternVLArgs) -> InternVLTokenWriter:
     """The token writer of a native folder. Raises ConfigError for the original layout."""
-    config = read_config(folder)
+    config = read_checked(folder)
     if is_original(config):
         raise ConfigError(
             f"{folder}: vLLM needs remote code for the original InternVLChat layout. Convert it "
@@ -68,7 +67,7 @@ def open_token_writer(folder: Path, args: InternVLArgs) -> InternVLTokenWriter:
             "(a card: --backend vllm --model-args checkpoint=DIR)"
         )
     vocabulary = Vocabulary(read_tokenizer(folder, config))
-    return InternVLTokenWriter(vocabulary, tile_shape(config)[0], args)
+    return InternVLTokenWriter(vocabulary, tile_shape(config)[0], args.of_checkpoint(config))
 
 
 def one_tile(image: PIL.Image.Image, tile_px: int) -> PIL.Image.Image:

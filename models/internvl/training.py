@@ -14,18 +14,24 @@ import numpy as np
 import PIL.Image
 import yaml
 
-from er_bench.core.errors import ConfigError
 from er_bench.core.family import Rendered
 from er_bench.core.geometry import Size
 from er_bench.core.message import Message
 from er_bench.core.model import Model, ModelSettings
-from er_bench.models.checkpoint import read_config, snapshot
+from er_bench.models.checkpoint import snapshot
 from er_bench.models.internvl import tiling
 from er_bench.models.internvl.checkpoint_files import share_weights, write_native_sides
-from er_bench.models.internvl.config import is_original, native_config, one_number, tile_shape
+from er_bench.models.internvl.config import (
+    is_original,
+    native_config,
+    one_number,
+    own_system_message,
+    rope_parameters,
+    tile_shape,
+)
 from er_bench.models.internvl.conversation import Style, render
 from er_bench.models.internvl.engine import InternVLEngine
-from er_bench.models.internvl.load import InternVL, load, read_tokenizer
+from er_bench.models.internvl.load import InternVL, load, read_checked, read_tokenizer
 from er_bench.models.internvl.pictures import InternVLArgs
 from er_bench.models.internvl.vocabulary import Vocabulary
 from er_bench.models.settings import DeviceArgs, parse_args
@@ -123,12 +129,10 @@ class InternVLTraining:
 
     def codec(self, folder: Path, *, system_message: str | None) -> InternVLCodec:
         """Tokenizer and tiling of a checkpoint, without its weights."""
-        config = read_config(folder)
-        try:
-            tile_px, tokens = tile_shape(config)
-        except (KeyError, TypeError) as error:
-            raise ConfigError(f"{folder}: the config says nothing of tiles: {error!r}") from error
-        style = Style(system_message or "template", "Frame-", verbatim=True)
+        config = read_checked(folder)
+        tile_px, tokens = tile_shape(config)
+        own = own_system_message(config)
+        style = Style(system_message or own, "Frame-", verbatim=True)
         return InternVLCodec(read_tokenizer(folder, config), style, tile_px, tokens)
 
     def load(
@@ -172,8 +176,8 @@ class InternVLTraining:
         model.save_pretrained(out, state_dict=dict(state))
         config = model.config.to_dict()
         config["dtype"] = str(next(iter(state.values())).dtype).removeprefix("torch.")
-        theta = config["text_config"]["rope_parameters"]["rope_theta"]
-        config["text_config"]["rope_parameters"] = {"rope_type": "default", "rope_theta": theta}
+        rope = rope_parameters(config["text_config"], keep_dynamic=False)
+        config["text_config"]["rope_parameters"] = rope
         style = codec.style.system_message
         write_native_sides(out, config, codec.tokenizer, style, max_tiles)
         share_weights(out)
@@ -202,7 +206,7 @@ def _empty(folder: Path) -> PreTrainedModel:
     import torch
     from transformers import InternVLConfig, InternVLForConditionalGeneration
 
-    config = read_config(folder)
+    config = read_checked(folder)
     if is_original(config):
         vocabulary = Vocabulary(read_tokenizer(folder, config))
         end, pad = vocabulary.stops

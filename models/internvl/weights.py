@@ -7,7 +7,6 @@ tower's joined `qkv`, which the native layout holds as three.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from er_bench.core.errors import ConfigError
+from er_bench.models.checkpoint import check_fetched, one_line, read_object
 
 if TYPE_CHECKING:
     import torch
@@ -135,25 +135,52 @@ def to_native(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
         yield native, part.clone()
 
 
+HEAD, EMBEDDING = "lm_head.weight", "model.language_model.embed_tokens.weight"
+"""The native names of the two that may be one."""
+
+_FLOATS = ("F32", "F16", "BF16")
+
+
 def shards(folder: Path) -> list[Path]:
-    """The safetensors files of a checkpoint. Raises ConfigError when there are none."""
-    index = folder / INDEX
-    if index.is_file():
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    """The safetensors files of a checkpoint.
+
+    A single file counts before an index, as in transformers: a checkpoint that was trained on and
+    saved into the same folder leaves the older index behind.
+
+    Raises ConfigError when there are none, or for a damaged index.
+    """
+    single, index = folder / SINGLE, folder / INDEX
+    files = [single]
+    if index.is_file() and not single.is_file():
+        names = _indexed(index)
         if paths := [name for name in names if Path(name).name != name]:
             raise ConfigError(f"{index}: a shard must be a file beside the index: {paths[0]!r}")
         files = [folder / name for name in names]
-    else:
-        files = [folder / SINGLE]
     if absent := [f.name for f in files if not f.is_file()]:
-        raise ConfigError(f"{folder}: missing weights {', '.join(absent)} (safetensors only)")
+        raise ConfigError(
+            f"{folder}: missing weights {', '.join(absent)} (safetensors only); fetch them again, "
+            "or have transformers save .bin weights as safetensors"
+        )
     return files
+
+
+def _indexed(index: Path) -> list[str]:
+    """The names of the files that an index lists. Raises ConfigError."""
+    listed = read_object(index).get("weight_map")
+    if (
+        not isinstance(listed, dict)
+        or not listed
+        or not all(isinstance(name, str) and "\0" not in name for name in listed.values())
+    ):
+        raise ConfigError(f"{index}: weight_map is no object of tensor names and files")
+    return sorted(set(listed.values()))
 
 
 def shapes(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:
     """The shape of every tensor in some safetensors files, read from their headers.
 
-    Raises ConfigError for a damaged file, or a tensor that comes twice.
+    Raises ConfigError for a damaged file, a tensor that comes twice, or one of another kind than
+    plain floats.
     """
     found: dict[str, tuple[int, ...]] = {}
     for file in files:
@@ -161,8 +188,25 @@ def shapes(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:
             for name in tensors.keys():
                 if name in found:
                     raise ConfigError(f"{file}: tensor {name!r} comes twice")
-                found[name] = tuple(tensors.get_slice(name).get_shape())
+                part = tensors.get_slice(name)
+                if part.get_dtype() not in _FLOATS:
+                    raise ConfigError(
+                        f"{file}: tensor {name!r} is {part.get_dtype()}; quantised weights are "
+                        "not supported, only F32, F16 and BF16"
+                    )
+                found[name] = tuple(part.get_shape())
     return found
+
+
+def same_tensor(files: Iterable[Path], one: str, other: str) -> bool:
+    """Whether two stored tensors have the same values."""
+    import torch
+
+    found: dict[str, Tensor] = {}
+    for file in files:
+        with opened(file) as tensors:
+            found |= {n: tensors.get_tensor(n) for n in (one, other) if n in tensors.keys()}
+    return bool(torch.equal(found[one], found[other]))
 
 
 @contextmanager
@@ -170,11 +214,14 @@ def opened(file: Path, device: str = "cpu") -> Iterator[Any]:
     """A safetensors file, mapped into memory. Raises ConfigError for a damaged one."""
     from safetensors import SafetensorError, safe_open
 
+    check_fetched(file)
     try:
         with safe_open(file, framework="pt", device=device) as tensors:
             yield tensors
-    except SafetensorError as error:
-        raise ConfigError(f"{file}: not a safetensors file: {error}") from error
+    except (SafetensorError, OSError) as error:
+        raise ConfigError(
+            f"{file}: not a safetensors file: {one_line(error)}; fetch it again"
+        ) from error
 
 
 def native_shapes(original: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
@@ -212,20 +259,48 @@ def check_tensors(
 
 
 def load_original(
-    model: nn.Module, folder: Path, *, device: str, dtype: torch.dtype | None
+    model: nn.Module, folder: Path, *, device: str, dtype: torch.dtype | None, tied: bool
 ) -> None:
     """Fill a native model, built without memory, from an original checkpoint, shard by shard.
+
+    With `tied` the head is the embedding.
 
     Raises ConfigError that lists every missing, unexpected or misshapen tensor.
     """
     files = shards(folder)
     expected = {name: tuple(p.shape) for name, p in model.state_dict().items()}
-    check_tensors(folder, native_shapes(shapes(files)), expected)
+    check_original_tensors(folder, files, expected, tied=tied)
     for file in files:
         with opened(file, device) as tensors:
             for original in tensors.keys():
                 for name, part in to_native(original, tensors.get_tensor(original)):
                     _assign(model, name, part.to(dtype))
+    if tied:
+        model.get_submodule("lm_head").weight = model.get_parameter(EMBEDDING)
+
+
+def check_original_tensors(
+    folder: Path, files: list[Path], expected: Mapping[str, tuple[int, ...]], *, tied: bool
+) -> dict[str, tuple[int, ...]]:
+    """The tensors of an original checkpoint by their original names, each checked.
+
+    A tied head need not be stored; where it is, it must be the embedding.
+
+    Raises ConfigError that lists every missing, unexpected or misshapen tensor.
+    """
+    found = shapes(files)
+    native = native_shapes(found)
+    stored = HEAD in native
+    if tied and not stored:
+        expected = {name: shape for name, shape in expected.items() if name != HEAD}
+    check_tensors(folder, native, expected)
+    head, embedding = original_name(HEAD)[0], original_name(EMBEDDING)[0]
+    if tied and stored and not same_tensor(files, head, embedding):
+        raise ConfigError(
+            f"{folder}: llm_config.tie_word_embeddings is true, but {head} is not the embedding; "
+            "set it to false to use the stored head"
+        )
+    return found
 
 
 def _assign(model: nn.Module, name: str, tensor: Tensor) -> None:

@@ -136,7 +136,7 @@ def test_config_map(folder: Path) -> None:
 
 def test_rope_scaling_can_be_left_out() -> None:
     llm = {"rope_theta": 1e6, "rope_scaling": {"type": "dynamic", "factor": 2.0}}
-    assert rope_parameters(llm, keep_scaling=False) == {"rope_type": "default", "rope_theta": 1e6}
+    assert rope_parameters(llm, keep_dynamic=False) == {"rope_type": "default", "rope_theta": 1e6}
     assert rope_parameters(llm)["rope_type"] == "dynamic"
 
 
