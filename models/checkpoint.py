@@ -37,8 +37,8 @@ def check_packages() -> None:
     except (ImportError, RuntimeError, AttributeError, OSError) as error:
         raise ConfigError(
             f"torchvision is installed but broken ({one_line(error)}): it was built for another "
-            "torch. InternVL and Vlaser do not need it: pip uninstall torchvision; other models do: "
-            "install the build that matches torch"
+            "torch. InternVL and Vlaser do not need it: pip uninstall torchvision. Others do: "
+            "install the build for this torch"
         ) from error
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from er_bench.core.errors import ConfigError
-from er_bench.models.checkpoint import Config
+from er_bench.models.checkpoint import Config, check_fetched, one_line, read_object
 from er_bench.models.internvl.conversation import Style
+from er_bench.models.internvl.part import shortened
 from er_bench.models.internvl.template import chat_template
 from er_bench.models.internvl.tiling import IMAGENET_MEAN, IMAGENET_STD
 from er_bench.models.internvl.vocabulary import Vocabulary
@@ -25,6 +27,93 @@ LEFTOVERS = (
     "model_specific_special_tokens",
 )
 """Tokenizer settings of the source, or of how it was read, that a folder should not carry."""
+
+
+TOKENIZER_FILES = (
+    *("added_tokens.json", "special_tokens_map.json", "tokenizer.json"),
+    *("tokenizer_config.json", "vocab.json"),
+)
+
+
+def check_sides(folder: Path, tile_px: int) -> None:
+    """Check the files beside the weights that transformers reads leniently or er-bench not at all.
+
+    Decoding settings are the run's: `generation_config.json` need only be readable. Pictures are
+    prepared in one way (tiling.py), which `preprocessor_config.json` must not contradict.
+
+    Raises ConfigError for a damaged file, or for other pixels than those that are sent.
+    """
+    for name in (*TOKENIZER_FILES, "generation_config.json"):
+        if (folder / name).exists():
+            read_object(folder / name)
+    _check_merges(folder)
+    file = folder / "preprocessor_config.json"
+    if not file.exists():
+        return
+    found = read_object(file)
+    for name, value in _look(tile_px, tile_px).items():
+        given = found.get(name)
+        if given is None or name in ("processor_class", "size"):
+            continue
+        if not _equal(given, value):
+            raise ConfigError(
+                f"{file}: it has {name} = {shortened(given)}; only {value} is supported"
+            )
+    if found.get("min_patches", 1) != 1:
+        given = shortened(found["min_patches"])
+        raise ConfigError(f"{file}: it has min_patches = {given}; only 1 is supported")
+    size = found.get("size")
+    sides = list(size.values()) if isinstance(size, dict) else [size]
+    if any(side not in (None, tile_px) for side in sides):
+        raise ConfigError(
+            f"{file}: it has size = {shortened(size)}, but the model's tiles are {tile_px} pixels"
+        )
+
+
+def _equal(given: object, value: object) -> bool:
+    if isinstance(value, tuple):
+        if not isinstance(given, list) or len(given) != len(value):
+            return False
+        return all(_equal(g, v) for g, v in zip(given, value, strict=True))
+    if isinstance(value, float):
+        return isinstance(given, float) and math.isclose(given, value, rel_tol=1e-6)
+    return given == value
+
+
+def _check_merges(folder: Path) -> None:
+    """Raise ConfigError for a cut `merges.txt`: hardly a token may lack its merge."""
+    merges, vocabulary = folder / "merges.txt", folder / "vocab.json"
+    if not (merges.is_file() and vocabulary.is_file()):
+        return
+    check_fetched(merges)
+    try:
+        lines = merges.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{merges}: cannot read it: {one_line(error)}") from error
+    made = {line.replace(" ", "") for line in lines}
+    tokens = [token for token in read_object(vocabulary) if len(token) > 1]
+    lacking = [token for token in tokens if token not in made]
+    if len(lacking) > len(tokens) / 100:
+        raise ConfigError(
+            f"{merges}: {len(lacking)} of {len(tokens)} tokens have no merge, {lacking[0]!r} among "
+            "them: the file is cut or another tokenizer's; fetch it again"
+        )
+
+
+def _look(height: int, width: int) -> dict[str, object]:
+    """How pixels are made, as transformers' image processors spell it."""
+    return {
+        "do_convert_rgb": True,
+        "do_normalize": True,
+        "do_rescale": True,
+        "do_resize": True,
+        "image_mean": IMAGENET_MEAN,
+        "image_std": IMAGENET_STD,
+        "processor_class": "InternVLProcessor",
+        "resample": 3,
+        "rescale_factor": 1 / 255,
+        "size": {"height": height, "width": width},
+    }
 
 
 def write_native_sides(
@@ -44,18 +133,7 @@ def write_native_sides(
     write_native_tokenizer(out, tokenizer, system_message)
     side = config["vision_config"]["image_size"]
     height, width = (side, side) if isinstance(side, int) else side
-    look = {
-        "do_convert_rgb": True,
-        "do_normalize": True,
-        "do_rescale": True,
-        "do_resize": True,
-        "image_mean": IMAGENET_MEAN,
-        "image_std": IMAGENET_STD,
-        "processor_class": "InternVLProcessor",
-        "resample": 3,
-        "rescale_factor": 1 / 255,
-        "size": {"height": height, "width": width},
-    }
+    look = _look(height, width)
     tiles = {"crop_to_patches": True, "min_patches": 1, "max_patches": max_tiles}
     still = {"image_processor_type": "GotOcr2ImageProcessor", **look, **tiles}
     write_json(out / "preprocessor_config.json", still)

@@ -10,18 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from er_bench.core.errors import ConfigError
 from er_bench.models.checkpoint import Config
-from er_bench.models.internvl.fields import (
-    UNUSED,
-    UNUSED_IN_CHAT,
-    UNUSED_IN_VISION,
-    Chat,
-    Language,
-    Rope,
-    Vision,
-    check_names,
-    shortened,
-    validated,
-)
+from er_bench.models.internvl.fields import UNUSED, Language, check_original, stored_dtype
+from er_bench.models.internvl.part import check_names, shortened
+from er_bench.models.internvl.rope import rope_parameters
 
 ORIGINAL_ARCHITECTURE = "InternVLChatModel"
 NATIVE_ARCHITECTURE = "InternVLForConditionalGeneration"
@@ -121,57 +112,6 @@ def tile_shape(config: Config) -> tuple[int, int]:
     return side, image_seq_length(side, one_number(vision["patch_size"]), ratio)
 
 
-def rope_parameters(llm: Config, *, keep_dynamic: bool = True) -> Config:
-    """Rotary positions as transformers 5 spells them, from its spelling or the older one.
-
-    The base must be given: Qwen2's default of 10,000 is no InternVL's. `keep_dynamic` false leaves
-    the dynamic scaling out, which transformers applies only beyond the trained length.
-
-    Raises ConfigError for a base given nowhere or twice, or a scaling that is not supported.
-    """
-    spellings = [_rope_spelling(llm, name) for name in ("rope_parameters", "rope_scaling")]
-    bases = [llm.get("rope_theta"), *(s.pop("rope_theta", None) for s in spellings)]
-    given = [base for base in bases if base is not None]
-    if not given:
-        raise ConfigError("it gives no rope_theta: copy the base of the model it was trained from")
-    if any(base != given[0] for base in given):
-        raise ConfigError(f"it gives several rope_theta: {', '.join(map(shortened, given))}")
-    if all(spellings) and spellings[0] != spellings[1]:
-        raise ConfigError("its rope_parameters and rope_scaling disagree; keep one of them")
-    scaling = spellings[0] or spellings[1]
-    found = {"rope_type": "default", "rope_theta": given[0], **scaling}
-    validated(Rope, found)
-    kind = str(found["rope_type"])
-    allowed = {"rope_type", "rope_theta", *_SCALING[kind]}
-    check_names(found, allowed, (), f"rope type {kind} with ")
-    if kind != "default" and "factor" not in found:
-        raise ConfigError(f"its rope type {kind} has no factor")
-    if kind == "dynamic" and not keep_dynamic:
-        return {"rope_type": "default", "rope_theta": given[0]}
-    return found
-
-
-_SCALING = {
-    "default": (),
-    "linear": ("factor",),
-    "dynamic": ("factor",),
-    "yarn": tuple(name for name in Rope.model_fields if not name.startswith("rope_")),
-}
-
-
-def _rope_spelling(llm: Config, name: str) -> dict[str, object]:
-    found = llm.get(name)
-    if found is None:
-        return {}
-    if not isinstance(found, Mapping):
-        raise ConfigError(f"its {name} is no object: {shortened(found)}")
-    scaling = {key: value for key, value in found.items() if value is not None}
-    kinds = [scaling.pop(key) for key in ("rope_type", "type") if key in scaling]
-    if any(kind != kinds[0] for kind in kinds):
-        raise ConfigError(f"its {name} has two types: {', '.join(map(shortened, kinds))}")
-    return {"rope_type": kinds[0], **scaling} if kinds else scaling
-
-
 def is_tied(config: Config) -> bool:
     """Whether a configuration of either layout says that the head is the embedding."""
     if is_original(config):
@@ -186,22 +126,6 @@ def own_system_message(config: Config) -> str:
     one is left to the setting `system_message`. A native folder keeps it under the same name.
     """
     return str(config.get("system_message") or "template")
-
-
-def stored_dtype(*parts: Config) -> str:
-    """The precision that the first part with one names, under its new or old name.
-
-    Raises ConfigError when the two names differ.
-    """
-    for part in parts:
-        named = [part[key] for key in ("dtype", "torch_dtype") if part.get(key) is not None]
-        if any(name != named[0] for name in named):
-            raise ConfigError(
-                f"its dtype and torch_dtype differ: {', '.join(map(shortened, named))}"
-            )
-        if named:
-            return str(named[0])
-    return "bfloat16"
 
 
 def native_config(
@@ -304,27 +228,6 @@ def original_config(native: Config) -> Config:
     }
 
 
-def check_original(original: Config) -> None:
-    """Check every field of an original configuration. Raises ConfigError."""
-    if not is_original(original):
-        raise ConfigError(f"not an InternVLChat config: model_type {original.get('model_type')!r}")
-    for part in ("vision_config", "llm_config"):
-        if not isinstance(original.get(part), Mapping):
-            raise ConfigError(f"the InternVLChat config has no {part}")
-    llm_type = original["llm_config"].get("model_type")
-    if llm_type != "qwen2":
-        raise ConfigError(
-            f"the language model is {shortened(llm_type)}; only Qwen2 (InternVL2.5-4B/38B, "
-            "InternVL3, Vlaser) can be loaded without remote code"
-        )
-    check_names(original, Chat.model_fields, UNUSED_IN_CHAT)
-    check_names(original["llm_config"], Language.model_fields, UNUSED, "llm_config.")
-    check_names(original["vision_config"], Vision.model_fields, UNUSED_IN_VISION, "vision_config.")
-    _check_shapes(validated(Chat, original))
-    rope_parameters(original["llm_config"])
-    stored_dtype(original, original["llm_config"])
-
-
 def check_native(native: Config) -> None:
     """Check every field of a native configuration. Raises ConfigError.
 
@@ -349,8 +252,17 @@ def check_native(native: Config) -> None:
         raise ConfigError(f"it has tie_word_embeddings = {shortened(tied)}; true or false is meant")
     if not _has_qwen2(native):
         return
-    original = original_config(native)
-    check_original(original)
+    original = dict(original_config(native))
+    text, vision = native["text_config"], native["vision_config"]
+    own = {name: text[name] for name in Language.model_fields if name in text}
+    written = {k: v for k, v in original["llm_config"].items() if k != "torch_dtype"}
+    original["llm_config"] = {**own, **written}
+    own = {name: vision[name] for name in ("dtype", "torch_dtype") if name in vision}
+    original["vision_config"] = {**original["vision_config"], **own}
+    try:
+        check_original(original)
+    except ConfigError as error:
+        raise ConfigError(_natively(str(error))) from error
     tokens = native.get("image_seq_length", 256)
     if tokens != tile_shape(original)[1]:
         raise ConfigError(
@@ -359,42 +271,16 @@ def check_native(native: Config) -> None:
         )
 
 
+def _natively(message: str) -> str:
+    """A message about an original configuration, with the native names."""
+    for old, new in _VISION.items():
+        message = message.replace(f"vision_config.{old} ", f"vision_config.{new} ")
+    message = message.replace("select_layer", "vision_feature_layer")
+    return message.replace("llm_config", "text_config")
+
+
 def _has_qwen2(native: Config) -> bool:
     return bool(native["text_config"].get("model_type", "qwen2") == "qwen2")
-
-
-def _check_shapes(chat: Chat) -> None:
-    """Raise ConfigError for sizes that do not fit each other."""
-    vision, llm, ratio = chat.vision_config, chat.llm_config, chat.downsample_ratio
-    side, rest = divmod(vision.image_size, vision.patch_size)
-    fits = {
-        "force_image_size is not vision_config.image_size": chat.force_image_size
-        in (None, vision.image_size),
-        "image_size is no multiple of patch_size": rest == 0,
-        "downsample_ratio is not 1 / a divisor of the patches of a side": side > 0
-        and round(1 / ratio) * ratio == 1
-        and side % round(1 / ratio) == 0,
-        "select_layer is none of the vision layers": -vision.num_hidden_layers - 1
-        <= chat.select_layer
-        <= vision.num_hidden_layers,
-        "vision hidden_size is no multiple of its heads": vision.hidden_size
-        % vision.num_attention_heads
-        == 0,
-        "hidden_size is no multiple of num_attention_heads": llm.head_dim is not None
-        or llm.hidden_size % llm.num_attention_heads == 0,
-        "a head has an odd size": (llm.head_dim or llm.hidden_size // llm.num_attention_heads) % 2
-        == 0,
-        "num_attention_heads is no multiple of num_key_value_heads": llm.num_attention_heads
-        % llm.num_key_value_heads
-        == 0,
-        "layer_types are not one for each layer": llm.layer_types is None
-        or len(llm.layer_types) == llm.num_hidden_layers,
-        "sliding_attention without use_sliding_window and sliding_window": "sliding_attention"
-        not in (llm.layer_types or ())
-        or (llm.use_sliding_window and llm.sliding_window is not None),
-    }
-    if wrong := [what for what, right in fits.items() if not right]:
-        raise ConfigError(f"its sizes do not fit: {wrong[0]}")
 
 
 def one_number(side: int | Sequence[int]) -> int:

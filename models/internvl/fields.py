@@ -9,13 +9,15 @@ Sources: OpenGVLab/Vlaser commit 40d7821, `configuration_internvl_chat.py` and
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from difflib import get_close_matches
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from er_bench.core.errors import ConfigError
+from er_bench.models.checkpoint import Config
+from er_bench.models.internvl.part import Part, check_names, shortened, validated
+from er_bench.models.internvl.rope import rope_parameters
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 Size = Annotated[int, Field(ge=1, le=2**24)]
@@ -55,27 +57,6 @@ UNUSED_IN_VISION = UNUSED | frozenset(
 
 UNUSED_IN_CHAT = UNUSED | {"hidden_size", "tie_word_embeddings", "use_flash_attn", "vocab_size"}
 """The language model's own fields count, not the copies beside it."""
-
-
-class Part(BaseModel):
-    """A part of a configuration. Values are not converted: text is no number."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
-
-
-class Rope(Part):
-    """Rotary positions, as transformers 5 spells them."""
-
-    rope_type: Literal["default", "linear", "dynamic", "yarn"]
-    rope_theta: Annotated[float, Field(gt=1, le=1e12, allow_inf_nan=False)]
-    factor: Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False)] | None = None
-    original_max_position_embeddings: Annotated[int, Field(ge=1, le=2**31)] | None = None
-    attention_factor: Annotated[Positive, Field(le=1e6)] | None = None
-    beta_fast: Annotated[Positive, Field(le=1e6)] | None = None
-    beta_slow: Annotated[Positive, Field(le=1e6)] | None = None
-    mscale: Annotated[Positive, Field(le=1e6)] | None = None
-    mscale_all_dim: Annotated[Positive, Field(le=1e6)] | None = None
-    truncate: bool | None = None
 
 
 class Language(Part):
@@ -160,44 +141,74 @@ class Chat(Part):
     use_thumbnail: Literal[True] = True
 
 
-PartT = TypeVar("PartT", bound=Part)
-
-
-def validated(kind: type[PartT], config: Mapping[str, object]) -> PartT:
-    """A part with every value checked. Raises ConfigError that names the first wrong field."""
-    try:
-        return kind.model_validate(config)
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        place = ".".join(str(step) for step in wrong["loc"])
-        if wrong["type"] == "missing":
-            raise ConfigError(f"it has no {place}") from error
+def check_original(original: Config) -> None:
+    """Check every field of an original configuration. Raises ConfigError."""
+    if original.get("model_type") != "internvl_chat":
         raise ConfigError(
-            f"it has {place} = {shortened(wrong['input'])}, which er-bench does not support: "
-            f"{wrong['msg']}"
-        ) from error
-
-
-def check_names(
-    config: Mapping[str, object], known: Collection[str], unused: Collection[str], part: str = ""
-) -> None:
-    """Raise ConfigError for a field that nobody knows, with the nearest that there are."""
-    names = [*known, *unused]
-    for name, value in config.items():
-        if name in names or value is None:
-            continue
-        near = get_close_matches(name, names, 1)
-        raise ConfigError(
-            f"it has {part}{name} = {shortened(value)}, which er-bench does not know; "
-            + (f"did you mean {part}{near[0]}? " if near else "")
-            + "Take it out of the file if no answer depends on it"
+            f"not an InternVLChat config: model_type {shortened(original.get('model_type'))}"
         )
+    for part in ("vision_config", "llm_config"):
+        if not isinstance(original.get(part), Mapping):
+            raise ConfigError(f"the InternVLChat config has no {part}")
+    llm_type = original["llm_config"].get("model_type")
+    if llm_type != "qwen2":
+        raise ConfigError(
+            f"the language model is {shortened(llm_type)}; only Qwen2 (InternVL2.5-4B/38B, "
+            "InternVL3, Vlaser) can be loaded without remote code"
+        )
+    check_names(original, Chat.model_fields, UNUSED_IN_CHAT)
+    check_names(original["llm_config"], Language.model_fields, UNUSED, "llm_config.")
+    check_names(original["vision_config"], Vision.model_fields, UNUSED_IN_VISION, "vision_config.")
+    _check_shapes(validated(Chat, original))
+    rope_parameters(original["llm_config"])
+    stored_dtype(original, original["llm_config"])
 
 
-def shortened(value: object) -> str:
-    """A foreign value in at most 60 characters."""
-    try:
-        text = repr(value)
-    except (RecursionError, ValueError):
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _check_shapes(chat: Chat) -> None:
+    """Raise ConfigError for sizes that do not fit each other."""
+    vision, llm, ratio = chat.vision_config, chat.llm_config, chat.downsample_ratio
+    side, rest = divmod(vision.image_size, vision.patch_size)
+    fits = {
+        "force_image_size is not vision_config.image_size": chat.force_image_size
+        in (None, vision.image_size),
+        "image_size is no multiple of patch_size": rest == 0,
+        "downsample_ratio is not 1 / a divisor of the patches of a side": side > 0
+        and round(1 / ratio) * ratio == 1
+        and side % round(1 / ratio) == 0,
+        "select_layer is none of the vision layers": -vision.num_hidden_layers - 1
+        <= chat.select_layer
+        <= vision.num_hidden_layers,
+        "vision hidden_size is no multiple of its heads": vision.hidden_size
+        % vision.num_attention_heads
+        == 0,
+        "hidden_size is no multiple of num_attention_heads": llm.head_dim is not None
+        or llm.hidden_size % llm.num_attention_heads == 0,
+        "a head has an odd size": (llm.head_dim or llm.hidden_size // llm.num_attention_heads) % 2
+        == 0,
+        "num_attention_heads is no multiple of num_key_value_heads": llm.num_attention_heads
+        % llm.num_key_value_heads
+        == 0,
+        "layer_types are not one for each layer": llm.layer_types is None
+        or len(llm.layer_types) == llm.num_hidden_layers,
+        "sliding_attention without use_sliding_window and sliding_window": "sliding_attention"
+        not in (llm.layer_types or ())
+        or (llm.use_sliding_window and llm.sliding_window is not None),
+    }
+    if wrong := [what for what, right in fits.items() if not right]:
+        raise ConfigError(f"its sizes do not fit: {wrong[0]}")
+
+
+def stored_dtype(*parts: Config) -> str:
+    """The precision that the first part with one names, under its new or old name.
+
+    Raises ConfigError when the two names differ.
+    """
+    for part in parts:
+        named = [part[key] for key in ("dtype", "torch_dtype") if part.get(key) is not None]
+        if any(name != named[0] for name in named):
+            raise ConfigError(
+                f"its dtype and torch_dtype differ: {', '.join(map(shortened, named))}"
+            )
+        if named:
+            return str(named[0])
+    return "bfloat16"

@@ -13,16 +13,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from er_bench.core.errors import ConfigError
-from er_bench.models.checkpoint import CONFIG, Config, check_packages, opening, quiet, read_config
+from er_bench.models.checkpoint import (
+    CONFIG,
+    Config,
+    check_packages,
+    opening,
+    quiet,
+    read_config,
+    read_object,
+)
+from er_bench.models.internvl.checkpoint_files import check_sides
 from er_bench.models.internvl.config import (
     check_native,
-    check_original,
     is_native,
     is_original,
     is_tied,
     native_config,
+    tile_shape,
 )
-from er_bench.models.internvl.fields import shortened
+from er_bench.models.internvl.fields import check_original
+from er_bench.models.internvl.part import shortened
 from er_bench.models.internvl.vocabulary import Vocabulary
 from er_bench.models.internvl.weights import check_untied, load_original, shapes, shards
 
@@ -64,12 +74,23 @@ def read_tokenizer(folder: Path, config: Config) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer, Qwen2Tokenizer
 
     kind: Any = Qwen2Tokenizer if is_original(config) else AutoTokenizer
+    check_sides(folder, tile_shape(config)[0])
     with opening(folder, "tokenizer"):
         tokenizer: PreTrainedTokenizerBase = kind.from_pretrained(
             folder, padding_side="left", trust_remote_code=False
         )
         vocabulary = tokenizer.get_vocab()
-        context = Vocabulary(tokenizer).id("<IMG_CONTEXT>")
+        try:
+            context = Vocabulary(tokenizer).id("<IMG_CONTEXT>")
+        except ConfigError as error:
+            raise ConfigError(f"{folder}: {error}") from error
+    added = folder / "added_tokens.json"
+    for name, index in (read_object(added) if added.is_file() else {}).items():
+        if vocabulary.get(name) != index:
+            raise ConfigError(
+                f"{added}: {name!r} is {shortened(index)} here, but {vocabulary.get(name)} by the "
+                "other tokenizer files; fetch them again"
+            )
     part = config["llm_config" if is_original(config) else "text_config"]
     embedded = part.get("vocab_size", math.inf)
     if above := sorted(name for name, index in vocabulary.items() if index >= embedded):

@@ -12,6 +12,7 @@ from er_bench.core.errors import ConfigError
 from er_bench.core.family import TokenPrompt
 from er_bench.core.prompt import Prompt
 from er_bench.data.media import FrameCache
+from er_bench.models.checkpoint import read_config
 from er_bench.models.internvl.config import is_original, tile_shape
 from er_bench.models.internvl.conversation import render
 from er_bench.models.internvl.load import read_checked, read_tokenizer
@@ -59,13 +60,13 @@ class InternVLTokenWriter:
 
 def open_token_writer(folder: Path, args: InternVLArgs) -> InternVLTokenWriter:
     """The token writer of a native folder. Raises ConfigError for the original layout."""
-    config = read_checked(folder)
-    if is_original(config):
+    if is_original(read_config(folder)):
         raise ConfigError(
             f"{folder}: vLLM needs remote code for the original InternVLChat layout. Convert it "
             "first: er-bench convert --model ID_OR_DIR --out DIR, then run vllm/DIR "
             "(a card: --backend vllm --model-args checkpoint=DIR)"
         )
+    config = read_checked(folder)
     vocabulary = Vocabulary(read_tokenizer(folder, config))
     return InternVLTokenWriter(vocabulary, tile_shape(config)[0], args.of_checkpoint(config))
 

@@ -18,7 +18,7 @@ from er_bench.core.family import Rendered
 from er_bench.core.geometry import Size
 from er_bench.core.message import Message
 from er_bench.core.model import Model, ModelSettings
-from er_bench.models.checkpoint import snapshot
+from er_bench.models.checkpoint import opening, snapshot
 from er_bench.models.internvl import tiling
 from er_bench.models.internvl.checkpoint_files import share_weights, write_native_sides
 from er_bench.models.internvl.config import (
@@ -26,13 +26,13 @@ from er_bench.models.internvl.config import (
     native_config,
     one_number,
     own_system_message,
-    rope_parameters,
     tile_shape,
 )
 from er_bench.models.internvl.conversation import Style, render
 from er_bench.models.internvl.engine import InternVLEngine
 from er_bench.models.internvl.load import InternVL, load, read_checked, read_tokenizer
 from er_bench.models.internvl.pictures import InternVLArgs
+from er_bench.models.internvl.rope import rope_parameters
 from er_bench.models.internvl.vocabulary import Vocabulary
 from er_bench.models.settings import DeviceArgs, parse_args
 from er_bench.models.transformers import TransformersModel
@@ -212,7 +212,7 @@ def _empty(folder: Path) -> PreTrainedModel:
         end, pad = vocabulary.stops
         image = vocabulary.id("<IMG_CONTEXT>")
         config = native_config(config, image_token_id=image, eos_token_id=end, pad_token_id=pad)
-    with torch.device("meta"):
+    with opening(folder, "configuration"), torch.device("meta"):
         model: PreTrainedModel = InternVLForConditionalGeneration(InternVLConfig(**config))
     return model
 

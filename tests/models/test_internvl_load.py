@@ -9,8 +9,9 @@ from safetensors.torch import load_file
 
 from er_bench.core.errors import ConfigError
 from er_bench.models.checkpoint import check_packages, snapshot
-from er_bench.models.internvl.config import native_config, original_config, rope_parameters
+from er_bench.models.internvl.config import native_config, original_config
 from er_bench.models.internvl.load import InternVL, load
+from er_bench.models.internvl.rope import rope_parameters
 from er_bench.models.internvl.tiling import normalise
 from er_bench.models.internvl.tiny import make_tiny
 from er_bench.models.internvl.weights import native_names, native_shapes, original_name
