@@ -113,7 +113,7 @@ def opening(folder: Path, what: str) -> Iterator[None]:
 
     It has no error of its own for them: a wrong value surfaces wherever it is used first.
     """
-    for file in sorted(folder.glob("*.json")):
+    for file in sorted(file for pattern in _PATTERNS for file in folder.glob(pattern)):
         check_fetched(file)
     try:
         yield

@@ -65,8 +65,19 @@ def open_auto(
                 "processor. Most often torchvision is missing: install the torchvision that "
                 "matches torch"
             )
-        model: Any = AutoModelForImageTextToText.from_pretrained(
-            folder, dtype=dtype, attn_implementation=attention, trust_remote_code=False
+        auto: Any = AutoModelForImageTextToText
+        model, report = auto.from_pretrained(
+            folder,
+            dtype=dtype,
+            attn_implementation=attention,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    if missing := sorted(report["missing_keys"]):
+        raise ConfigError(
+            f"{folder}: {len(missing)} tensors are missing, {missing[0]} among them, and would be "
+            "random; fetch the weights again"
         )
     return AutoEngine(model.to(device).eval(), processor, args)
 

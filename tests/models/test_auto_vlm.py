@@ -10,6 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import ProcessorMixin, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_5_vl.processing_qwen2_5_vl import Qwen2_5_VLProcessor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
@@ -169,4 +170,22 @@ def test_a_bare_tokenizer_is_no_processor(parts: tuple[Any, Any], tmp_path: Path
     model.save_pretrained(tmp_path)
     processor.tokenizer.save_pretrained(tmp_path)
     with pytest.raises(ConfigError, match=r"torchvision|cannot open"):
+        open_auto(tmp_path, AutoArgs(), "cpu", torch.float32, "sdpa")
+
+
+def test_a_missing_tensor_is_refused_not_drawn_at_random(
+    parts: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, processor = parts
+    model.save_pretrained(tmp_path)
+    monkeypatch.setattr("transformers.AutoProcessor.from_pretrained", lambda *_, **__: processor)
+    open_auto(tmp_path, AutoArgs(), "cpu", torch.float32, "sdpa")
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights[next(name for name in weights if name.endswith("q_proj.weight"))]
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ConfigError, match=r"1 tensors are missing, .*q_proj"):
+        open_auto(tmp_path, AutoArgs(), "cpu", torch.float32, "sdpa")
+    torch.save(weights, tmp_path / "pytorch_model.bin")
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(ConfigError, match="cannot open the checkpoint"):
         open_auto(tmp_path, AutoArgs(), "cpu", torch.float32, "sdpa")

@@ -189,7 +189,7 @@ def test_a_tied_head_is_the_embedding_in_every_layout(tmp_path: Path) -> None:
 
 def test_a_head_of_its_own_beside_the_flag_is_no_silent_choice(tmp_path: Path) -> None:
     source = change(write(tmp_path / "both"), tie)
-    with pytest.raises(ConfigError, match="lm_head.weight is not the embedding; set it to false"):
+    with pytest.raises(ConfigError, match=r"lm_head\.weight is not the embedding; set it to false"):
         load(source)
     with pytest.raises(ConfigError, match="is not the embedding"):
         convert.to_native(source, tmp_path / "native")
@@ -371,7 +371,7 @@ def test_other_weights_than_plain_floats_are_refused(tmp_path: Path) -> None:
     weights = single(folder)
     weights["mlp1.0.bias"] = weights["mlp1.0.bias"].to(torch.int8)
     save_file(weights, folder / "model.safetensors")
-    with pytest.raises(ConfigError, match="'mlp1.0.bias' is I8; quantised"):
+    with pytest.raises(ConfigError, match=r"'mlp1\.0\.bias' is I8; quantised"):
         load(folder)
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(ConfigError, match="safetensors only"):
