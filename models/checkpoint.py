@@ -80,10 +80,13 @@ def read_config(folder: Path) -> Config:
 
 
 def read_object(file: Path) -> dict[str, Any]:
-    """A JSON file that holds an object. Raises ConfigError."""
+    """A JSON file that holds an object. Raises ConfigError, also for half a surrogate pair."""
     check_fetched(file)
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        found = json.loads(text)
+        if "\\ud" in text.lower():
+            json.dumps(found, ensure_ascii=False).encode()
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{file}: cannot read it: {one_line(error)}") from error
     if not isinstance(found, dict):

@@ -46,7 +46,7 @@ def check_sides(folder: Path, tile_px: int) -> None:
     for name in (*TOKENIZER_FILES, "generation_config.json"):
         if (folder / name).exists():
             read_object(folder / name)
-    _check_merges(folder)
+    _check_vocabulary(folder)
     file = folder / "preprocessor_config.json"
     if not file.exists():
         return
@@ -80,8 +80,11 @@ def _equal(given: object, value: object) -> bool:
     return given == value
 
 
-def _check_merges(folder: Path) -> None:
-    """Raise ConfigError for a cut `merges.txt`: hardly a token may lack its merge."""
+def _check_vocabulary(folder: Path) -> None:
+    """Raise ConfigError for ids that are not one for each token, or a cut `merges.txt`.
+
+    Hardly a token may lack its merge.
+    """
     merges, vocabulary = folder / "merges.txt", folder / "vocab.json"
     if not (merges.is_file() and vocabulary.is_file()):
         return
@@ -91,7 +94,10 @@ def _check_merges(folder: Path) -> None:
     except (OSError, ValueError) as error:
         raise ConfigError(f"{merges}: cannot read it: {one_line(error)}") from error
     made = {line.replace(" ", "") for line in lines}
-    tokens = [token for token in read_object(vocabulary) if len(token) > 1]
+    known = read_object(vocabulary)
+    if sorted(map(repr, known.values())) != sorted(map(repr, range(len(known)))):
+        raise ConfigError(f"{vocabulary}: the ids are not 0 to {len(known) - 1}; fetch it again")
+    tokens = [token for token in known if len(token) > 1]
     lacking = [token for token in tokens if token not in made]
     if len(lacking) > len(tokens) / 100:
         raise ConfigError(

@@ -50,7 +50,7 @@ def hostile_configs(config: dict[str, Any], count: int, seed: int) -> Iterator[d
         first = each[k % len(each)]
         more = [(draw.choice(places), draw.choice(ODD)) for _ in range(draw.choice((0, 0, 1, 2)))]
         for (part, name), value in [first, *(more if k >= len(each) else [])]:
-            fields = changed[part] if part else changed
+            fields = changed.get(part) if part else changed
             if not isinstance(fields, dict):
                 continue
             if draw.random() < 0.03:
@@ -60,7 +60,7 @@ def hostile_configs(config: dict[str, Any], count: int, seed: int) -> Iterator[d
                     n: draw.choice((4.0, 1e6, "yarn", value)) for n in draw.sample([*ROPE], 4)
                 }
             else:
-                fields[name] = value
+                fields[name] = copy.deepcopy(value)
         yield changed
 
 

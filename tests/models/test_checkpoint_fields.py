@@ -24,6 +24,7 @@ from er_bench.models.internvl.fields import (
 from er_bench.models.internvl.load import load, read_checked
 from er_bench.models.internvl.pictures import InternVLArgs
 from er_bench.models.internvl.tiny import make_tiny
+from er_bench.models.internvl.training import TRAINING
 from tests.models.hostile_checkpoints import ODD, POINTER, damage, hostile_configs, read
 from tests.models.original import write
 
@@ -187,6 +188,22 @@ def test_a_tied_head_is_the_embedding_in_every_layout(tmp_path: Path) -> None:
         load(source)
 
 
+def test_training_saves_what_it_was_given(tmp_path: Path) -> None:
+    scaling = {"rope_type": "linear", "factor": 4.0}
+    folder = with_rope(write(tmp_path / "tied"), rope_theta=BASE, rope_scaling=scaling)
+    weights = single(folder)
+    del weights[HEAD]
+    save_file(weights, folder / "model.safetensors")
+    change(folder, tie)
+    change(folder, lambda config: config.update(system_message="Be brief."))
+    codec = TRAINING.codec(folder, system_message=None)
+    model = TRAINING.load(folder, dtype=torch.float32, attention="sdpa")
+    TRAINING.save(model, model.state_dict(), codec, tmp_path / "saved", max_tiles=4)
+    assert torch.equal(logits(tmp_path / "saved"), logits(folder))
+    assert "Be brief." in (tmp_path / "saved" / "chat_template.jinja").read_text()
+    assert read_checked(tmp_path / "saved")["system_message"] == "Be brief."
+
+
 def test_a_head_of_its_own_beside_the_flag_is_no_silent_choice(tmp_path: Path) -> None:
     source = change(write(tmp_path / "both"), tie)
     with pytest.raises(ConfigError, match=r"lm_head\.weight is not the embedding; set it to false"):
@@ -334,11 +351,16 @@ INDEX = "model.safetensors.index.json"
         (put("model-1.safetensors", POINTER), r"model-1\.safetensors: a Git LFS pointer.*lfs pull"),
         (put("config.json", POINTER), r"config\.json: a Git LFS pointer"),
         (put("merges.txt", POINTER), r"merges\.txt: a Git LFS pointer"),
+        (
+            put("tokenizer_config.json", '{"a": "\\ud800"}'),
+            r"tokenizer_config\.json: cannot read",
+        ),
         (put("config.json", "[" * 100_000), r"config\.json: cannot read it"),
         (put(INDEX, "{"), r"index\.json: cannot read it"),
         (put(INDEX, "{}"), "weight_map is no object"),
         (put(INDEX, '{"weight_map": {"a": 3}}'), "weight_map is no object"),
         (put("vocab.json", "[]"), r"vocab\.json: not an object"),
+        (in_json("vocab.json", lambda v: v.update(a=v["b"])), r"vocab\.json: the ids"),
         (put("added_tokens.json", "<html>"), r"added_tokens\.json: cannot read it"),
         (put("generation_config.json", "{"), r"generation_config\.json: cannot read it"),
         (put("tokenizer_config.json", '{"added_tokens_decoder": 3}'), "cannot open the tokenizer"),
