@@ -74,6 +74,15 @@ _NATIVE_FIXED: dict[str, dict[str, tuple[object, ...]]] = {
 }
 """Native settings with no original counterpart, and the values that mean the original behaviour."""
 
+_STAND_IN = {
+    "model_type": "qwen2",
+    "hidden_size": 2,
+    "rope_theta": 1e6,
+    **dict.fromkeys(("intermediate_size", "num_attention_heads", "num_hidden_layers"), 1),
+    **dict.fromkeys(("num_key_value_heads", "vocab_size"), 1),
+}
+"""The smallest language model."""
+
 _NATIVE_NAMES = {
     "": (
         *("downsample_ratio", "dtype", "image_seq_length", "image_token_id", "model_type"),
@@ -107,6 +116,8 @@ def image_seq_length(image_px: int, patch_px: int, downsample_ratio: float) -> i
 def tile_shape(config: Config) -> tuple[int, int]:
     """Pixels of a tile's side, and its tokens, of a checked configuration of either layout."""
     vision = config["vision_config"]
+    if is_native(config):
+        vision = {**_native_vision(), **vision}
     side = one_number(vision["image_size"])
     ratio = config.get("downsample_ratio", 0.5)
     return side, image_seq_length(side, one_number(vision["patch_size"]), ratio)
@@ -231,7 +242,8 @@ def original_config(native: Config) -> Config:
 def check_native(native: Config) -> None:
     """Check every field of a native configuration. Raises ConfigError.
 
-    A language model that is no Qwen2 (InternVL3.5) is left to transformers' own check.
+    A language model that is no Qwen2 (InternVL3.5) is left to transformers' own check; another
+    stands in for it here.
     """
     for part in ("vision_config", "text_config"):
         if not isinstance(native.get(part), Mapping):
@@ -250,10 +262,10 @@ def check_native(native: Config) -> None:
     tied = native.get("tie_word_embeddings", True)
     if not isinstance(tied, bool):
         raise ConfigError(f"it has tie_word_embeddings = {shortened(tied)}; true or false is meant")
-    if not _has_qwen2(native):
-        return
-    original = dict(original_config(native))
     text, vision = native["text_config"], native["vision_config"]
+    if not _has_qwen2(native):
+        text = _STAND_IN
+    original = dict(original_config({**native, "text_config": text}))
     own = {name: text[name] for name in Language.model_fields if name in text}
     written = {k: v for k, v in original["llm_config"].items() if k != "torch_dtype"}
     original["llm_config"] = {**own, **written}

@@ -134,9 +134,10 @@ def to_original(source: Path, out: Path) -> None:
     for module in named:
         joined, third = original_name(module)
         parts.setdefault(joined, {})[third or 0] = names[module]
+    config = original_config({**native, "tie_word_embeddings": tied})
     stop = Vocabulary(tokenizer).stops[0]
     with whole_folder(out) as folder:
-        write_json(folder / CONFIG, original_config({**native, "tie_word_embeddings": tied}))
+        write_json(folder / CONFIG, config)
         write_original_tokenizer(folder, tokenizer)
         write_json(folder / "generation_config.json", {"eos_token_id": stop})
         _write_shards(folder, files, ((name, _joined(part)) for name, part in parts.items()))

@@ -60,7 +60,7 @@ def hostile_configs(config: dict[str, Any], count: int, seed: int) -> Iterator[d
                     n: draw.choice((4.0, 1e6, "yarn", value)) for n in draw.sample([*ROPE], 4)
                 }
             else:
-                fields[name] = copy.deepcopy(value)
+                fields[name] = dict(value) if isinstance(value, dict) else value
         yield changed
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from er_bench.core.errors import ConfigError
 from er_bench.models.checkpoint import snapshot
 from er_bench.models.internvl import convert
-from er_bench.models.internvl.config import check_native, native_config
+from er_bench.models.internvl.config import check_native, native_config, original_config
 from er_bench.models.internvl.fields import (
     UNUSED,
     UNUSED_IN_CHAT,
@@ -315,6 +315,17 @@ def test_native_settings_too(
     (config[part] if part else config)[field] = value
     with pytest.raises(ConfigError, match=message):
         check_native(config)
+
+
+def test_another_language_model_in_a_native_folder_is_left_to_transformers(tmp_path: Path) -> None:
+    config = config_of(make_tiny(tmp_path / "tiny", tile_px=56))
+    config["text_config"] |= {"model_type": "qwen3", "head_dim": 16, "attention_bias": False}
+    check_native(config)
+    config["vision_config"]["num_attention_heads"] = 5
+    with pytest.raises(ConfigError, match="no multiple of its heads"):
+        check_native(config)
+    with pytest.raises(ConfigError, match="original layout is known of Qwen2 only"):
+        original_config(config)
 
 
 def test_a_single_file_counts_before_an_older_index(tmp_path: Path) -> None:
