@@ -165,7 +165,7 @@ def _load_original(
         native = InternVLConfig(**settings)
     native._attn_implementation = attention
     # Buffers (the rotary frequencies) are not in the checkpoint and must be real.
-    with init_empty_weights(include_buffers=False):
+    with opening(folder, "configuration"), init_empty_weights(include_buffers=False):
         model = InternVLForConditionalGeneration(native)
     load_original(model, folder, device=device, dtype=dtype, tied=is_tied(config))
     if not is_tied(config):

@@ -399,6 +399,13 @@ def test_damage_is_named_in_one_line(
     assert "\n" not in str(refused.value)
 
 
+def test_what_only_building_the_model_shows_is_told_in_a_line(tmp_path: Path) -> None:
+    folder = write(tmp_path / "checkpoint")
+    change(folder, lambda config: config["llm_config"].update(head_dim=2))
+    with pytest.raises(ConfigError, match="cannot open the configuration: ZeroDivisionError"):
+        load(folder)
+
+
 def test_other_weights_than_plain_floats_are_refused(tmp_path: Path) -> None:
     folder = write(tmp_path / "checkpoint")
     weights = single(folder)
