@@ -31,6 +31,7 @@ from er_bench.core.secrets import cut_fields, cut_from_text, cut_values, secrets
 from er_bench.data import media
 from er_bench.models.address import Address
 from er_bench.models.chat_reply import BUSY, RETRYABLE, one_line, read_reply
+from er_bench.models.endpoint_probe import probe
 from er_bench.models.families import every, served_family
 from er_bench.models.retry_after import http_date, retry_after_s
 from er_bench.models.settings import check_names, parse_args
@@ -113,6 +114,14 @@ class OpenAI(Model):
         if self._args.extra_body and "extra_body" in args:
             args["extra_body"] = cut_fields(args["extra_body"])
         return self._settings.identity("openai", endpoint=self._url, args=args)
+
+    async def check(self) -> None:
+        """Look whether the endpoint is there, and knows key and model. Raises ConfigError."""
+        checkpoint, variable = self._settings.checkpoint, self._args.api_key_env
+        try:
+            await probe(self._open_session(), self._to, checkpoint, variable)
+        except ConfigError as error:
+            raise ConfigError(one_line(self._without_secrets(str(error)), 1000)) from error
 
     async def ask(self, prompt: Prompt) -> Completion:
         """One POST. Raises ModelError, or DataError for media that cannot be read."""
@@ -276,7 +285,7 @@ def _refused(response: aiohttp.ClientResponse, content: bytes) -> ModelError:
         retry_after_s=retry_after_s(
             response.headers.get("Retry-After"), http_date(response.headers.get("Date"))
         ),
-        busy=status in BUSY,
+        busy=status in BUSY or (status == 503 and "Retry-After" in response.headers),
     )
 
 

@@ -37,6 +37,8 @@ class ChatServer:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
+    models: tuple[str, ...] | None = ()
+    """What it lists; None: it has no list."""
     request: web.Request = field(init=False)
     """The last one, for answers that are sent in parts."""
 
@@ -46,6 +48,11 @@ class ChatServer:
         self.headers.append(dict(request.headers))
         return await self.behave(body, len(self.bodies))
 
+    async def listed(self, request: web.Request) -> web.Response:
+        if self.models is None:
+            raise web.HTTPNotFound
+        return web.json_response({"data": [{"id": name} for name in self.models]})
+
 
 @pytest.fixture
 def chat_server() -> Iterator[ChatServer]:
@@ -54,6 +61,7 @@ def chat_server() -> Iterator[ChatServer]:
     async def start() -> web.AppRunner:
         app = web.Application(client_max_size=2**26)
         app.router.add_post("/v1/chat/completions", server.answer)
+        app.router.add_get("/v1/models", server.listed)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from er_bench.cli.terminal import show, tell
 
 if TYPE_CHECKING:
     from er_bench.api import Evaluation
+    from er_bench.report.results import Results
 
 
 def _read_config(context: typer.Context, config: Path | None) -> None:
@@ -22,6 +24,7 @@ def _read_config(context: typer.Context, config: Path | None) -> None:
     import yaml
 
     from er_bench.core.errors import ConfigError
+    from er_bench.core.registry import unknown
 
     try:
         told = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
@@ -31,14 +34,26 @@ def _read_config(context: typer.Context, config: Path | None) -> None:
         raise ConfigError(f"{config}: expected options by name")
     told = {str(name).replace("-", "_"): value for name, value in told.items()}
     known = {str(option.name) for option in context.command.params}
-    if unknown := sorted(told.keys() - known):
-        raise ConfigError(f"{config}: there is no option {', '.join(unknown)}")
-    context.default_map = told
+    if strange := sorted(told.keys() - known):
+        raise ConfigError(f"{config}: {unknown('option', strange[0], known)}")
+    context.default_map = {name: _as_on_the_command_line(name, v) for name, v in told.items()}
+
+
+def _as_on_the_command_line(name: str, value: object) -> object:
+    """A list or a map of the file as the option's text: `a,b` and `k=v,..`."""
+    if isinstance(value, dict):
+        return ",".join(f"{key}={json.dumps(v)}" for key, v in value.items())
+    if isinstance(value, list) and name != "include_path":
+        return ",".join(map(str, value))
+    return value
 
 
 def run(
     model: Annotated[
-        str | None, typer.Option("--model", help="A card's name (vlaser-8b) or backend/ID.")
+        str | None,
+        typer.Option(
+            "--model", help="A card's name (vlaser-8b), backend/ID, a folder or a hub id."
+        ),
     ] = None,
     tasks: Annotated[
         str | None, typer.Option("--tasks", help="Names, groups, or all; comma-separated.")
@@ -104,8 +119,9 @@ def run(
 
     After a stop: the same command with --resume --out FOLDER
 
-    Exit code 0: complete; 1: a fault of er-bench; 2: wrong usage or data; 3: incomplete, the
-    counts are printed; 130: stopped, resume later.
+    Exit code 0: all that can run here is complete; 1: a fault of er-bench; 2: wrong usage or data;
+    3: incomplete, the counts are printed, or a task that was named cannot run here; 130: stopped,
+    resume later.
     """
     sys.exit(_run(**{name: value for name, value in locals().items() if name != "config"}))
 
@@ -151,7 +167,7 @@ def _run(
     )
     if dry_run:
         return _plan(made)
-    return _execute(made, out or api.default_folder(model), resume)
+    return _execute(made, out or api.default_folder(made.model.name), resume, tasks)
 
 
 def _plan(made: Evaluation) -> int:
@@ -161,7 +177,7 @@ def _plan(made: Evaluation) -> int:
     return 0
 
 
-def _execute(made: Evaluation, out: Path, resume: bool) -> int:
+def _execute(made: Evaluation, out: Path, resume: bool, tasks: str) -> int:
     import asyncio
 
     from er_bench.cli.progress import RunProgress
@@ -175,4 +191,19 @@ def _execute(made: Evaluation, out: Path, resume: bool) -> int:
         return 130
     print_results(run.results)
     show(f"results: {out / 'results.json'}")
-    return 0 if run.results.summary.complete else 3
+    return exit_code(run.results, tasks)
+
+
+def exit_code(results: Results, tasks: str) -> int:
+    """0 when all that could run here is complete, else 3.
+
+    A task that cannot run here (its simulator is absent) counts only if it was named itself: a
+    group means those of its tasks that can.
+    """
+    named = {word.strip().partition("@")[0] for word in tasks.split(",")}
+    counted = [
+        task.status
+        for label, task in results.tasks.items()
+        if task.status != "unavailable" or label.partition("@")[0] in named
+    ]
+    return 0 if counted and all(status == "complete" for status in counted) else 3

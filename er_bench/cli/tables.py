@@ -77,7 +77,10 @@ def print_results(results: Results) -> None:
     printed(table)
     n_tasks = results.summary.n_tasks
     noun = "task" if n_tasks == 1 else "tasks"
-    marks = "" if results.summary.complete else ", incomplete"
+    absent = [name for name, task in results.tasks.items() if task.status == "unavailable"]
+    incomplete = any(task.status == "incomplete" for task in results.tasks.values())
+    marks = ", incomplete" if incomplete else ""
+    marks += f"; cannot run here: {', '.join(absent)}" if absent else ""
     error = "" if results.summary.stderr is None else f" ±{percent(results.summary.stderr)}"
     show(f"mean of {n_tasks} {noun}: {percent(results.summary.average)}{error}{marks}")
     for name, task in results.tasks.items():

@@ -51,6 +51,10 @@ class Model(ABC):
     def identity(self) -> dict[str, JsonValue]:
         """What must stay the same for a run to be resumed: checkpoint, revision, decoding, ..."""
 
+    async def check(self) -> None:
+        """Find out before the first sample whether it can be asked at all. Raises ConfigError."""
+        return None
+
     def about(self, subject: Subject) -> Asked:
         """How this model answers prompts about one sample.
 

@@ -57,7 +57,29 @@ async def run(
     resume: bool,
     on_record: Callable[[Record], None] = lambda record: None,
 ) -> None:
-    """Run what is not done yet into a run folder, and let the model go."""
+    """Run what is not done yet into a run folder, and let the model go.
+
+    Raises ConfigError, before there is a folder, when the model cannot be asked at all.
+    """
+    try:
+        await _run(registry, model, choice, options, opened, out, resume, on_record)
+    finally:
+        await model.close()
+
+
+async def _run(
+    registry: Registry,
+    model: Model,
+    choice: RowChoice,
+    options: Options,
+    opened: Sequence[Opened],
+    out: Path,
+    resume: bool,
+    on_record: Callable[[Record], None],
+) -> None:
+    n_samples = sum(o.found.n_wanted for o in opened) * options.repeats
+    if n_samples and not resume:
+        await model.check()
     manifest = new_manifest(registry, model, choice, options, opened)
     with RunStore(out, manifest, resume=resume) as store:
         _check_places(store, opened, options.repeats, choice.limit)
@@ -68,21 +90,19 @@ async def run(
             for o in opened
             if o.why_not is None
         ]
-        n_samples = sum(o.found.n_wanted for o in opened) * options.repeats
+        if resume and len(store.done) < n_samples:
+            await model.check()
         workers = min(options.concurrency or model.concurrency, max(1, n_samples))
-        try:
-            await runner.run(
-                jobs,
-                model,
-                store.append,
-                on_record=on_record,
-                concurrency=workers,
-                repeats=options.repeats,
-                limits=options.limits,
-                frames=FrameKeeper(out, options.frames),
-            )
-        finally:
-            await model.close()
+        await runner.run(
+            jobs,
+            model,
+            store.append,
+            on_record=on_record,
+            concurrency=workers,
+            repeats=options.repeats,
+            limits=options.limits,
+            frames=FrameKeeper(out, options.frames),
+        )
 
 
 def _check_places(

@@ -11,24 +11,70 @@ from er_bench.core.dialect import BENCHMARK
 from er_bench.core.errors import UsageError
 from er_bench.core.registry import Registry
 from er_bench.run.open_model import open_model
+from tests.chat import ChatServer
 from tests.conftest import Command
 
 
-def test_a_folder_is_answered_with_the_command(er_bench: Command, tmp_path: Path) -> None:
+def test_a_folder_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "model").mkdir()
-    for name in ("./model", str(tmp_path / "model")):
-        done = er_bench("run", "--model", name, "--tasks", "erqa", "--split", "mini")
-        assert done.returncode == 2
-        assert f"--model transformers/{tmp_path / 'model'}" in done.stderr, done.stderr
-    gone = er_bench("run", "--model", "./none", "--tasks", "erqa", "--split", "mini")
-    assert gone.returncode == 2 and "there is no folder" in gone.stderr
+    monkeypatch.chdir(tmp_path)
+    whole = tmp_path / "model"
+    for name in ("./model", str(whole)):
+        model = open_model(Registry(), name)
+        assert model.name == f"transformers/{whole}"
+        assert model.identity()["checkpoint"] == str(whole)
+    with pytest.raises(UsageError, match="there is no folder"):
+        open_model(Registry(), "./none")
 
 
-def test_an_id_of_the_hub_is_answered_with_the_command() -> None:
-    with pytest.raises(UsageError, match="transformers/Qwen/Qwen2-VL;"):
-        open_model(Registry(), "Qwen/Qwen2-VL")
+def test_an_id_of_the_hub_is_understood_and_a_misspelt_backend_is_told() -> None:
+    model = open_model(Registry(), "Qwen/Qwen2-VL")
+    assert (model.name, model.identity()["backend"]) == (
+        "transformers/Qwen/Qwen2-VL",
+        "transformers",
+    )
     with pytest.raises(UsageError, match="did you mean transformers/x"):
         open_model(Registry(), "transformer/x")
+
+
+def test_lm_evals_spelling_of_a_checkpoint_is_understood() -> None:
+    args = {"pretrained": "Qwen/Qwen2-VL", "batch_size": 2}
+    model = open_model(Registry(), "hf", model_args=args)
+    assert model.identity()["checkpoint"] == "Qwen/Qwen2-VL"
+    assert args["pretrained"], "the caller's arguments stay as they are"
+    with pytest.raises(UsageError, match="pretrained=FOLDER_OR_HUB_ID"):
+        open_model(Registry(), "hf")
+
+
+def test_an_unknown_setting_of_decoding_is_told_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match="did you mean temperature"):
+        open_model(Registry(), "reference/chance", gen_args={"temprature": 0.0})
+
+
+def test_lists_and_maps_of_a_config_file_are_what_the_options_take(
+    er_bench: Command, toy_path: Path, tmp_path: Path, chat_server: ChatServer
+) -> None:
+    (tmp_path / "run.yaml").write_text(
+        f"model: openai/stand-in\ntasks: [toy]\ninclude_path: [{toy_path}]\nout: r\n"
+        f"model-args:\n  base_url: {chat_server.url}\n  extra_body: {{note: 'a, b'}}\n"
+    )
+    done = er_bench("run", "--config", "run.yaml")
+    assert done.returncode == 0, done.stderr
+    assert chat_server.bodies[0]["note"] == "a, b"
+    (tmp_path / "run.yaml").write_text("modle: x\n")
+    wrong = er_bench("run", "--config", "run.yaml")
+    assert wrong.returncode == 2 and "did you mean model" in wrong.stderr
+
+
+def test_a_group_means_its_tasks_that_can_run_here(er_bench: Command, tmp_path: Path) -> None:
+    # EB-ALFRED's simulator is told nowhere, so it cannot run.
+    chance = ("run", "--model", "reference/chance", "--split", "mini", "--tasks")
+    whole = er_bench(*chance, "all", "--limit", "1", "--out", "a")
+    assert whole.returncode == 0, whole.stderr
+    assert "cannot run here: eb_alfred, eb_habitat" in whole.stdout.replace("\n", " ")
+    for named in ("erqa,eb_alfred", "all,eb_alfred"):
+        out = named.replace(",", "-")
+        assert er_bench(*chance, named, "--limit", "1", "--out", out).returncode == 3
 
 
 def test_an_id_with_a_backend_beside_it_is_whole() -> None:

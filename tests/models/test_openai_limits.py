@@ -180,3 +180,15 @@ def test_settings_of_decoding_are_no_secrets() -> None:
     text = 'at http://me:pw@host/v1?x=1&api-key=V,foo=2 {"token": "W", "max_tokens": "3"}'
     expected = 'at http://***@host/v1?x=1&api-key=***,foo=2 {"token": "***", "max_tokens": "3"}'
     assert cut_from_text(text) == expected
+
+
+@pytest.mark.parametrize(("headers", "busy"), [({}, False), ({"Retry-After": "2"}, True)])
+def test_an_overloaded_server_that_names_a_time_makes_all_requests_wait(
+    headers: dict[str, str], busy: bool, chat_server: ChatServer
+) -> None:
+    async def overloaded(body: dict[str, Any], call: int) -> web.StreamResponse:
+        return web.Response(status=503, headers=headers)
+
+    chat_server.behave = overloaded
+    error = refused(chat_server)
+    assert (error.retryable, error.busy) == (True, busy)

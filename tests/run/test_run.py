@@ -44,12 +44,25 @@ def test_a_run_is_scored_and_counted(
     assert "toy" in done.stdout and "results.json" in done.stdout
 
 
-def test_against_a_closed_port_no_score_is_printed(
-    er_bench: Command, toy_path: Path, tmp_path: Path, records: Records
+def test_a_closed_port_is_found_before_the_first_sample(
+    er_bench: Command, toy_path: Path, tmp_path: Path
 ) -> None:
     done = er_bench(
         "run", *endpoint("http://127.0.0.1:9/v1"), "--include-path", toy_path, "--out", "r"
     )
+    assert done.returncode == 2, done.stderr
+    assert "nothing listens there" in done.stderr
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_server_that_fails_every_request_gives_no_score(
+    er_bench: Command, toy_path: Path, tmp_path: Path, chat_server: ChatServer, records: Records
+) -> None:
+    async def fail(body: dict[str, Any], call: int) -> web.StreamResponse:
+        return web.Response(status=500)
+
+    chat_server.behave = fail
+    done = er_bench("run", *endpoint(chat_server), "--include-path", toy_path, "--out", "r")
     assert done.returncode == 3, done.stderr
     results = read_results(tmp_path / "r")
     toy = results.tasks["toy"]
