@@ -1,6 +1,6 @@
 """Any OpenAI-compatible endpoint: chat completions with image parts, one POST a prompt.
 
-Image bytes go out as they are stored when their format and size allow, video frames as JPEG; a
+Pictures go out as they are stored where they can (`picture_sending.py`), video frames as JPEG; a
 family whose pixels must not change on the way gets PNG. What else a family needs of its server, it
 says itself (`core.family.Served`). The key comes from the environment and is written nowhere.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import io
 import json
 import os
 import time
@@ -18,11 +17,10 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import aiohttp
-import PIL.Image
 from pydantic import BaseModel, ConfigDict, Field, Json
 
 from er_bench.core.completion import Completion
-from er_bench.core.errors import ConfigError, DataError, ModelError, UsageError
+from er_bench.core.errors import ConfigError, ModelError, UsageError
 from er_bench.core.geometry import Size
 from er_bench.core.model import Model, ModelSettings
 from er_bench.core.prompt import Prompt
@@ -33,15 +31,12 @@ from er_bench.models.address import Address
 from er_bench.models.chat_reply import BUSY, RETRYABLE, one_line, read_reply
 from er_bench.models.endpoint_probe import probe
 from er_bench.models.families import every, served_family
+from er_bench.models.picture_sending import PictureLimits, Sent, jpeg, png, to_send
 from er_bench.models.retry_after import http_date, retry_after_s
 from er_bench.models.settings import check_names, parse_args
 
-PASSED_THROUGH = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
-MAX_IMAGE_BYTES = 20 * 2**20
 SHOWN_BYTES = 2**16
 """Of a refusal's body."""
-Encoded = tuple[bytes, str, Size]
-"""An image file, its type, and width and height."""
 
 
 class OpenAIArgs(BaseModel):
@@ -58,6 +53,12 @@ class OpenAIArgs(BaseModel):
         description="The variable that holds the key",
     )
     detail: Literal["low", "high", "auto"] | None = Field(None, description="Image detail")
+    max_image_side: int | None = Field(
+        None, ge=28, description="Longest side of a picture that the endpoint takes, in pixels"
+    )
+    max_image_bytes: int | None = Field(
+        None, ge=1024, description="Largest picture that the endpoint takes, before base64"
+    )
     frames: int = Field(16, ge=1, description="Frames taken from a video")
     frame_sampling: Literal["linspace", "centres"] = "linspace"
     frame_prefix: Literal["Frame", "Frame-"] | None = Field(
@@ -96,6 +97,7 @@ class OpenAI(Model):
         args, self._served = parse_args(settings.args, OpenAIArgs, family.served)
         self.name, self.dialect, self._settings = settings.name, settings.dialect, settings
         self._args = args
+        self._limits = PictureLimits(args.max_image_side, args.max_image_bytes)
         key = os.environ.get(args.api_key_env, "").strip()
         if not key and "api_key_env" in settings.args:
             raise ConfigError("the variable that api_key_env names is not set: put the key into it")
@@ -214,21 +216,21 @@ class OpenAI(Model):
                 self._served.check_text(text)
                 return [{"type": "text", "text": text}]
             case Image(blob) if self._served.exact_pixels:
-                return [self._image(*_png(media.image(blob)), sizes)]
+                return [self._image(png(media.image(blob)), sizes)]
             case Image(blob):
-                return [self._image(*_image_bytes(blob.read(), blob.name), sizes)]
+                return [self._image(to_send(blob.read(), blob.name, self._limits), sizes)]
         frames = self._frames.frames(part, self._args.frames, self._args.frame_sampling)
-        encoded = _png if self._served.exact_pixels else _jpeg
+        encoded = png if self._served.exact_pixels else jpeg
         content: list[dict[str, object]] = []
         for number, frame in enumerate(frames, start=1):
             if (prefix := self._args.frame_prefix) and part.label == "frame":
                 content.append({"type": "text", "text": f"{prefix}{number}: "})
-            content.append(self._image(*encoded(frame), sizes))
+            content.append(self._image(encoded(frame), sizes))
         return content
 
-    def _image(self, content: bytes, mime: str, size: Size, sizes: list[Size]) -> dict[str, object]:
-        sizes.append(size)
-        url = {"url": f"data:{mime};base64,{base64.b64encode(content).decode()}"}
+    def _image(self, sent: Sent, sizes: list[Size]) -> dict[str, object]:
+        sizes.append(sent.size_wh)
+        url = {"url": f"data:{sent.mime};base64,{base64.b64encode(sent.content).decode()}"}
         if detail := self._args.detail:
             url["detail"] = detail
         return {"type": "image_url", "image_url": url}
@@ -238,30 +240,6 @@ class OpenAI(Model):
         if self._session is not None:
             await self._session.close()
             self._session = None
-
-
-def _image_bytes(content: bytes, name: str) -> Encoded:
-    """Image bytes that every endpoint takes. Raises DataError."""
-    try:
-        with PIL.Image.open(io.BytesIO(content)) as opened:
-            mime = PASSED_THROUGH.get(opened.format or "")
-            if mime and len(content) <= MAX_IMAGE_BYTES:
-                return content, mime, opened.size
-            return _png(opened.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-        raise DataError(f"not a readable image: {error}", file=name) from error
-
-
-def _png(image: PIL.Image.Image) -> Encoded:
-    out = io.BytesIO()
-    image.save(out, "PNG", compress_level=1)
-    return out.getvalue(), "image/png", image.size
-
-
-def _jpeg(image: PIL.Image.Image) -> Encoded:
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=95)
-    return out.getvalue(), "image/jpeg", image.size
 
 
 async def _beginning(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
@@ -279,6 +257,8 @@ def _refused(response: aiohttp.ClientResponse, content: bytes) -> ModelError:
     text, status = content.decode(errors="replace"), response.status
     if 300 <= status < 400 and (moved := response.headers.get("Location")):
         text = f"it has moved to {moved}; redirects are not followed, give the new base_url"
+    if status == 413:
+        text = f"the pictures are too large; see max_image_side, max_image_bytes: {text}"
     return ModelError(
         f"the server answered {status}: {one_line(text, 500)}",
         retryable=status in RETRYABLE and "insufficient_quota" not in text,

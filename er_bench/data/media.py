@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 from numpy.typing import NDArray
 
 from er_bench.core.errors import DataError, MissingExtraError
@@ -18,40 +22,74 @@ from er_bench.data.rows import FileBlob
 
 FRAME_CACHE_BYTES = 512 * 2**20
 
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+"""What a picture may be, whatever its name says; a Multi Picture file is read as a JPEG. Pillow
+knows more formats, and starts other programs for some."""
+UNDECODABLE = (OSError, ValueError, SyntaxError, LookupError, TypeError, ArithmeticError,
+               AttributeError, RuntimeError, EOFError, MemoryError, struct.error, zlib.error,
+               PIL.Image.DecompressionBombError)  # fmt: skip
+"""What Pillow's decoders raise for damaged files."""
+ORIENTATION = 0x0112
+"""The EXIF tag that says how the stored pixels are to be turned (Exif 2.32, 4.6.4)."""
+
+
+@contextmanager
+def opened(source: Path | bytes, name: str, what: str = "image") -> Iterator[PIL.Image.Image]:
+    """An image file, opened. Raises DataError that names it, for whatever fails inside as well."""
+    try:
+        file = source if isinstance(source, Path) else io.BytesIO(source)
+        with PIL.Image.open(file, formats=FORMATS) as found:
+            yield found
+    except UNDECODABLE as error:
+        told = " ".join(str(error).split())[:300]
+        raise DataError(f"not a readable {what}: {told}", file=name) from error
+
+
+def orientation(stored: PIL.Image.Image) -> int:
+    """The EXIF orientation in a picture's header, 1 to 8; 1 where there is none."""
+    if stored.format == "PNG" and "exif" not in stored.info:
+        return 1  # Pillow would decode the whole file to look behind its pixels
+    told = stored.getexif().get(ORIENTATION, 1)
+    return told if told in range(1, 9) else 1
+
+
+def turned(stored: PIL.Image.Image) -> bool:
+    """Whether a picture is to be turned before it is shown."""
+    return orientation(stored) != 1
+
+
+def upright(stored: PIL.Image.Image) -> PIL.Image.Image:
+    """A picture as people see it: turned as its EXIF orientation says, without the tag.
+
+    Every backend shows it so, and masks, sizes and answers are in its frame: some servers apply the
+    tag and others do not.
+    """
+    return PIL.ImageOps.exif_transpose(stored) if turned(stored) else stored
+
 
 def image(blob: Blob) -> PIL.Image.Image:
-    """Decode a still image to RGB. EXIF orientation is not applied, as in the official code.
-
-    Raises DataError that names the file.
-    """
-    try:
-        with PIL.Image.open(io.BytesIO(blob.read())) as opened:
-            return opened.convert("RGB")
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-        raise DataError(f"not a readable image: {error}", file=blob.name) from error
+    """Decode a still image to RGB, upright. Raises DataError that names the file."""
+    with opened(blob.read(), blob.name) as found:
+        return upright(found).convert("RGB")
 
 
 def image_size(source: Path | Blob) -> Size:
-    """`(width, height)` from the header. Raises DataError that names the file."""
-    source = source.path if isinstance(source, FileBlob) else source
-    name = str(source) if isinstance(source, Path) else source.name
-    try:
-        file = source if isinstance(source, Path) else io.BytesIO(source.read())
-        with PIL.Image.open(file) as opened:
-            return opened.size
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-        raise DataError(f"not a readable image: {error}", file=name) from error
+    """`(width, height)` of the upright picture, from the header. Raises DataError."""
+    with opened(*_content(source)) as found:
+        w, h = found.size
+        return (h, w) if orientation(found) >= 5 else (w, h)
 
 
 def mask_values(source: Path | Blob) -> NDArray[np.uint8]:
-    """A mask as stored, `(H, W)` or `(H, W, channels)` uint8. Raises DataError."""
-    name = str(source) if isinstance(source, Path) else source.name
-    try:
-        file = source if isinstance(source, Path) else io.BytesIO(source.read())
-        with PIL.Image.open(file) as opened:
-            return np.asarray(opened.convert("L") if opened.mode in "1P" else opened)
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-        raise DataError(f"not a readable mask: {error}", file=name) from error
+    """A mask's values, `(H, W)` or `(H, W, channels)` uint8, upright. Raises DataError."""
+    with opened(*_content(source), "mask") as found:
+        shown = upright(found)
+        return np.asarray(shown.convert("L") if shown.mode in "1P" else shown)
+
+
+def _content(source: Path | Blob) -> tuple[Path | bytes, str]:
+    source = source.path if isinstance(source, FileBlob) else source
+    return (source, str(source)) if isinstance(source, Path) else (source.read(), source.name)
 
 
 def mask_over(source: Path | Blob, threshold: int) -> Mask:

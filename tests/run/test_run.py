@@ -331,7 +331,7 @@ def test_options_from_a_file_and_flags_over_it(
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("modell: x", "no option modell"),
+        ("modell: x", "no option 'modell'; did you mean model"),
         ("[1, 2]", "options by name"),
         ("limit: many", "limit"),
         ("limit: 0", "limit"),
