@@ -1,0 +1,39 @@
+"""The limits that SECURITY.md names are those of the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import PIL.Image
+
+from er_bench.data import archives
+from er_bench.models.openai import OpenAI, OpenAIArgs
+from er_bench.run.evaluate import MAX_CONCURRENCY
+from er_bench.sim import server
+
+PAGE = Path(__file__).parent.parent / "SECURITY.md"
+MI = 2**20
+DEFAULTS = {
+    "a server's reply, unpacked": f"{OpenAIArgs().max_reply_bytes // MI} MiB",
+    "time of a request to a server": f"{OpenAI.request_timeout_s:g} s",
+    "a member of a zip archive, unpacked": f"{archives.MOST_MEMBER_BYTES // MI} MiB",
+    "pixels of a picture": f"{2 * (PIL.Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million (Pillow's)",
+    "samples in flight": f"{MAX_CONCURRENCY:,}",
+    f"a simulator's frame: header, one of {server.MAX_BLOBS} blobs, depth": (
+        f"{server.MAX_HEADER_BYTES // MI} MiB, {server.MAX_BLOB_BYTES // MI} MiB, "
+        f"{server.MAX_DEPTH}"
+    ),
+    "a simulator's client before its token: bytes, time": (
+        f"{server.MAX_FIRST_BYTES // 1024} KiB, {server.HANDSHAKE_S:g} s"
+    ),
+}
+
+
+def test_the_limits_of_the_page_are_those_of_the_code() -> None:
+    table = PAGE.read_text().partition("## Limits")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([^|]+?) \| ([^|]+?) \| ([^|]+?) \|$", table, re.MULTILINE)
+    told = {what: default for what, default, _ in rows if what != "limit"}
+    assert told == DEFAULTS
+    settings = {what: setting for what, _, setting in rows}
+    assert settings["a member of a zip archive, unpacked"] == f"`{archives.SETTING}`"
