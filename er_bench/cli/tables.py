@@ -92,6 +92,11 @@ def print_results(results: Results) -> None:
                 f"{name}, read otherwise:",
                 ", ".join(f"{r} {percent(s)}" for r, s in others.items()),
             )
+        if task.n_without_text:
+            counts = ", ".join(f"{n} {why}" for why, n in task.n_without_text.items())
+            show(f"{name}: samples with an answer without text: {counts}")
+        if task.n_truncated:
+            show(f"{name}: cut at the token limit: {task.n_truncated}")
         if task.n_left_out:
             left, of = task.n_left_out, task.n_scored
             show(f"{name}: the mean leaves out {left} of {of} scored, as the released code does")

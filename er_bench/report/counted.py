@@ -23,6 +23,8 @@ class Counted:
     n_unparsed: Counter[str] = field(default_factory=Counter)
     n_format_failures: int = 0
     n_truncated: int = 0
+    without_text: Counter[str] = field(default_factory=Counter)
+    """Samples with a completion that has no text, by why: `refusal`, `content_filter`, .."""
     tokens_in: int | None = None
     tokens_out: int | None = None
     seconds: list[float] = field(default_factory=list)
@@ -34,6 +36,9 @@ class Counted:
         self.statuses[record.status] += 1
         self.seconds.append(record.seconds)
         self.n_truncated += record.truncated
+        self.without_text.update(
+            {c.finish_reason or "empty" for c in record.completions() if not c.text}
+        )
         for c in record.completions():
             if c.tokens_in is not None:
                 self.tokens_in = (self.tokens_in or 0) + c.tokens_in

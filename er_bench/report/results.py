@@ -103,6 +103,11 @@ class TaskResult(_Part):
     n_model_error: int
     n_env_error: int
     n_truncated: int = Field(description="Samples with a completion cut at the token limit")
+    n_without_text: dict[str, int] = Field(
+        {},
+        description="Samples with a completion that has no text, by why: refusal, content_filter, "
+        "tool_calls, length, empty, or the server's own word",
+    )
     n_clusters: int
     readings: dict[str, ReadingResult] = Field(
         description="Every published way of making the number, from the same records"
@@ -245,6 +250,7 @@ def task_result(context: TaskContext, manifest: Manifest, counted: Counted) -> T
         n_model_error=n[RecordStatus.MODEL_ERROR],
         n_env_error=n[RecordStatus.ENV_ERROR],
         n_truncated=counted.n_truncated,
+        n_without_text=dict(sorted(counted.without_text.items())),
         n_clusters=estimates[OFFICIAL].n_clusters,
         readings=readings,
         comparable=task.card.comparable if context.split == "official" else [],

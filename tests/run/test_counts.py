@@ -80,3 +80,29 @@ def test_seconds_leave_waits_between_tries_out(
                     "--out", "r")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert 0.1 <= read_results(tmp_path / "r").tasks["toy"].seconds < 1.9
+
+
+def test_answers_without_a_text_are_counted_by_why(
+    er_bench: Command, toy_path: Path, tmp_path: Path, chat_server: ChatServer
+) -> None:
+    async def reply(body: dict[str, Any], call: int) -> web.StreamResponse:
+        whole = {
+            1: {"message": {"refusal": "I will not"}, "finish_reason": "stop"},
+            2: {"message": {"content": None}, "finish_reason": "content_filter"},
+            3: {"message": {"content": ""}, "finish_reason": "stop"},
+            4: {"message": {"content": None}, "finish_reason": "length"},
+        }
+        if (choice := whole.get(call)) is None:
+            return await obey(body, call)
+        return web.json_response({"choices": [choice]})
+
+    chat_server.behave = reply
+    done = er_bench("run", "--model", "openai/stand-in", "--tasks", "toy", "--concurrency", "1",
+                    "--model-args", f"base_url={chat_server.url}", "--include-path", toy_path,
+                    "--out", "r")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    toy = read_results(tmp_path / "r").tasks["toy"]
+    assert toy.n_without_text == {"content_filter": 1, "empty": 1, "length": 1, "refusal": 1}
+    assert (toy.n_truncated, toy.n_scored) == (1, 24)
+    assert "1 content_filter, 1 empty, 1 length, 1 refusal" in done.stdout
+    assert "cut at the token limit: 1" in done.stdout
