@@ -59,7 +59,7 @@ def test_unknown_names_are_answered_with_the_known(er_bench: Command) -> None:
         (("run", "--model", "gpt-5o", "--tasks", "all"), "gpt-4o"),
         (("run", "--model", "reference/oracle", "--tasks", "erq"), "erqa"),
         (("run", "--model", "reference/orakel", "--tasks", "erqa"), "oracle"),
-        (("run", "--model", "nosuch/x", "--tasks", "erqa"), "nosuch"),
+        (("run", "--model", "vlm/x", "--tasks", "erqa"), "did you mean vllm/x"),
         (("describe", "nothing"), "internvl_1000"),
         (("run", "--model", "reference/oracle", "--tasks", "erqa", "--dialect", "x"), "benchmark"),
         (("run", "--model", "reference/oracle", "--tasks", "erqa", "--split", "big"), "mini"),
