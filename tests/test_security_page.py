@@ -7,7 +7,7 @@ from pathlib import Path
 
 import PIL.Image
 
-from er_bench.data import archives
+from er_bench.core.limits import MEMBER_BYTES
 from er_bench.models.openai import OpenAI, OpenAIArgs
 from er_bench.run.evaluate import MAX_CONCURRENCY
 from er_bench.sim import server
@@ -17,7 +17,7 @@ MI = 2**20
 DEFAULTS = {
     "a server's reply, unpacked": f"{OpenAIArgs().max_reply_bytes // MI} MiB",
     "time of a request to a server": f"{OpenAI.request_timeout_s:g} s",
-    "a member of a zip archive, unpacked": f"{archives.MOST_MEMBER_BYTES // MI} MiB",
+    "a member of a zip archive, unpacked": f"{MEMBER_BYTES.default // MI} MiB",
     "pixels of a picture": f"{2 * (PIL.Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million (Pillow's)",
     "samples in flight": f"{MAX_CONCURRENCY:,}",
     f"a simulator's frame: header, one of {server.MAX_BLOBS} blobs, depth": (
@@ -36,4 +36,4 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
     told = {what: default for what, default, _ in rows if what != "limit"}
     assert told == DEFAULTS
     settings = {what: setting for what, _, setting in rows}
-    assert settings["a member of a zip archive, unpacked"] == f"`{archives.SETTING}`"
+    assert settings["a member of a zip archive, unpacked"] == f"`{MEMBER_BYTES.variable}`"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import lzma
-import os
 import struct
 import zipfile
 import zlib
@@ -13,26 +12,15 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 from unicodedata import normalize
 
-from er_bench.core.errors import DataError, UsageError
+from er_bench.core.errors import DataError
+from er_bench.core.limits import MEMBER_BYTES
 from er_bench.core.sample import MediaRef
 
 T = TypeVar("T")
 
-MOST_MEMBER_BYTES = 512 * 2**20
-"""Of a file in an archive, unpacked; an archive of 1 MB can hold 1 GB."""
-SETTING = "ER_BENCH_MAX_MEMBER_BYTES"
-"""The environment variable that says otherwise."""
 DAMAGED = (OSError, LookupError, RuntimeError, ValueError, EOFError, OverflowError, struct.error,
            zlib.error, lzma.LZMAError, zipfile.BadZipFile)  # fmt: skip
 """What `zipfile` raises for damaged archives."""
-
-
-def most_member_bytes() -> int:
-    """How large a member may be. Raises UsageError for a setting that is no number."""
-    told = os.environ.get(SETTING, "")
-    if told and not told.isdecimal():
-        raise UsageError(f"{SETTING} is a number of bytes, not {told!r}")
-    return int(told) if told else MOST_MEMBER_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +44,12 @@ class ZipBlob:
         """The member's bytes. Raises DataError."""
         try:
             with zipfile.ZipFile(self.archive) as opened:
-                size, most = opened.getinfo(self.member).file_size, most_member_bytes()
-                if size <= most:
+                size = opened.getinfo(self.member).file_size
+                if size <= MEMBER_BYTES.most:
                     return opened.read(self.member)
         except DAMAGED as error:
             raise DataError(f"cannot read it: {error}", file=self.name) from error
-        raise DataError(
-            f"it unpacks to {size} bytes, more than {most}; if that is right: {SETTING}={size}",
-            file=self.name,
-        )
+        raise DataError(MEMBER_BYTES.passed(size), file=self.name)
 
     def missing(self) -> bool:
         """Whether the archive is gone; its list said that the member is there."""

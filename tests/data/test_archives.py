@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from er_bench.core.errors import DataError, UsageError
-from er_bench.data.archives import SETTING, ZipBlob, members
+from er_bench.core.limits import MEMBER_BYTES
+from er_bench.data.archives import ZipBlob, members
 
 
 def archive_of(folder: Path, content: bytes) -> Path:
@@ -25,11 +26,11 @@ def test_a_member_over_the_limit_is_refused_before_it_is_unpacked(
 ) -> None:
     blob = ZipBlob(archive_of(tmp_path, bytes(5000)), "one.bin")
     assert blob.read() == bytes(5000)
-    monkeypatch.setenv(SETTING, "4999")
-    with pytest.raises(DataError, match=f"unpacks to 5000 bytes, more than 4999.*{SETTING}=5000"):
+    monkeypatch.setenv(MEMBER_BYTES.variable, "4999")
+    with pytest.raises(DataError, match=r"the limit is 4999; .*_MEMBER_BYTES=5000"):
         blob.read()
-    monkeypatch.setenv(SETTING, "many")
-    with pytest.raises(UsageError, match=SETTING):
+    monkeypatch.setenv(MEMBER_BYTES.variable, "many")
+    with pytest.raises(UsageError, match=MEMBER_BYTES.variable):
         blob.read()
 
 
