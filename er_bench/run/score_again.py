@@ -107,19 +107,13 @@ def fresh_manifest(
     )
 
 
-def judged_again(
-    folder: Path,
-    manifest: Manifest,
-    records: Iterable[Record],
-    opened: Sequence[Opened],
-    readings: Sequence[str] | None,
-) -> Iterator[Record]:
-    """The records of a folder, each judged anew; those of failed samples stay as they are.
+def with_samples(
+    folder: Path, manifest: Manifest, records: Iterable[Record], opened: Sequence[Opened]
+) -> Iterator[tuple[AnyTask, AnySample, Record]]:
+    """The records of a folder, each with its task and its sample.
 
     Raises StoreError for a record of another task, sample or repeat than the run has, and for a
     second record of one.
-
-    A sample whose rows are there now but cannot be judged becomes `data_error`.
     """
     tasks = {o.task.label: o.task for o in opened if o.why_not is None}
     rows: dict[tuple[str, int], _Rows] = {}
@@ -131,6 +125,22 @@ def judged_again(
             rows[label] = _Rows(task, manifest.options.limit)
         if (sample := rows[label].take(record.id)) is None:
             raise stray(folder, record.key)
+        yield task, sample, record
+
+
+def judged_again(
+    folder: Path,
+    manifest: Manifest,
+    records: Iterable[Record],
+    opened: Sequence[Opened],
+    readings: Sequence[str] | None,
+) -> Iterator[Record]:
+    """The records of a folder, each judged anew; those of failed samples stay as they are.
+
+    A sample whose rows are there now but cannot be judged becomes `data_error`. Raises StoreError
+    for records that are not the run's.
+    """
+    for task, sample, record in with_samples(folder, manifest, records, opened):
         yield _again(task, sample, record, readings)
 
 
