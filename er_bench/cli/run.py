@@ -21,15 +21,11 @@ def _read_config(context: typer.Context, config: Path | None) -> None:
     """Make the file's options the defaults, which flags then win over."""
     if config is None:
         return
-    import yaml
-
     from er_bench.core.errors import ConfigError
     from er_bench.core.registry import unknown
+    from er_bench.core.yaml_files import read_yaml
 
-    try:
-        told = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read {config}: {error}") from error
+    told = read_yaml(config, "file of options") or {}
     if not isinstance(told, dict):
         raise ConfigError(f"{config}: expected options by name")
     told = {str(name).replace("-", "_"): value for name, value in told.items()}

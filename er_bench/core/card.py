@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from er_bench.core.errors import ConfigError
 from er_bench.core.prompt import Decoding
+from er_bench.core.yaml_files import faults, read_yaml
 
 
 class _Card(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Dataset(_Card):
@@ -77,7 +77,9 @@ class TaskCard(_Card):
     metric: Metric
     cluster: str = Field(description="What samples of one cluster share: an image, a scene, ...")
     protocols: dict[str, str] = Field(
-        {"official": "the released code"}, description="Named protocols; the first is the default"
+        {"official": "the released code"},
+        min_length=1,
+        description="Named protocols; the first is the default",
     )
     comparable: list[str] = Field(
         [], description="Reported columns this task may stand beside; empty means none"
@@ -124,14 +126,12 @@ _CARD_TYPES: dict[Kind, type[_Card]] = {"task": TaskCard, "model": ModelCard}
 
 
 def _read(path: Path, kind: Kind) -> _Card:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    card_type = _CARD_TYPES[kind]
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-        return _CARD_TYPES[kind].model_validate(data)
-    except FileNotFoundError:
-        raise ConfigError(f"there is no {kind} card {path}") from None
-    except (OSError, yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise ConfigError(f"{path}: not a {kind} card: {error}") from error
+        return card_type.model_validate(read_yaml(path, f"{kind} card"))
+    except ValidationError as error:
+        known = list(card_type.model_fields)
+        raise ConfigError(f"{path}: not a {kind} card: {faults(error, known)}") from error
 
 
 def task_card(path: Path) -> TaskCard:

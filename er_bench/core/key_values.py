@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import yaml
 from pydantic import JsonValue
 
 from er_bench.core.errors import UsageError
+from er_bench.core.yaml_files import parse_yaml
 
 
 def key_values(text: str | None, where: str) -> dict[str, str]:
@@ -17,7 +17,9 @@ def key_values(text: str | None, where: str) -> dict[str, str]:
     for item in _items(text or ""):
         key, equals, value = item.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"{where} takes k=v,k=v; cannot read {item!r}")
+            raise UsageError(f"{where} takes k=v,k=v; cannot read {item!r:.80}")
+        if key.strip() in values:
+            raise UsageError(f"{where} has {key.strip()!r:.80} twice")
         values[key.strip()] = value
     return values
 
@@ -29,11 +31,7 @@ def typed_key_values(text: str | None, where: str) -> dict[str, JsonValue]:
 
 def typed(key: str, value: str, where: str) -> JsonValue:
     """A value read as YAML; nothing is the empty text. Raises UsageError that names `where`."""
-    try:
-        found: JsonValue = yaml.safe_load(value) if value else ""
-    except yaml.YAMLError as error:
-        raise UsageError(f"{where}: cannot read the value of {key!r}: {error}") from error
-    return found
+    return parse_yaml(value, f"{where}: cannot read the value of {key!r}") if value else ""
 
 
 def _items(text: str) -> list[str]:

@@ -117,7 +117,7 @@ class Registry:
             path.stem: path
             for root in [*roots, *self.include]
             for path in sorted(root.glob("*.yaml"))
-            if path.name != "card.yaml"
+            if path.name != "card.yaml" and not path.name.startswith(".")
         }
 
     def task_card(self, name: str) -> TaskCard:

@@ -15,6 +15,7 @@ from unicodedata import normalize
 from er_bench.core.errors import DataError
 from er_bench.core.limits import MEMBER_BYTES
 from er_bench.core.sample import MediaRef
+from er_bench.data.rows import is_litter
 
 T = TypeVar("T")
 
@@ -61,6 +62,7 @@ def members(archive: Path) -> Mapping[str, ZipBlob]:
     try:
         with zipfile.ZipFile(archive) as opened:
             names = [info.filename for info in opened.infolist() if not info.is_dir()]
+            names = [name for name in names if not is_litter(name)]
     except DAMAGED as error:
         raise DataError(f"not a readable zip archive: {error}", file=archive) from error
     return by_base_name({name: ZipBlob(archive, name) for name in sorted(names)})

@@ -16,6 +16,7 @@ from pathlib import Path
 import google_crc32c
 
 from er_bench.core.errors import DataError
+from er_bench.core.limits import ROW_BYTES
 
 Feature = list[bytes] | list[float] | list[int]
 
@@ -52,6 +53,8 @@ def _records(file: Path) -> Iterator[bytes]:
                 if header[8:] != _mask(header[:8]):
                     raise DataError("the length's checksum is wrong", file=file, row=number)
                 (length,) = struct.unpack("<Q", header[:8])
+                if length > ROW_BYTES.most:
+                    raise DataError(ROW_BYTES.passed(length), file=file, row=number)
                 remaining -= 16 + length
                 if remaining < 0:
                     raise DataError("the file ends inside a record", file=file, row=number)

@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from er_bench.core.card import OfficialTexts
-from er_bench.core.errors import DataError
+from er_bench.core.errors import ConfigError, DataError
+from er_bench.core.limits import OFFICIAL_BYTES
 from er_bench.data.files import write_bytes
+from er_bench.data.text_files import read_bytes
 
 Fetch = Callable[[str], bytes]
 TIMEOUT_S = 30.0
@@ -33,7 +35,9 @@ def cache_root() -> Path:
 def fetch(url: str) -> bytes:
     """The bytes behind an https address. Raises OSError."""
     with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
-        content: bytes = answer.read()
+        content: bytes = answer.read(OFFICIAL_BYTES.most + 1)
+    if len(content) > OFFICIAL_BYTES.most:
+        raise OSError(OFFICIAL_BYTES.passed(len(content)))
     return content
 
 
@@ -43,13 +47,15 @@ def official_file(texts: OfficialTexts, path: str, root: Path, get: Fetch = fetc
     Raises DataError when a copy under `root` is another version, or when there is none and it
     cannot be fetched; the message says what to do.
     """
+    if path not in texts.sha256:
+        raise ConfigError(f"the card's texts have no SHA-256 of {path}")
     expected = texts.sha256[path]
     for candidate in _places(root, path):
         if candidate.is_file():
-            return _checked(candidate.read_bytes(), expected, candidate, texts)
+            return _checked(read_bytes(candidate), expected, candidate, texts)
     cached = cache_root() / "official" / expected
     if cached.is_file():
-        return _checked(cached.read_bytes(), expected, cached, texts)
+        return _checked(read_bytes(cached), expected, cached, texts)
     url = f"https://raw.githubusercontent.com/{texts.repository}/{texts.commit}/{path}"
     try:
         content = _checked(get(url), expected, url, texts)

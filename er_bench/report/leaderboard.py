@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from er_bench.core.errors import ConfigError, UsageError
+from er_bench.core.yaml_files import faults, read_yaml
 from er_bench.report.results import Results, TaskResult
 from er_bench.report.spreadsheet import csv_cell
 
@@ -45,9 +45,9 @@ def read_reported(name: str) -> Reported:
     if name not in sources:
         raise UsageError(f"no reported scores {name!r}; there are: {', '.join(sources)}")
     try:
-        return Reported.model_validate(yaml.safe_load(sources[name].read_text(encoding="utf-8")))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise ConfigError(f"{sources[name]}: {error}") from error
+        return Reported.model_validate(read_yaml(sources[name], "source of scores"))
+    except ValidationError as error:
+        raise ConfigError(f"{sources[name]}: {faults(error)}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from er_bench.core.errors import ConfigError, UsageError
 from er_bench.core.key_values import typed
+from er_bench.core.yaml_files import faults, read_yaml
 from er_bench.train.family import trainable
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -20,7 +20,9 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 class Recipe(BaseModel):
     """Settings of one run. Every later source wins: defaults, preset, file, command line."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
     family: str
     """Model family: knows tokens, pictures and weights."""
@@ -149,10 +151,7 @@ class Recipe(BaseModel):
 
 def load_recipe(file: Path, sets: Sequence[str] = ()) -> Recipe:
     """The recipe of a YAML file with `key=value` settings over it. Raises ConfigError."""
-    try:
-        fields = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read the recipe {file}: {error}") from error
+    fields = read_yaml(file, "recipe")
     if not isinstance(fields, dict):
         raise ConfigError(f"the recipe {file} is not a mapping of settings")
     return build_recipe({**fields, **dict(_setting(text) for text in sets)}, str(file))
@@ -164,14 +163,11 @@ def build_recipe(fields: Mapping[str, object], source: str) -> Recipe:
     if unknown := sorted(settings.keys() - Recipe.model_fields.keys()):
         near = get_close_matches(unknown[0], Recipe.model_fields, 1)
         known = f"did you mean {near[0]}?" if near else f"known: {', '.join(Recipe.model_fields)}"
-        raise ConfigError(f"recipe {source}: there is no setting {unknown[0]}; {known}")
+        raise ConfigError(f"recipe {source}: there is no setting {unknown[0]!r:.80}; {known}")
     try:
         return Recipe.model_validate(settings)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors()
-        )
-        raise ConfigError(f"recipe {source}: {problems}") from error
+        raise ConfigError(f"recipe {source}: {faults(error)}") from error
 
 
 def _preset(fields: Mapping[str, object], source: str) -> dict[str, object]:
@@ -180,7 +176,9 @@ def _preset(fields: Mapping[str, object], source: str) -> dict[str, object]:
         return {}
     presets = trainable(str(fields.get("family"))).presets
     if not isinstance(name, str) or name not in presets:
-        raise ConfigError(f"recipe {source}: no preset {name!r}; there are {', '.join(presets)}")
+        raise ConfigError(
+            f"recipe {source}: no preset {name!r:.80}; there are {', '.join(presets)}"
+        )
     return {key: value for key, value in presets[name].items() if key != "differs"}
 
 

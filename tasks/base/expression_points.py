@@ -18,6 +18,7 @@ from er_bench.core.answer import Answer, Points
 from er_bench.core.dialect import of_lineage
 from er_bench.core.errors import DataError
 from er_bench.core.geometry import Size, Unit
+from er_bench.core.limits import POLYGON_PIXELS
 from er_bench.core.message import user
 from er_bench.core.prompt import Decoding, Expect, Prompt
 from er_bench.core.sample import Image, Sample, Text
@@ -140,6 +141,8 @@ class ExpressionTask(QuestionTask[E]):
         size = row.integer("width"), row.integer("height")
         if min(size) < 1:
             raise row.error(f"expected a size in pixels, found {size}", "width")
+        if size[0] * size[1] > POLYGON_PIXELS.most:
+            raise row.error(POLYGON_PIXELS.passed(size[0] * size[1]), "width")
         paths = [inside(folder, name, row, "image") for folder in (self.root / "images", self.root)]
         path = next((p for p in paths if p.is_file()), paths[0])
         return Sample(
@@ -147,7 +150,7 @@ class ExpressionTask(QuestionTask[E]):
             parts=(Image(FileBlob(path)), Text(expression)),
             target=self.target(row, Expression(expression, name, size)),
             cluster=name,
-            category=str(row.fields.get("kind", "all")),
+            category=row.text_or("kind", "all"),
             where=row.where,
         )
 

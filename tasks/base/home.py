@@ -87,6 +87,7 @@ class HomeTask(EpisodeTask[HomeEpisode]):
         for field in ("room", "goal"):
             if not isinstance(row.get(field), Mapping):
                 raise row.error("expected an object", field)
+        row.text("instruction")
         row.items("things")
         spec = {name: row.get(name) for name in _SPEC}
         return Sample(

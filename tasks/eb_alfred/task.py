@@ -16,6 +16,7 @@ from er_bench.core.json_types import JsonObject
 from er_bench.core.record import Shown, Truth
 from er_bench.core.sample import Blob, Sample, Text
 from er_bench.data.rows import Row, inside
+from er_bench.data.text_files import read_json
 from er_bench.scorers.goals import ALFRED_RULES, alfred_conditions
 from er_bench.tasks.base.embodiedbench import CONFIG, EmbodiedBenchTask
 
@@ -88,7 +89,10 @@ class EbAlfred(EmbodiedBenchTask[Target]):
 
     def _goal(self, path: Path) -> AlfredGoal:
         annotation = _read(path)
-        goal = AlfredGoal(annotation.text("task_type"), annotation.get("pddl_params"))
+        params = annotation.get("pddl_params")
+        if not isinstance(params, dict):
+            raise annotation.error("expected an object", "pddl_params")
+        goal = AlfredGoal(annotation.text("task_type"), params)
         if goal.task_type not in ALFRED_RULES:
             raise annotation.error(f"there is no goal type {goal.task_type!r}", "task_type")
         return goal
@@ -140,10 +144,7 @@ class EbAlfred(EmbodiedBenchTask[Target]):
 
 
 def _read(path: Path) -> Row:
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"not readable JSON: {error}", file=path) from error
+    fields = read_json(path)
     if not isinstance(fields, dict):
         raise DataError("expected an object", file=path)
     return Row(fields, path, 0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
+import pickletools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,9 @@ from numpy.typing import NDArray
 
 from er_bench.core.errors import DataError
 from er_bench.core.json_types import JsonObject
+from er_bench.core.limits import DEPTH, FILE_BYTES, VALUES
+from er_bench.core.plain_text import whole_text
+from er_bench.data.text_files import read_bytes, refuse_pointer
 
 _ALLOWED = {
     ("numpy", "ndarray"),
@@ -58,12 +63,48 @@ def load(path: Path) -> Any:
 
     Raises DataError for anything else in it, and for a damaged file.
     """
+    refuse_pointer(path)
+    content = read_bytes(path)
     try:
-        return _NumpyOnly(io.BytesIO(path.read_bytes())).load()
-    except OSError as error:
-        raise DataError(f"cannot read it: {error.strerror}", file=path) from error
-    except Exception as error:
-        raise DataError(f"not an episode file: {error}", file=path) from error
+        _check_memo(content)
+        found = _NumpyOnly(io.BytesIO(content)).load()
+        _check_size(found)
+        return found
+    except Exception as error:  # unpickling raises whatever its opcodes lead to
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"not an episode file: {why:.300}", file=path) from error
+
+
+def _check_memo(content: bytes) -> None:
+    """Refuse a place in the memo beyond the file's size: the unpickler would make room for it."""
+    for opcode, argument, _ in pickletools.genops(content):
+        place = int(argument or 0) if opcode.name.endswith("PUT") else 0
+        if not 0 <= place <= len(content):
+            raise ValueError(f"a memo of {place} places")
+
+
+def _check_size(found: object) -> None:
+    """Refuse what is too deep, or too large with shared values counted each time."""
+    level, count, n_bytes = [found], 0, 0
+    for _ in range(DEPTH.most + 1):
+        inner: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += [*value, *value.values()]
+            elif isinstance(value, (list, tuple, set, frozenset)):
+                inner += value
+            elif isinstance(value, np.ndarray):
+                n_bytes += value.nbytes
+                if value.dtype.hasobject:
+                    raise ValueError("an array of objects")
+            if count + len(inner) > VALUES.most:
+                raise ValueError(VALUES.passed(count + len(inner)))
+        if n_bytes > FILE_BYTES.most:
+            raise ValueError(FILE_BYTES.passed(n_bytes))
+        if not inner:
+            return
+        count, level = count + len(inner), inner
+    raise ValueError(f"nested too deep; {DEPTH.passed(DEPTH.most + 1)}")
 
 
 def episodes(path: Path) -> list[HabitatEpisode]:
@@ -75,12 +116,22 @@ def episodes(path: Path) -> list[HabitatEpisode]:
         raise DataError("expected all_transforms, idx_to_name and all_eps", file=path)
     names, transforms = content["idx_to_name"], content["all_transforms"]
     found = []
+    if not isinstance(content["all_eps"], (list, tuple)):
+        raise DataError("expected a list", file=path, field="all_eps")
     for index, fields in enumerate(content["all_eps"]):
         try:
             found.append(_episode(index, fields, names, transforms))
-        except (LookupError, TypeError, ValueError) as error:
-            raise DataError(f"not an episode: {error!r}", file=path, row=index) from error
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            why = f"not an episode: {error!r:.200}"
+            raise DataError(why, file=path, row=index) from error
     return found
+
+
+def _text(fields: JsonObject, name: str) -> str:
+    found = fields[name]
+    if not isinstance(found, (str, int)) or not whole_text(str(found)):
+        raise TypeError(f"{name}: expected text, found {found!r:.60}")
+    return str(found)
 
 
 def _episode(
@@ -89,6 +140,7 @@ def _episode(
     names: Mapping[int, str],
     transforms: NDArray[np.float64],
 ) -> HabitatEpisode:
+    json.dumps(fields["goal_preds"])
     counts: dict[str, int] = {}
     objects: dict[str, NDArray[np.float64]] = {}
     for name_index, transform_index in fields["rigid_objs"]:
@@ -99,9 +151,9 @@ def _episode(
         objects[f"{base}_:{copy:04d}"] = np.asarray(transforms[int(transform_index)], np.float64)
     return HabitatEpisode(
         index=index,
-        episode_id=str(fields["episode_id"]),
-        scene_id=str(fields["scene_id"]),
-        instruction=str(fields["instruction"]),
+        episode_id=_text(fields, "episode_id"),
+        scene_id=_text(fields, "scene_id"),
+        instruction=_text(fields, "instruction"),
         goal=fields["goal_preds"],
         subgoals=[list(map(str, subgoal)) for subgoal in fields["subgoals"]],
         start_predicates=[str(p) for p in fields["start_preds"]],

@@ -17,6 +17,7 @@ from er_bench.core.errors import DataError
 from er_bench.core.json_types import JsonObject
 from er_bench.core.record import Shown, Truth
 from er_bench.core.sample import Sample, Text
+from er_bench.data.text_files import read_bytes, refuse_pointer
 from er_bench.scorers.goals import goal_holds, predicates_of
 from er_bench.sim.simulators import Known, simulator
 from er_bench.tasks.base.embodiedbench import CONFIG, EmbodiedBenchTask
@@ -38,7 +39,6 @@ FOLDERS = (
     ".",
 )
 """Where the episode files may be: EmbodiedBench's repository or package, or the files alone."""
-LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,7 @@ def subset_files(root: Path) -> list[tuple[str, Path]]:
     for subset in SUBSETS:
         paths = [root / folder / f"{subset}.pickle" for folder in FOLDERS]
         for path in [path for path in paths if path.is_file()][:1]:
-            with path.open("rb") as file:
-                if file.read(len(LFS_POINTER)) == LFS_POINTER:
-                    raise DataError("a Git LFS pointer, not the file; run git lfs pull", file=path)
+            refuse_pointer(path)
             found.append((subset, path))
     return found
 
@@ -108,7 +106,7 @@ class EbHabitat(EmbodiedBenchTask[Target]):
         try:
             predicates_of(episode.goal)
             goal_holds(episode.goal, entities(list(episode.objects)), lambda name, of: False)
-        except (ValueError, LookupError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise DataError(
                 f"the goal cannot be evaluated: {error}",
                 file=sample.target.file,
@@ -132,7 +130,7 @@ class EbHabitat(EmbodiedBenchTask[Target]):
     def episode(self, sample: Sample[Target]) -> Episode:
         """The episode by its place in its file; the simulator reads the file itself."""
         episode = sample.target.episode
-        digest = hashlib.sha256(sample.target.file.read_bytes()).hexdigest()
+        digest = hashlib.sha256(read_bytes(sample.target.file)).hexdigest()
         return Episode(
             id=sample.id,
             scene=episode.scene_id,

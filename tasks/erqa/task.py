@@ -104,8 +104,8 @@ def interleave(question: str, images: Sequence[Blob], offsets: Sequence[int]) ->
 
 
 def _offsets(row: Row, n_images: int) -> list[int]:
-    found = row.fields.get("visual_indices")
-    offsets = list(found) if found is not None else []
+    told = row.fields.get("visual_indices") is not None
+    offsets = list(row.items("visual_indices")) if told else []
     if not n_images:
         raise row.error("a question without images", "images")
     if any(isinstance(k, bool) or not isinstance(k, int) or k < 0 for k in offsets):

@@ -9,15 +9,18 @@ all rows. The leaderboard's average is the mean of the five categories, `macro` 
 from __future__ import annotations
 
 import csv
-import json
+import io
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from statistics import fmean
 from unicodedata import normalize
 
 from er_bench.core.dialect import BENCHMARK, of_lineage
+from er_bench.core.errors import DataError
 from er_bench.core.geometry import Mask, Point, Size, Unit
 from er_bench.core.message import Message, user
 from er_bench.core.prompt import Expect, Prompt
@@ -27,7 +30,8 @@ from er_bench.core.sample import Blob, Image, Sample, Text
 from er_bench.core.score import Aggregate, Score, Scored, Verdict, mean_of_samples
 from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
 from er_bench.data.archives import by_base_name, members
-from er_bench.data.rows import FileBlob, Row, find_files, inside, read_rows
+from er_bench.data.rows import FileBlob, Row, find_files, inside, is_litter, read_rows
+from er_bench.data.text_files import parse_json, read_text
 from er_bench.scorers.points import first_or_all
 from er_bench.tasks.base.located import Convention, Read, located, no_boxes, point_convention
 from er_bench.tasks.base.masks import Masks, check_size
@@ -166,7 +170,8 @@ class PointArena(QuestionTask[Target]):
             if packed.is_file() and not root.is_dir():
                 self._listed[folder] = members(packed)
             else:
-                files = sorted(str(p) for p in root.rglob("*") if p.is_file())
+                found = (p for p in root.rglob("*") if not is_litter(str(p.relative_to(root))))
+                files = sorted(str(p) for p in found if p.is_file())
                 self._listed[folder] = by_base_name({p: FileBlob(Path(p)) for p in files})
         return self._listed[folder]
 
@@ -231,16 +236,25 @@ def with_macro(scored: Sequence[Scored]) -> Aggregate:
 def _original_points(path: Path) -> Mapping[str, tuple[Point, ...]]:
     """Points in percent by NFC image name. Raises DataError naming file, row and field."""
     found: dict[str, tuple[Point, ...]] = {}
-    with path.open(encoding="utf-8", newline="") as lines:
-        for number, fields in enumerate(csv.DictReader(lines)):
+    lines = csv.DictReader(io.StringIO(read_text(path, newline=""), newline=""))
+    try:
+        for number, fields in enumerate(lines):
             row = Row(fields, path, number)
-            try:
-                points = json.loads(row.text("points"))
-                xy = tuple((float(p["x"]), float(p["y"])) for p in points)
-            except (ValueError, TypeError, KeyError) as error:
-                raise row.error(f"expected a JSON list of points: {error}", "points") from error
-            found[normalize("NFC", row.text("image_filename"))] = xy
+            found[normalize("NFC", row.text("image_filename"))] = _points(row)
+    except csv.Error as error:
+        raise DataError(f"not CSV: {error}", file=path, row=lines.line_num) from error
     return found
+
+
+def _points(row: Row) -> tuple[Point, ...]:
+    try:
+        points = parse_json(row.text("points"))
+        xy = tuple((float(p["x"]), float(p["y"])) for p in points)
+        if not all(map(math.isfinite, chain(*xy))):
+            raise ValueError("a number is not finite")
+    except (ValueError, TypeError, LookupError, OverflowError) as error:
+        raise row.error(f"expected a JSON list of points: {error}", "points") from error
+    return xy
 
 
 TASK = PointArena

@@ -22,7 +22,15 @@ from er_bench.core.record import Shown, Truth
 from er_bench.core.sample import Blob, Image, Sample, Text
 from er_bench.core.score import Aggregate, Score, Scored, mean
 from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
-from er_bench.data.rows import FileBlob, Row, find_files, inside, one_image, read_rows
+from er_bench.data.rows import (
+    FileBlob,
+    Row,
+    find_files,
+    inside,
+    is_litter,
+    one_image,
+    read_rows,
+)
 from er_bench.scorers.points import mean_value
 from er_bench.tasks.base import tuple_points
 from er_bench.tasks.base.located import Convention, Located, place_reading, point_convention
@@ -133,18 +141,18 @@ class RefSpatial(QuestionTask[Target]):
 
     def samples(self) -> Iterator[Sample[Target]]:
         """Location, Placement, Unseen; a split that is absent is missed by the row count."""
-        raw = [s for s in SPLITS if (self.root / s / "question.json").is_file()]
+        raw = [f for f in self.root.glob("*/question.json") if not is_litter(f.parent.name)]
+        for file in sorted(raw, key=lambda file: _split_rank(file.parent)):
+            for row in read_rows(file):
+                yield self._raw(row, _split(file.parent))
         if raw:
-            for split in raw:
-                for row in read_rows(self.root / split / "question.json"):
-                    yield self._raw(row, split)
             return
         for file in sorted(find_files(self.root, "*.parquet"), key=_split_rank):
             for row in read_rows(file):
                 yield self._packed(row, _split(file))
 
     def _raw(self, row: Row, split: str) -> Sample[Target]:
-        folders = self.root / split, self.root
+        folders = row.file.parent, self.root
         image, mask = (
             next((p for p in paths if p.is_file()), paths[0])
             for f in ("rgb_path", "mask_path")
@@ -153,7 +161,7 @@ class RefSpatial(QuestionTask[Target]):
         return self._sample(row, split, Image(FileBlob(image)), mask)
 
     def _packed(self, row: Row, split: str) -> Sample[Target]:
-        sample_id = f"{split}/{row.get('id')}"
+        sample_id = f"{split}/{row.label('id')}"
         image = one_image(row, "image", sample_id, self.root)
         mask = one_image(row, "mask", f"{sample_id} mask", self.root)
         return self._sample(row, split, Image(image), mask)
@@ -161,7 +169,7 @@ class RefSpatial(QuestionTask[Target]):
     def _sample(self, row: Row, split: str, image: Image, mask: Path | Blob) -> Sample[Target]:
         suffix = row.text("suffix") if row.fields.get("suffix") else SUFFIX
         target = Target(mask, row.text("prompt"), suffix, row.text("object"))
-        sample_id = f"{split}/{row.get('id')}"
+        sample_id = f"{split}/{row.label('id')}"
         return Sample(
             id=sample_id,
             parts=(image, Text(target.prompt)),
@@ -242,7 +250,7 @@ def _split(file: Path) -> str:
     for split in SPLITS:
         if file.name.lower().startswith(split.lower()):
             return split
-    raise DataError(f"the file's name begins with none of {', '.join(SPLITS)}", file=file)
+    raise DataError(f"its name begins with none of {', '.join(SPLITS)}", file=file)
 
 
 def _split_rank(file: Path) -> tuple[int, str]:

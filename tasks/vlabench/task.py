@@ -27,20 +27,22 @@ from er_bench.core.rollout import Rollout
 from er_bench.core.sample import Image, Part, Sample, Text
 from er_bench.core.score import Aggregate, Score, Scored, Verdict, category_means, mean
 from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
-from er_bench.data.rows import FileBlob
+from er_bench.data.rows import FileBlob, is_litter
+from er_bench.data.text_files import read_json, read_text
 from er_bench.data.upstream import official_file
 from er_bench.reading.skill_plan import read_fenced_plan, read_plan
 from er_bench.scorers.plan import PlanScore, Step, score_plan
 
 DIMENSIONS = {
-    "M&T": ("M&T",),
-    "Spatial": ("Spatial",),
-    "CommonSense": ("CommenSence", "CommonSense", "CommenSense"),
-    "Semantic": ("Semantic",),
-    "PhysicsLaw": ("PhysicsLaw", "PhysicalLaw"),
-    "Complex": ("Complex",),
+    "M&T": ("mt", "mandt", "meshtexture", "meshandtexture"),
+    "Spatial": ("spatial",),
+    "CommonSense": ("commensence", "commonsense", "commensense", "commonsence"),
+    "Semantic": ("semantic", "semantics"),
+    "PhysicsLaw": ("physicslaw", "physicallaw", "physicslaws", "physicallaws"),
+    "Complex": ("complex",),
 }
-"""Each dimension and the folder names it goes by; the hub's comes first."""
+"""Each dimension and the letters of the folder names that mean it."""
+_EXAMPLE = re.compile(r"example\w*")
 
 STAR_TASKS = ("cook_dishes", "texas_holdem")
 """Tasks whose subtasks may come in any order (`seq_independent_task.json`)."""
@@ -99,13 +101,24 @@ class VlaBench(QuestionTask[Demonstration]):
 
     @cached_property
     def _examples(self) -> dict[str, list[Path]]:
-        found = {
-            dimension: sorted(
-                (f for name in names for f in self.root.glob(f"{name}/*/example*") if f.is_dir()),
-                key=lambda f: (f.parent.name, _number(f.name), str(f)),
-            )
-            for dimension, names in DIMENSIONS.items()
-        }
+        found: dict[str, list[Path]] = {dimension: [] for dimension in DIMENSIONS}
+        for folder in _folders(self.root):
+            inner = [e for task in _folders(folder) for e in _folders(task)]
+            examples = [e for e in inner if _EXAMPLE.fullmatch(e.name)]
+            dimension = _dimension(folder)
+            if dimension is None and examples:
+                raise DataError(
+                    f"a folder of {len(examples)} examples whose name means none of "
+                    f"{', '.join(DIMENSIONS)}; rename it or move it away",
+                    file=folder,
+                )
+            if dimension is None:
+                continue
+            if odd := [e for e in inner if e not in examples and (e / "output").is_dir()]:
+                raise DataError("expected a folder named example<N>", file=odd[0])
+            found[dimension] += examples
+        for examples in found.values():
+            examples.sort(key=lambda f: (f.parent.name, _number(f.name), str(f)))
         if not any(found.values()):
             raise DataError(
                 "found no <dimension>/<task>/example<N>; the task's README shows the layout",
@@ -207,30 +220,31 @@ def _pictures(text: list[str], first: str, second: str, folder: Path) -> Iterato
     yield Image(FileBlob(folder / "input" / "input_mask.png"))
 
 
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return sorted(f for f in folder.iterdir() if f.is_dir() and not is_litter(f.name))
+    except OSError as error:
+        raise DataError(f"cannot look into it: {error.strerror}", file=folder) from error
+
+
+def _dimension(folder: Path) -> str | None:
+    letters = re.sub(r"[^a-z]", "", folder.name.lower())
+    return next((d for d, names in DIMENSIONS.items() if letters in names), None)
+
+
 def _number(name: str) -> int:
     digits = re.search(r"\d+$", name)
     return int(digits.group()) if digits else -1
 
 
 def _instruction(folder: Path) -> str:
-    return _read(folder / "input" / "instruction.txt")
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read it: {error}", file=file) from error
+    return read_text(folder / "input" / "instruction.txt")
 
 
 def _output(folder: Path) -> JsonValue:
     """What `operation_sequence.json` holds."""
-    file = folder / "output" / "operation_sequence.json"
-    try:
-        found: JsonValue = json.loads(_read(file), parse_constant=_refuse)
-        return found
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"not JSON: {error}", file=file) from error
+    found: JsonValue = read_json(folder / "output" / "operation_sequence.json", _refuse)
+    return found
 
 
 def _refuse(constant: str) -> NoReturn:

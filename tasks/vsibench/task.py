@@ -23,6 +23,7 @@ from er_bench.core.sample import Sample, Text, Video
 from er_bench.core.score import Aggregate, Score, Scored, Verdict, category_means, mean
 from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
 from er_bench.data.rows import Row, find_files, inside, read_rows
+from er_bench.data.text_files import read_text
 from er_bench.reading import letter, number
 from er_bench.scorers.number import mean_relative_accuracy
 from er_bench.tasks.base.choice import Choice, gold_letter, judge_choice, robust_letter
@@ -109,7 +110,7 @@ class VsiBench(QuestionTask[Target]):
         row_id, category = str(row.integer("id")), row.text("question_type")
         if category not in NUMERIC + CHOICE:
             raise row.error(f"unknown question type {category!r}", "question_type")
-        options = [] if category in NUMERIC else [str(o) for o in row.items("options")]
+        options = [] if category in NUMERIC else _options(row)
         marked = row.fields.get("pruned", None if pruned is None else row_id in pruned)
         return Sample(
             id=row_id,
@@ -140,7 +141,7 @@ class VsiBench(QuestionTask[Target]):
 
     def _pruned_ids(self) -> frozenset[str] | None:
         file = self.root / "pruned_ids.txt"
-        return frozenset(file.read_text(encoding="utf-8").split()) if file.is_file() else None
+        return frozenset(read_text(file).split()) if file.is_file() else None
 
     def prompt(self, sample: Sample[Target]) -> Prompt:
         """Frames, then the question; 16 new tokens, greedy."""
@@ -159,6 +160,11 @@ class VsiBench(QuestionTask[Target]):
         """The number, or letter and options."""
         truth = sample.target.truth
         return [truth.letter, dict(truth.options)] if isinstance(truth, Choice) else truth
+
+
+def _options(row: Row) -> list[str]:
+    options = row.items("options")
+    return [Row({"options": option}, row.file, row.index).text("options") for option in options]
 
 
 def _number(row: Row) -> float:

@@ -140,14 +140,14 @@ class Where2Place(QuestionTask[Target]):
                 number += 1
 
     def _sample(self, row: Row, number: int) -> Sample[Target]:
-        sample_id = str(row.get("question_id"))
+        sample_id = row.label("question_id")
         if "mask" in row.fields:
-            text, category = row.text("question"), str(row.fields.get("question_type", "all"))
+            text, category = row.text("question"), row.text_or("question_type", "all")
             image = one_image(row, "image", sample_id, self.root)
             mask: Path | Blob = one_image(row, "mask", f"{sample_id} mask", self.root)
             mask_name = f"{number:02d}"
         else:
-            text, category = row.text("text"), str(row.fields.get("category", "all"))
+            text, category = row.text("text"), row.text_or("category", "all")
             image = FileBlob(inside(self.root / "images", row.text("image"), row, "image"))
             mask = self.root / "masks" / f"{number:02d}.jpg"
             mask_name = mask.stem

@@ -120,9 +120,11 @@ def test_a_snapshot_is_fetched_unpacked_and_checked(
     with zipfile.ZipFile(pictures, "w") as opened:
         for k in range(2):
             opened.writestr(f"pictures/{k}.png", b"png")
+            opened.writestr(f"__MACOSX/pictures/._{k}.png", b"litter")
     Hub.files = {"rows.jsonl": rows(2), "pictures.zip": pictures.getvalue(), "README.md": b"x"}
     code, told = run(er_bench, task_on_the_hub, hub)
     assert code == 0, told
+    assert not list(tmp_path.rglob("__MACOSX"))
     result = read_results(tmp_path / "r").tasks["toy"]
     assert (result.split, result.score, result.dataset.revision) == ("official", 1.0, SHA)
 
@@ -146,6 +148,19 @@ def test_an_archive_that_leaves_its_folder_is_refused(
     code, told = run(er_bench, task_on_the_hub, hub)
     assert code == 2 and "path outside it" in told
     assert not list(tmp_path.rglob("evil.txt"))
+
+
+def test_an_archive_that_grows_out_of_proportion_is_refused(
+    er_bench: Command, task_on_the_hub: Path, hub: dict[str, str], tmp_path: Path
+) -> None:
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr("a.bin", bytes(200_000))
+    Hub.files = {"rows.jsonl": rows(2), "a.zip": bomb.getvalue()}
+    name = "ER_BENCH_MAX_UNPACKED_BYTES"
+    code, told = run(er_bench, task_on_the_hub, {**hub, name: "1000"})
+    assert code == 2 and f"the limit is 1000; if you trust the file, set {name}=200000" in told
+    assert not list(tmp_path.rglob("a.bin"))
 
 
 def test_without_the_hub_the_way_out_is_named(

@@ -112,7 +112,7 @@ def rows(tmp_path, **changes):
         ("answer", "E", "expected one of A, B, C, D"),
         ("answer", None, "expected text"),
         ("images", [], "without images"),
-        ("images", [{"bytes": None, "path": "x.png"}], "expected an encoded image"),
+        ("images", [{"bytes": None, "path": None}], "the row has no picture"),
         ("visual_indices", [1, 2], "2 offsets for 1 images"),
         ("visual_indices", [-1], "expected character offsets"),
         ("question", None, "expected text"),

@@ -77,6 +77,36 @@ def test_misspelt_and_corrected_folders_are_one_dimension(root):
     assert {i.split("/")[0] for i in before} >= {"CommonSense", "PhysicsLaw"}
 
 
+@pytest.mark.parametrize(
+    ("released", "told"),
+    [("CommenSence", "common_sense"), ("Spatial", "spatial"), ("PhysicsLaw", "Physics Law")],
+)
+def test_a_folder_whose_name_means_a_dimension_is_taken_for_it(root, released, told):
+    (root / released).rename(root / told)
+    before = [s.id for s in open_task("vlabench", MINI).samples()]
+    assert [s.id for s in open_task("vlabench", root).samples()] == before
+
+
+def test_no_folder_of_examples_is_left_out_without_a_word(root):
+    (root / "Spatial").rename(root / "placement")
+    with pytest.raises(DataError, match=r"name means none of M&T, Spatial.*rename it") as caught:
+        list(open_task("vlabench", root).samples())
+    assert caught.value.file == root / "placement"
+    (root / "placement").rename(root / "Spatial")
+    (task,) = [f for f in (root / "Spatial").iterdir() if f.is_dir()][:1]
+    (task / "example0").rename(task / "sample0")
+    with pytest.raises(DataError, match="expected a folder named example<N>") as caught:
+        list(open_task("vlabench", root).samples())
+    assert caught.value.file == task / "sample0"
+
+
+def test_folders_that_hold_no_examples_are_passed_over(root):
+    for name in (".cache/x/example0", "__MACOSX/x/example0", "configs/prompt", "notes"):
+        (root / name).mkdir(parents=True)
+    before = [s.id for s in open_task("vlabench", MINI).samples()]
+    assert [s.id for s in open_task("vlabench", root).samples()] == before
+
+
 def test_examples_come_in_the_order_of_their_numbers(root):
     task = root / "M&T" / "select_toy"
     for number in (10, 2):

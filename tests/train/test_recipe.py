@@ -58,8 +58,8 @@ def test_every_setting_is_documented():
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"learning_rat": 1}, "learning_rat; did you mean learning_rate?"),
-        ({"zzz": 1}, "zzz; known: family, "),
+        ({"learning_rat": 1}, "'learning_rat'; did you mean learning_rate?"),
+        ({"zzz": 1}, "'zzz'; known: family, "),
         ({"learning_rate": -1}, "learning_rate"),
         ({"preset": "vlaser"}, "vlaser-paper"),
         ({"family": "no.such"}, "family"),
