@@ -14,7 +14,7 @@ from er_bench.core.manifest import Identity, Manifest, ModelInfo, Rows
 from er_bench.core.record import SCHEMA_VERSION, Record
 from er_bench.core.registry import Registry, unknown
 from er_bench.core.task import OFFICIAL, ROBUST
-from er_bench.data.run_folder import PROMPTS, TEXTS, read_manifest, read_records
+from er_bench.data.run_folder import MEDIA, PROMPTS, TEXTS, read_manifest, read_records
 from er_bench.report.counted import Counted
 from er_bench.report.results import changed_numbers, numbers
 from er_bench.run import evaluate as evaluation
@@ -36,7 +36,7 @@ def score(
 
     `readings` are names of readings, all by default; `official` and `robust` are always made.
     Raises StoreError when `run` is no run folder or `out` holds a run already, DataError when
-    the rows are no longer those that the run used.
+    the rows or the masks are no longer those that the run used.
     """
     return score_and_compare(run, out=out, data=data, readings=readings, include=include)[0]
 
@@ -55,6 +55,7 @@ def score_and_compare(
     registry, manifest = Registry(tuple(map(Path, include))), read_manifest(folder)
     rows = Path(data) if data else None
     opened = score_again.opened_for_run(registry, manifest, rows)
+    score_again.check_masks(folder, opened)
     wanted = _wanted(opened, readings)
     before: dict[str, Counted] = {}
 
@@ -69,7 +70,7 @@ def score_and_compare(
             folder, manifest, counted_before(read_records(folder)), opened, wanted
         ):
             store.append(record)
-    for name in (PROMPTS, TEXTS):
+    for name in (PROMPTS, TEXTS, MEDIA):
         if (folder / name).exists():
             shutil.copyfile(folder / name, target / name)
     if (folder / "frames").is_dir():
@@ -130,7 +131,7 @@ def score_responses(
         options=Rows(split=split, data=str(Path(data).resolve()) if data else None, limit=None),
         tasks={o.task.label: evaluation.task_plan(o, 1) for o in opened},
     )
-    with RunStore(Path(out), manifest, resume=False) as store:
+    with RunStore(Path(out), manifest, resume=False, media=opened[0].found.media) as store:
         for record in answers.records(opened[0].task, _wanted(opened, readings)):
             store.append(record)
     return counted(Path(out), opened)

@@ -63,7 +63,7 @@ class DataError(ErBenchError):
             if value is not None
         ]
         super().__init__(f"{problem} ({', '.join(place)})" if place else problem)
-        self.file, self.row, self.field = file, row, field
+        self.problem, self.file, self.row, self.field = problem, file, row, field
 
 
 class StoreError(ErBenchError):

@@ -43,6 +43,10 @@ MEMBER_BYTES = Limit(
     "ER_BENCH_MAX_MEMBER_BYTES", 512 * 2**20, "bytes of a file in an archive, unpacked"
 )
 """An archive of 1 MB can hold 1 GB."""
+FRAME_PIXELS = Limit("ER_BENCH_MAX_FRAME_PIXELS", 8192 * 4320, "pixels of a video's frame")
+VIDEO_BYTES = Limit(
+    "ER_BENCH_MAX_VIDEO_BYTES", 2 * 2**30, "bytes of the frames taken from one video, decoded"
+)
 FILE_BYTES = Limit("ER_BENCH_MAX_FILE_BYTES", 2**30, "bytes in a file that is read at once")
 ROW_BYTES = Limit("ER_BENCH_MAX_ROW_BYTES", 64 * 2**20, "bytes in a line or a record")
 ROWS = Limit("ER_BENCH_MAX_ROWS", 10_000_000, "rows in a file")

@@ -41,6 +41,9 @@ class TaskIdentity(_Part):
     rows: int
     data_fingerprint: str
     prompt_sha256: str
+    media_fingerprint: str = Field(
+        "", description="Of pictures, videos and masks; empty without any, and in older runs"
+    )
 
 
 class Identity(_Part):

@@ -1,8 +1,12 @@
-"""Images and video frames, decoded when needed. Nothing here may run on the event loop."""
+"""Images, and the frames of the videos used last, decoded when needed.
+
+Nothing here may run on the event loop.
+"""
 
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -14,11 +18,12 @@ import PIL.Image
 import PIL.ImageOps
 from numpy.typing import NDArray
 
-from er_bench.core.errors import DataError, MissingExtraError
+from er_bench.core.errors import DataError
 from er_bench.core.geometry import Mask, Size
 from er_bench.core.sample import Blob, Image, Video
 from er_bench.data.byte_cache import ByteCache
 from er_bench.data.rows import FileBlob
+from er_bench.data.video import decode_frames
 
 FRAME_CACHE_BYTES = 512 * 2**20
 
@@ -29,6 +34,7 @@ UNDECODABLE = (OSError, ValueError, SyntaxError, LookupError, TypeError, Arithme
                AttributeError, RuntimeError, EOFError, MemoryError, struct.error, zlib.error,
                PIL.Image.DecompressionBombError)  # fmt: skip
 """What Pillow's decoders raise for damaged files."""
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it logs, it raises as well
 ORIENTATION = 0x0112
 """The EXIF tag that says how the stored pixels are to be turned (Exif 2.32, 4.6.4)."""
 
@@ -40,6 +46,9 @@ def opened(source: Path | bytes, name: str, what: str = "image") -> Iterator[PIL
         file = source if isinstance(source, Path) else io.BytesIO(source)
         with PIL.Image.open(file, formats=FORMATS) as found:
             yield found
+    except PIL.UnidentifiedImageError as error:
+        known = ", ".join(FORMATS)
+        raise DataError(f"not a readable {what}: none of {known}", file=name) from error
     except UNDECODABLE as error:
         told = " ".join(str(error).split())[:300]
         raise DataError(f"not a readable {what}: {told}", file=name) from error
@@ -98,21 +107,6 @@ def mask_over(source: Path | Blob, threshold: int) -> Mask:
     return (values if values.ndim == 2 else values.max(axis=2)) > threshold
 
 
-def frame_indices(first: int, last: int, n: int, sampling: str) -> list[int]:
-    """The `n` frame numbers in `[first, last]` that a sampling rule takes.
-
-    `centres`: `int(first + seg/2 + round(seg*k))`, `seg = (last-first)/n` (InternVL `get_index`;
-    InternVL3-1B README). `linspace`: `np.linspace(first, last, n, dtype=int)`
-    (EgoPlan-Bench2 `eval.py`, commit 2523b38).
-    """
-    if sampling == "centres":
-        seg = (last - first) / n
-        return [int(first + seg / 2 + np.round(seg * k)) for k in range(n)]
-    if sampling == "linspace":
-        return [int(k) for k in np.linspace(first, last, n, dtype=int)]
-    raise ValueError(f"unknown frame sampling {sampling!r}")
-
-
 class FrameCache:
     """Decoded frames of the videos used last, so that questions on one clip decode it once."""
 
@@ -135,74 +129,3 @@ class FrameCache:
 
 def _bytes(frames: Sequence[PIL.Image.Image]) -> int:
     return sum(f.width * f.height * 3 for f in frames)
-
-
-def decode_frames(video: Video, n: int, sampling: str) -> list[PIL.Image.Image]:
-    """Decode `n` frames of a video by PyAV. Raises DataError."""
-    total, fps, _ = video_header(video.path)
-    found = span(video, total, fps)
-    return frames_at(video.path, frame_indices(found.start, found.stop - 1, n, sampling))
-
-
-def span(video: Video, total: int, fps: float) -> range:
-    """The frames that a video part is about, of a file with `total` frames at `fps`.
-
-    Raises DataError when no frame lies in the clip.
-    """
-    if video.clip_s is not None:
-        first, stop = (min(int(t * fps), total) for t in video.clip_s)
-        if first >= stop:
-            raise DataError(f"no frame of the video's {total} lies in the clip", file=video.path)
-        return range(first, stop)
-    rate = fps / video.fps if video.fps else 1.0
-    last = total - 1
-    if video.stop_frame is not None:
-        last = min(round(video.stop_frame * rate), last)
-    return range(round(video.start_frame * rate), last + 1)
-
-
-def video_header(path: Path) -> tuple[int, float, Size]:
-    """How many frames a video has, how many a second, and their width and height.
-
-    Raises DataError that names the file.
-    """
-    try:
-        import av
-    except ImportError as error:
-        raise MissingExtraError("reading video", "video", str(error)) from error
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            n_frames = stream.frames or sum(1 for _ in container.demux(stream) if _.size)
-            size_wh = stream.codec_context.width, stream.codec_context.height
-            return n_frames, float(stream.average_rate or 1), size_wh
-    except (av.FFmpegError, IndexError, ValueError) as error:
-        raise DataError(f"not a readable video: {error}", file=path) from error
-
-
-def frames_at(path: Path, wanted: Sequence[int]) -> list[PIL.Image.Image]:
-    """The frames of these numbers, RGB. Raises DataError that names the file."""
-    try:
-        import av
-    except ImportError as error:
-        raise MissingExtraError("reading video", "video", str(error)) from error
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            frames = _pick(container, stream, set(wanted))
-    except (av.FFmpegError, IndexError, ValueError) as error:
-        raise DataError(f"not a readable video: {error}", file=path) from error
-    if missing := [k for k in wanted if k not in frames]:
-        raise DataError(f"the video has no frame {missing[0]}", file=path)
-    return [frames[k] for k in wanted]
-
-
-def _pick(container, stream, wanted: set[int]) -> dict[int, PIL.Image.Image]:  # type: ignore[no-untyped-def]
-    frames: dict[int, PIL.Image.Image] = {}
-    for number, frame in enumerate(container.decode(stream)):
-        if number in wanted:
-            frames[number] = frame.to_image()
-            if len(frames) == len(wanted):
-                break
-    return frames

@@ -16,6 +16,7 @@ from er_bench.data.first_runs import first_manifest, first_record
 
 Line = TypeVar("Line", bound=BaseModel)
 MANIFEST, RECORDS, PROMPTS, TEXTS = "manifest.json", "records.jsonl", "prompts.jsonl", "texts.jsonl"
+MEDIA = "media.jsonl"
 
 
 UNREADABLE = (ValidationError, ValueError, LookupError, TypeError, AttributeError, RecursionError,
@@ -63,6 +64,19 @@ class StoredText(BaseModel):
 
     sha256: str
     text: str
+
+
+class StoredMedium(BaseModel):
+    """One line of `media.jsonl`: a picture, video or mask as it was when the run began."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    task: str
+    id: str = Field(description="Of the sample")
+    position: int = Field(description="Among the media of the sample")
+    file: str = Field(description="Its name, seen from the task's data folder")
+    n_bytes: int
+    sha256: str = Field(description="Of the bytes; over 4 MiB of first, middle and last 256 KiB")
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -153,6 +167,11 @@ def read_prompts(folder: Path) -> Iterator[StoredPrompt]:
                     part.text = "".join(texts[block] for block in part.blocks)
                     part.blocks = []
         yield prompt
+
+
+def read_media(folder: Path, task: str) -> Iterator[StoredMedium]:
+    """What the media of a run's task held when it began; nothing in runs before that was kept."""
+    return (medium for medium in _models(folder / MEDIA, StoredMedium) if medium.task == task)
 
 
 def _models(path: Path, kind: type[Line]) -> Iterator[Line]:

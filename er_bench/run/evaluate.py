@@ -81,7 +81,8 @@ async def _run(
     if n_samples and not resume:
         await model.check()
     manifest = new_manifest(registry, model, choice, options, opened)
-    with RunStore(out, manifest, resume=resume) as store:
+    media = [medium for o in opened for medium in o.found.media]
+    with RunStore(out, manifest, resume=resume, media=media) as store:
         _check_places(store, opened, options.repeats, choice.limit)
         jobs = [
             runner.Job(
@@ -153,6 +154,7 @@ def task_identity(opened: Opened) -> TaskIdentity:
         rows=opened.found.n_wanted,
         data_fingerprint=opened.found.fingerprint,
         prompt_sha256=opened.found.prompt_sha256,
+        media_fingerprint=opened.found.media_fingerprint,
     )
 
 

@@ -77,6 +77,8 @@ def open_tasks(
         problems = preflight.refusal(word, one.found)
         if problems and not choice.allow_missing:
             refusals.append(problems + "\n  --allow-missing runs the rest; these are data_error")
+        if problems and choice.allow_missing:
+            say(problems)
         opened.append(one)
     if refusals:
         raise DataError("\n".join(refusals))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from er_bench.core.card import Dataset
 from er_bench.core.errors import DataError
 from er_bench.core.sample import Text
 from er_bench.core.task import AnySample, AnyTask
+from er_bench.data.run_folder import StoredMedium
+from er_bench.run.media_identity import MediaLook, fingerprint, missing, relative_name
 
 SHOWN = 5
 """How many names a message lists before it counts the rest."""
@@ -31,17 +31,25 @@ class Inspection:
     """Wanted samples without their media: id to what is missing."""
     faults: dict[str, str] = field(default_factory=dict)
     """Wanted samples that cannot be used for another reason: id to why."""
+    wrong_media: Counter[str] = field(default_factory=Counter)
+    """What is wrong with media that are there, in a word or two, and with how many files."""
+    media: list[StoredMedium] = field(default_factory=list)
+    """What the media of wanted samples hold; without their media, the masks alone."""
+    media_fingerprint: str = ""
     chance: float | None = None
     """Expected score of a uniform guess, where every wanted sample is multiple choice."""
 
 
 def inspect(task: AnyTask, limit: int | None) -> Inspection:
-    """Read every row once. A task without its media has no file looked at but the rows.
+    """Read every row once, and look at the media of those that are wanted.
+
+    A task without its media has no file looked at but the rows and the masks.
 
     Raises DataError for rows that cannot be read and for ids that occur twice.
     """
     found, prompts = Inspection(), hashlib.sha256()
     seen: dict[str, str] = {}
+    media = MediaLook(task)
     digest_sum, guess_sum, all_letters = 0, 0.0, True
     for sample in task.samples():
         if (first := seen.setdefault(sample.id, sample.where)) != sample.where:
@@ -59,9 +67,13 @@ def inspect(task: AnyTask, limit: int | None) -> Inspection:
         n_options = len(task.shown(sample).options)
         all_letters &= n_options > 0
         guess_sum += 1 / n_options if n_options else 0.0
-        if task.with_media and not _unusable(task, sample, found):
+        if not task.with_media:
+            list(media.faults(sample, all_media=False))
+        elif not _unusable(task, sample, found, media):
             prompts.update(task.prompt_sha256(sample).encode())
     found.fingerprint = f"{digest_sum % 2**256:064x}"
+    found.media, found.media_fingerprint = media.found, fingerprint(media.found)
+    found.wrong_media = media.wrong
     found.prompt_sha256 = prompts.hexdigest() if task.with_media else ""
     if found.n_wanted and all_letters:
         found.chance = guess_sum / found.n_wanted
@@ -74,11 +86,15 @@ def _digest(task: AnyTask, sample: AnySample) -> bytes:
     return hashlib.sha256(json.dumps(body, ensure_ascii=False).encode()).digest()
 
 
-def _unusable(task: AnyTask, sample: AnySample, found: Inspection) -> bool:
+def _unusable(task: AnyTask, sample: AnySample, found: Inspection, media: MediaLook) -> bool:
     """Note what keeps a sample from running."""
-    names = list(_missing(task, sample))
+    names = [relative_name(m, task.root) for m in task.media(sample) if missing(m)]
+    wrong = [f"{name}: {fault}" for name, fault in media.faults(sample)]
     if names:
         found.missing[sample.id] = f"{sample.where}: missing {', '.join(names)}"
+        return True
+    if wrong:
+        found.faults[sample.id] = f"{sample.where}: {'; '.join(wrong)}"
         return True
     try:
         task.check(sample)
@@ -86,19 +102,6 @@ def _unusable(task: AnyTask, sample: AnySample, found: Inspection) -> bool:
         found.faults[sample.id] = f"{sample.where}: {error}"
         return True
     return False
-
-
-def _missing(task: AnyTask, sample: AnySample) -> Iterator[str]:
-    for medium in task.media(sample):
-        if isinstance(medium, Path):
-            if not medium.is_file():
-                yield _relative(medium, task.root)
-        elif medium.missing():
-            yield _relative(Path(medium.name), task.root)
-
-
-def _relative(path: Path, root: Path) -> str:
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
 def mismatch(expected: Dataset, found: Inspection) -> list[str]:
@@ -125,4 +128,7 @@ def refusal(task: str, found: Inspection) -> str:
             more = [f"... and {rest} more"] if rest else []
             head = f"{task}: {len(problems)} of {found.n_wanted} rows {what}:"
             lines.append("\n  ".join([head, *shown, *more]))
+    if found.wrong_media:
+        counts = ", ".join(f"{n} {what}" for what, n in found.wrong_media.most_common())
+        lines.append(f"{task}: files that are not what they are named: {counts}")
     return "\n".join(lines)

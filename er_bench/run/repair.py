@@ -9,10 +9,12 @@ from pathlib import Path
 from er_bench.core.manifest import Manifest
 from er_bench.core.record import Key
 from er_bench.data.run_folder import (
+    MEDIA,
     PROMPTS,
     RECORDS,
     TEXTS,
     UNREADABLE,
+    StoredMedium,
     StoredPrompt,
     StoredText,
     read_manifest,
@@ -34,6 +36,7 @@ def repair(folder: Path, ids: Mapping[str, Collection[str]] | None = None) -> di
         tests: dict[str, Callable[[bytes], object]] = {
             TEXTS: StoredText.model_validate_json,
             PROMPTS: StoredPrompt.model_validate_json,
+            MEDIA: StoredMedium.model_validate_json,
             RECORDS: _Places(manifest, ids or {}).check,
         }
         moved = {}

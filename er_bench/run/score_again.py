@@ -21,7 +21,9 @@ from er_bench.core.record import SCHEMA_VERSION, Record, RecordStatus
 from er_bench.core.registry import Registry, TaskSpec
 from er_bench.core.rollout import Rollout
 from er_bench.core.task import AnySample, AnyTask
+from er_bench.data.run_folder import read_media
 from er_bench.run.evaluate import task_identity
+from er_bench.run.media_identity import changed, told
 from er_bench.run.open_tasks import Opened, RowChoice, open_tasks
 from er_bench.run.preflight import Inspection
 from er_bench.run.records import make_record
@@ -59,10 +61,24 @@ def opened_for_run(registry: Registry, manifest: Manifest, data: Path | None) ->
                 file=o.task.root,
             )
         o.found.prompt_sha256 = then.prompt_sha256
+        o.found.media_fingerprint = then.media_fingerprint
     for label, plan in manifest.tasks.items():
         if label not in manifest.identity.tasks:
             opened.append(_not_run(registry, label, plan.why_not, manifest.model.dialect))
     return opened
+
+
+def check_masks(folder: Path, opened: Sequence[Opened]) -> None:
+    """Raise DataError, naming them, when masks are others than when the run was made."""
+    for o in opened:
+        now = {(m.id, m.position): m for m in o.found.media}
+        then = [m for m in read_media(folder, o.task.label) if (m.id, m.position) in now]
+        if names := changed(then, [now[m.id, m.position] for m in then]):
+            raise DataError(
+                f"{o.task.label}: these masks are not the ones of the run: {told(names)}; "
+                "give the run's data with --data, or make the run again",
+                file=o.task.root,
+            )
 
 
 def ids_of_run(registry: Registry, manifest: Manifest, data: Path | None) -> dict[str, set[str]]:

@@ -3,7 +3,8 @@
 A record is one line, written whole and flushed, so that a killed process loses at most the line
 it was writing; opening the folder again cuts a torn last line off. Prompts are kept once each
 (`prompts.jsonl`), and so are the blocks of long texts that many prompts share (`texts.jsonl`); they
-are written before the record that names them.
+are written before the record that names them. What the media hold is written once, when the run
+begins (`media.jsonl`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -24,23 +25,27 @@ from er_bench.core.manifest import Manifest
 from er_bench.core.prompt import Prompt
 from er_bench.core.record import Key, Record, RecordStatus
 from er_bench.core.sample import Part, Text, Video
-from er_bench.data.files import write_json, writing
+from er_bench.data.files import write_json, write_text, writing
 from er_bench.data.run_folder import (
     MANIFEST,
+    MEDIA,
     PROMPTS,
     RECORDS,
     TEXTS,
     UNREADABLE,
+    StoredMedium,
     StoredMessage,
     StoredPart,
     StoredPrompt,
     StoredText,
     damaged,
     read_manifest,
+    read_media,
     read_records,
     way_out,
     whole_lines,
 )
+from er_bench.run.media_identity import changed, told
 
 NO_PROMPTS: Mapping[str, Prompt] = {}
 BLOCK_CHARS = 1000
@@ -50,10 +55,18 @@ BLOCK_CHARS = 1000
 class RunStore:
     """The only writer of records. Use as a context manager; the lock is held inside it."""
 
-    def __init__(self, folder: Path, manifest: Manifest, *, resume: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        *,
+        resume: bool,
+        media: Sequence[StoredMedium] = (),
+    ) -> None:
         """Open a run folder for writing.
 
-        `manifest.identity` is what must be equal for a run to be continued.
+        `manifest.identity` is what must be equal for a run to be continued; `media` is what the
+        media of its tasks hold.
 
         Raises:
             StoreError: another process writes here; the folder holds a run already and `resume`
@@ -62,14 +75,14 @@ class RunStore:
         self.folder = folder
         self._lock = lock(folder)
         try:
-            self.done = self._open(manifest, resume)
+            self.done = self._open(manifest, resume, media)
             self._prompts, self._texts = _Lines(folder / PROMPTS), _Lines(folder / TEXTS)
             self._records: IO[str] = (folder / RECORDS).open("a", encoding="utf-8")
         except BaseException:
             self._lock.close()
             raise
 
-    def _open(self, manifest: Manifest, resume: bool) -> set[Key]:
+    def _open(self, manifest: Manifest, resume: bool, media: Sequence[StoredMedium]) -> set[Key]:
         path = self.folder / MANIFEST
         if not path.exists():
             if (self.folder / RECORDS).exists():
@@ -77,6 +90,9 @@ class RunStore:
                     f"{self.folder} holds records of a run whose {MANIFEST} is gone, so nobody "
                     f"knows what they answer; give another --out, or move {RECORDS} away"
                 )
+            if media:
+                lines = "".join(f"{medium.model_dump_json()}\n" for medium in media)
+                write_text(self.folder / MEDIA, lines)
             write_json(path, manifest.model_dump(mode="json"))
             return set()
         if not resume:
@@ -90,14 +106,28 @@ class RunStore:
                 f"{self.folder} was begun by an earlier er-bench and cannot be continued; bring it "
                 f"up to date first: er-bench score --run {self.folder}"
             )
-        differences = _differences(then.identity.model_dump(), manifest.identity.model_dump())
+        differences = _differences(_identity(then), _identity(manifest))
         differences += _differences(_sizes(then), _sizes(manifest))
+        differences += self._other_media(then, manifest, media)
         if differences:
             raise StoreError(
                 f"{self.folder} holds another run, it cannot be resumed:\n  "
                 + "\n  ".join(differences)
             )
         return _repair(self.folder / RECORDS)
+
+    def _other_media(
+        self, then: Manifest, now: Manifest, media: Sequence[StoredMedium]
+    ) -> Iterator[str]:
+        """A line for each task whose media hold something else; older runs do not say what."""
+        for label, task in then.identity.tasks.items():
+            new = now.identity.tasks.get(label)
+            if new is None or task.media_fingerprint in ("", new.media_fingerprint):
+                continue
+            before = list(read_media(self.folder, label))
+            names = changed(before, [m for m in media if m.task == label]) if before else []
+            which = told(names) or f"{MEDIA} does not say which"
+            yield f"tasks.{label}: other media lie under its rows: {which}"
 
     def append(self, record: Record, prompts: Mapping[str, Prompt] = NO_PROMPTS) -> None:
         """Write one record and flush it, the prompts that it names, by identity, before it."""
@@ -269,6 +299,10 @@ def _repair(path: Path) -> set[Key]:
     else:
         kept.unlink()
     return done
+
+
+def _identity(manifest: Manifest) -> dict[str, object]:
+    return manifest.identity.model_dump(exclude={"tasks": {"__all__": {"media_fingerprint"}}})
 
 
 def _sizes(manifest: Manifest) -> dict[str, dict[str, dict[str, int]]]:

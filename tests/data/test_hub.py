@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
+import PIL.Image
 import pytest
 
 from er_bench.report.results import read_results
@@ -99,6 +100,12 @@ def task_on_the_hub(toy_path: Path, tmp_path: Path) -> Path:
     return folder.parent
 
 
+def png() -> bytes:
+    out = io.BytesIO()
+    PIL.Image.new("RGB", (4, 4)).save(out, "PNG")
+    return out.getvalue()
+
+
 def rows(n: int) -> bytes:
     return b"".join(
         json.dumps({"id": f"q{k}", "question": "say A", "answer": "A", "scene": "s",
@@ -119,7 +126,7 @@ def test_a_snapshot_is_fetched_unpacked_and_checked(
     pictures = io.BytesIO()
     with zipfile.ZipFile(pictures, "w") as opened:
         for k in range(2):
-            opened.writestr(f"pictures/{k}.png", b"png")
+            opened.writestr(f"pictures/{k}.png", png())
             opened.writestr(f"__MACOSX/pictures/._{k}.png", b"litter")
     Hub.files = {"rows.jsonl": rows(2), "pictures.zip": pictures.getvalue(), "README.md": b"x"}
     code, told = run(er_bench, task_on_the_hub, hub)

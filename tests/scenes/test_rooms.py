@@ -3,7 +3,7 @@ import random
 import pytest
 
 from er_bench.core.sample import Video
-from er_bench.data.media import decode_frames
+from er_bench.data.video import decode_frames
 from er_bench.scenes.questions import balanced_letters, options
 from er_bench.scenes.rooms import (
     MARGIN_PX,

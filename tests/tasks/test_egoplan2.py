@@ -6,7 +6,7 @@ import pytest
 from er_bench.core.errors import DataError
 from er_bench.core.registry import Registry
 from er_bench.core.sample import Text, Video
-from er_bench.data.media import decode_frames, frame_indices
+from er_bench.data.video import decode_frames, frame_indices
 from er_bench.tasks.egoplan2 import mini
 from tests.judging import judge, open_task
 

@@ -8,7 +8,7 @@ from er_bench.core.errors import DataError
 from er_bench.core.registry import Registry
 from er_bench.core.sample import Video
 from er_bench.core.score import Scored
-from er_bench.data.media import decode_frames
+from er_bench.data.video import decode_frames
 from er_bench.tasks.vsibench import mini
 from tests.judging import judge, open_task
 

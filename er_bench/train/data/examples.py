@@ -19,7 +19,7 @@ from er_bench.core.family import Rendered
 from er_bench.core.geometry import Size
 from er_bench.core.message import media_parts
 from er_bench.core.sample import Image, Video
-from er_bench.data import media
+from er_bench.data import media, video
 from er_bench.train.data.records import Record, Source
 from er_bench.train.family import Codec, Features, Limits, Pixels
 
@@ -129,8 +129,8 @@ class Reader:
         with _blaming(record, part):
             if isinstance(part, Image):
                 return [media.image_size(part.blob)]
-            total, fps, size_wh = media.video_header(part.path)
-            return [size_wh] * self._n_frames(media.span(part, total, fps), index)
+            total, fps, size_wh = video.video_header(part.path)
+            return [size_wh] * self._n_frames(video.span(part, total, fps), index)
 
     def _read(
         self, record: Record, part: Image | Video, index: int, random: np.random.Generator
@@ -139,11 +139,11 @@ class Reader:
         with _blaming(record, part):
             if isinstance(part, Image):
                 return [media.image(part.blob)]
-            total, fps, _ = media.video_header(part.path)
-            span = media.span(part, total, fps)
+            total, fps, _ = video.video_header(part.path)
+            span = video.span(part, total, fps)
             edges = np.linspace(span.start, span.stop, self._n_frames(span, index) + 1).astype(int)
             wanted = [int(random.integers(a, b)) for a, b in pairwise(edges)]
-            return media.frames_at(part.path, wanted)
+            return video.frames_at(part.path, wanted)
 
     def _encode(self, record: Record, tokens: Sequence[Sequence[int]]) -> Rendered:
         rendered = self.codec.encode(record.messages, tokens)
