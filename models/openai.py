@@ -23,7 +23,7 @@ from er_bench.core.completion import Completion
 from er_bench.core.errors import ConfigError, ModelError, UsageError
 from er_bench.core.geometry import Size
 from er_bench.core.model import Model, ModelSettings
-from er_bench.core.prompt import Prompt
+from er_bench.core.prompt import Expect, Prompt
 from er_bench.core.sample import Image, Text, Video
 from er_bench.core.secrets import cut_fields, cut_from_text, cut_values, secrets_in
 from er_bench.data import media
@@ -33,6 +33,7 @@ from er_bench.models.endpoint_probe import probe
 from er_bench.models.families import every, served_family
 from er_bench.models.picture_sending import PictureLimits, Sent, jpeg, png, to_send
 from er_bench.models.retry_after import http_date, retry_after_s
+from er_bench.models.sent_frame import check_frame, server_grid
 from er_bench.models.settings import check_names, parse_args
 
 SHOWN_BYTES = 2**16
@@ -58,6 +59,16 @@ class OpenAIArgs(BaseModel):
     )
     max_image_bytes: int | None = Field(
         None, ge=1024, description="Largest picture that the endpoint takes, before base64"
+    )
+    max_pixels: int | None = Field(
+        None,
+        ge=28 * 28,
+        description="Most pixels that the server's processor leaves a picture, "
+        "for models that count pixels of the picture as it was resized (12845056 for Qwen2.5-VL "
+        "unless the server was told otherwise)",
+    )
+    min_pixels: int | None = Field(
+        None, ge=28 * 28, description="Fewest pixels of the same (3136 for Qwen2.5-VL)"
     )
     frames: int = Field(16, ge=1, description="Frames taken from a video")
     frame_sampling: Literal["linspace", "centres"] = "linspace"
@@ -97,7 +108,8 @@ class OpenAI(Model):
         args, self._served = parse_args(settings.args, OpenAIArgs, family.served)
         self.name, self.dialect, self._settings = settings.name, settings.dialect, settings
         self._args = args
-        self._limits = PictureLimits(args.max_image_side, args.max_image_bytes)
+        grid = server_grid(settings.dialect, args.min_pixels, args.max_pixels)
+        self._limits = PictureLimits(args.max_image_side, args.max_image_bytes, grid)
         key = os.environ.get(args.api_key_env, "").strip()
         if not key and "api_key_env" in settings.args:
             raise ConfigError("the variable that api_key_env names is not set: put the key into it")
@@ -189,8 +201,15 @@ class OpenAI(Model):
         """The request, ready to send, and the size of each image in it. Runs in a thread."""
         sizes: list[Size] = []
         messages = [
-            {"role": m.role, "content": [c for p in m.parts for c in self._content(p, sizes)]}
-            for m in prompt.messages
+            {
+                "role": message.role,
+                "content": [
+                    piece
+                    for part in message.parts
+                    for piece in self._content(part, prompt.expects, sizes)
+                ],
+            }
+            for message in prompt.messages
         ]
         limits = self._settings.decoding(prompt)
         body: dict[str, object] = {"model": self._settings.checkpoint, "messages": messages}
@@ -210,7 +229,9 @@ class OpenAI(Model):
         body |= self._served.request_fields(prompt)
         return json.dumps(body | self._args.extra_body).encode(), tuple(sizes)
 
-    def _content(self, part: Text | Image | Video, sizes: list[Size]) -> list[dict[str, object]]:
+    def _content(
+        self, part: Text | Image | Video, expect: Expect, sizes: list[Size]
+    ) -> list[dict[str, object]]:
         match part:
             case Text(text):
                 self._served.check_text(text)
@@ -218,7 +239,9 @@ class OpenAI(Model):
             case Image(blob) if self._served.exact_pixels:
                 return [self._image(png(media.image(blob)), sizes)]
             case Image(blob):
-                return [self._image(to_send(blob.read(), blob.name, self._limits), sizes)]
+                sent = to_send(blob.read(), blob.name, self._limits)
+                check_frame(sent, expect, self.dialect, blob.name)
+                return [self._image(sent, sizes)]
         frames = self._frames.frames(part, self._args.frames, self._args.frame_sampling)
         encoded = png if self._served.exact_pixels else jpeg
         content: list[dict[str, object]] = []

@@ -7,18 +7,19 @@ JPEG if it was one, else a PNG, or a JPEG where only that fits.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import PIL.Image
 
 from er_bench.core.errors import DataError
-from er_bench.core.geometry import Size
+from er_bench.core.geometry import PixelGrid, Size
 from er_bench.data.media import opened, turned, upright
 
 AS_IT_IS = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 """Types by Pillow's name. A Multi Picture file is a JPEG with more pictures behind it."""
 QUALITIES = (95, 90, 85, 75, 60)
 """Of a JPEG that is written anew, best first."""
+RESAMPLING = PIL.Image.Resampling.BICUBIC
 SMALLEST = 28
 """Shorter sides show nothing."""
 
@@ -30,6 +31,8 @@ class Sent:
     content: bytes
     mime: str
     size_wh: Size
+    given_wh: Size
+    """The size of the picture that it was made of, upright."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,31 @@ class PictureLimits:
     """Pixels."""
     most_bytes: int | None = None
     """Of the file, before base64."""
+    grid: PixelGrid | None = None
+    """The resize of the server's own processor, done here, so that it finds nothing to do."""
 
     def holds(self, size_wh: Size, n_bytes: int) -> bool:
         """Whether a picture is within them."""
-        side, most = self.longest_side, self.most_bytes
-        return (side is None or max(size_wh) <= side) and (most is None or n_bytes <= most)
+        most = self.most_bytes
+        return self.size(size_wh, 1.0) == size_wh and (most is None or n_bytes <= most)
+
+    def size(self, size_wh: Size, by: float) -> Size:
+        """The size of a picture that is sent at a scale, or smaller where a side is too long.
+
+        Raises ValueError for a picture that the grid does not take.
+        """
+        if self.longest_side is not None:
+            by = min(by, self.longest_side / max(size_wh))
+        w, h = (max(1, round(side * by)) for side in size_wh)
+        if self.grid is None:
+            return w, h
+        w, h = self.grid.settled((w, h))
+        if self.longest_side is not None:
+            most = max(
+                self.grid.multiple, self.longest_side - self.longest_side % self.grid.multiple
+            )
+            w, h = self.grid.settled((min(w, most), min(h, most)))
+        return w, h
 
 
 def to_send(content: bytes, name: str, limits: PictureLimits) -> Sent:
@@ -58,49 +81,47 @@ def to_send(content: bytes, name: str, limits: PictureLimits) -> Sent:
         if kind in AS_IT_IS and not again and limits.holds(size, len(content)):
             found.draft("RGB", (1, 1))  # a JPEG is then read to its end, and drawn small
             found.load()
-            return Sent(content, AS_IT_IS[kind], size)
+            return Sent(content, AS_IT_IS[kind], size, size)
         picture = upright(found).convert("RGB")
-    return _written(picture, kind not in ("JPEG", "MPO"), len(content), name, limits)
+        sent = _written(picture, kind not in ("JPEG", "MPO"), len(content), name, limits)
+        return replace(sent, given_wh=picture.size)
 
 
 def _written(
     picture: PIL.Image.Image, lossless: bool, n_given: int, name: str, limits: PictureLimits
 ) -> Sent:
     """A picture, written anew: no side longer and no file larger than the limits."""
-    if limits.longest_side is not None and max(picture.size) > limits.longest_side:
-        picture = _shrunk(picture, limits.longest_side / max(picture.size))
+    by, size = 1.0, limits.size(picture.size, 1.0)
     while True:
-        if lossless and limits.holds(picture.size, len((sent := png(picture)).content)):
+        shown = picture if size == picture.size else picture.resize(size, RESAMPLING)
+        larger = size[0] * size[1] > picture.width * picture.height
+        if lossless and limits.holds(size, len((sent := png(shown)).content)):
             return sent
         for quality in QUALITIES:
-            sent = jpeg(picture, quality)
-            fits = limits.holds(picture.size, len(sent.content))
+            sent = jpeg(shown, quality)
+            fits = limits.holds(size, len(sent.content))
             last = quality == QUALITIES[-1] and limits.most_bytes is None
-            if fits and (lossless or len(sent.content) <= n_given or last):
+            if fits and (lossless or larger or len(sent.content) <= n_given or last):
                 return sent
-        if min(picture.size) < SMALLEST:
+        by, before = by * 0.8, size
+        size = limits.size(picture.size, by)
+        if min(size) < SMALLEST or size == before:
             raise DataError(
                 f"it does not fit into max_image_bytes={limits.most_bytes} as anything that shows "
                 "something; raise the limit",
                 file=name,
             )
-        picture = _shrunk(picture, 0.8)
-
-
-def _shrunk(picture: PIL.Image.Image, by: float) -> PIL.Image.Image:
-    w, h = (max(1, round(side * by)) for side in picture.size)
-    return picture.resize((w, h), PIL.Image.Resampling.LANCZOS)
 
 
 def png(picture: PIL.Image.Image) -> Sent:
     """A picture without loss."""
     out = io.BytesIO()
     picture.save(out, "PNG", compress_level=1)
-    return Sent(out.getvalue(), "image/png", picture.size)
+    return Sent(out.getvalue(), "image/png", picture.size, picture.size)
 
 
 def jpeg(picture: PIL.Image.Image, quality: int = QUALITIES[0]) -> Sent:
     """A picture as JPEG."""
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=quality)
-    return Sent(out.getvalue(), "image/jpeg", picture.size)
+    return Sent(out.getvalue(), "image/jpeg", picture.size, picture.size)

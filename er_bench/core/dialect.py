@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
 from er_bench.core.answer import Answer, Boxes, Points
-from er_bench.core.geometry import Unit
+from er_bench.core.geometry import PixelGrid, Unit
 
 
 class Dialect(Protocol):
@@ -32,6 +32,10 @@ class Dialect(Protocol):
     @property
     def unit(self) -> Unit:
         """What one coordinate counts."""
+
+    @property
+    def grid(self) -> PixelGrid | None:
+        """The resize that pixels as sent are counted after; None for other units."""
 
     @property
     def order(self) -> Literal["xy", "yx"]:

@@ -7,8 +7,9 @@ A size is always `(width, height)` in pixels and named `*_wh`; an array of pixel
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite
+from math import ceil, floor, isfinite, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,38 @@ class Unit(StrEnum):
     """Pixels of the original image."""
     PIXEL_SENT = "pixel_sent"
     """Pixels of the image as it was sent to the model, after any resize."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelGrid:
+    """A processor's resize: both sides multiples of `multiple`, the area within two bounds.
+
+    Source: Qwen2-VL's `smart_resize` (transformers 5.23, `image_processing_qwen2_vl.py`), whose
+    released bounds are 3,136 and, for Qwen2.5-VL, 12,845,056 pixels.
+    """
+
+    multiple: int = 28
+    min_pixels: int = 56 * 56
+    max_pixels: int = 28 * 28 * 128 * 128
+
+    def fitted(self, size_wh: Size) -> Size:
+        """The size that a picture is given. Raises ValueError for sides of more than 200 to 1."""
+        if max(size_wh) > 200 * min(size_wh):
+            raise ValueError(f"a picture of {size_wh[0]}x{size_wh[1]} is too narrow to be resized")
+        step, area = self.multiple, size_wh[0] * size_wh[1]
+        w, h = (round(side / step) * step for side in size_wh)
+        if w * h > self.max_pixels:
+            by = sqrt(area / self.max_pixels)
+            w, h = (max(step, floor(side / by / step) * step) for side in size_wh)
+        elif w * h < self.min_pixels:
+            by = sqrt(self.min_pixels / area)
+            w, h = (ceil(side * by / step) * step for side in size_wh)
+        return w, h
+
+    def settled(self, size_wh: Size) -> Size:
+        """The fitted size, fitted again until it is kept: a very long picture takes two steps."""
+        fitted = self.fitted(size_wh)
+        return fitted if fitted == size_wh else self.settled(fitted)
 
 
 _SCALE = {Unit.FRACTION: 1.0, Unit.PERCENT: 100.0, Unit.PER_1000: 1000.0, Unit.PER_1024: 1024.0}

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from er_bench.core.geometry import Unit
+from er_bench.core.geometry import PixelGrid, Unit
 from er_bench.models.dialects.family import FamilyDialect
 from er_bench.reading.coordinates import (
     POINT_BLOCK_REQUEST,
@@ -177,6 +177,7 @@ ROBOREFER = replace(
 QWEN2_5_VL = FamilyDialect(
     name="qwen2_5_vl",
     unit=Unit.PIXEL_SENT,
+    grid=PixelGrid(),
     order="xy",
     point_template="Locate {referring} in this image and output the point coordinates in JSON "
     "format.",
@@ -195,6 +196,7 @@ QWEN3_VL = replace(
     QWEN2_5_VL,
     name="qwen3_vl",
     unit=Unit.PER_1000,
+    grid=None,
     point_template="{question} Output the point coordinates in JSON format.",
     point_writer=lambda found: _fenced("point_2d", found, "object"),
     example='```json\n[\n\t{"point_2d": [925, 618], "label": "point_1"}\n]\n```',

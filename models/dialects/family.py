@@ -10,7 +10,7 @@ from typing import Literal, TypedDict, Unpack
 
 from er_bench.core.answer import Answer, Boxes, Points, Status
 from er_bench.core.errors import UsageError
-from er_bench.core.geometry import Box, Point, Unit
+from er_bench.core.geometry import Box, PixelGrid, Point, Unit
 from er_bench.reading.coordinates import (
     Numbers,
     attribute_pairs,
@@ -32,6 +32,7 @@ class Changes(TypedDict, total=False):
     """The fields that a derived dialect may change."""
 
     unit: Unit
+    grid: PixelGrid | None
     order: Literal["xy", "yx"]
     point_template: str
     point_reader: Reader
@@ -71,6 +72,8 @@ class FamilyDialect:
     box_example: str = ""
     unit_of: UnitOf | None = None
     box_unit_of: UnitOf | None = None
+    grid: PixelGrid | None = None
+    """The family's resize, where `unit` is PIXEL_SENT."""
     ancestors: tuple[str, ...] = ()
     """The dialects that this one was derived from, nearest first."""
 
