@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from os.path import exists, isdir
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,9 @@ def snapshot(checkpoint: str, revision: str | None = None) -> Path:
     """
     try:
         folder = Path(checkpoint).expanduser()
-        if folder.is_dir():
+        if isdir(folder):
             return folder
-        if folder.exists():
+        if exists(folder):
             raise ConfigError(f"{folder} is a file; name the folder of the checkpoint")
     except (OSError, RuntimeError) as error:
         raise ConfigError(f"cannot look for {checkpoint!r}: {one_line(error)}") from error

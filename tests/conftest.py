@@ -105,7 +105,11 @@ REFERENCE = ToyReference
 @pytest.fixture(scope="session")
 def toy_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for --include-path with the task `toy` and its 24 mini rows."""
-    root = tmp_path_factory.mktemp("include")
+    return write_toy(tmp_path_factory.mktemp("include"))
+
+
+def write_toy(root: Path) -> Path:
+    """Write the task `toy` into a folder, and return it."""
     folder = root / "toy"
     (folder / "mini").mkdir(parents=True)
     (folder / "card.yaml").write_text(TOY_CARD)

@@ -57,6 +57,9 @@ def main() -> None:
         tell(f"er-bench: {error}")
         sys.exit(error.exit_code)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            tell(f"er-bench: {error.strerror}: {str(error.filename)[:80]}..")
+            sys.exit(2)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise
         tell(

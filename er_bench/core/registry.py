@@ -24,6 +24,7 @@ from enum import StrEnum
 from functools import cached_property
 from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
+from os.path import isdir
 from pathlib import Path
 from types import ModuleType
 from typing import cast
@@ -84,11 +85,11 @@ class Registry:
     def __post_init__(self) -> None:
         """Raise UsageError for a folder that is not there."""
         for folder in self.include:
-            if not folder.is_dir():
-                beside = folder.parent.glob("*/") if folder.parent.is_dir() else ()
+            if not isdir(folder):
+                beside = folder.parent.glob("*/") if isdir(folder.parent) else ()
                 near = get_close_matches(folder.name, [path.name for path in beside], 1)
                 hint = f"; did you mean {folder.with_name(near[0])}?" if near else ""
-                raise UsageError(f"--include-path: there is no folder {folder}{hint}")
+                raise UsageError(f"--include-path: there is no folder {folder!s:.200}{hint}")
 
     def __reduce__(self) -> tuple[type[Registry], tuple[Sequence[Path]]]:
         """Sent to another process by its folders alone: what they bring is looked up there."""
@@ -162,7 +163,7 @@ class Registry:
         """The folder of a task's bundled rows. Raises UsageError when it has none."""
         self.task_card(name)
         root = self.task_folders[name] / "mini"
-        if not root.is_dir():
+        if not isdir(root):
             raise UsageError(f"task {name!r} has no mini split")
         return root
 

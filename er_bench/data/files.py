@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import BinaryIO
 
 from er_bench.core.errors import StoreError, UsageError
 
@@ -58,9 +59,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    """Write a file whole or not at all; what goes to a device or a pipe is written into it."""
     with writing(path):
+        if path.exists() and not path.is_file():
+            with _not_waiting(path) as file:
+                file.write(content)
+            return
+        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
             with partial.open("wb") as file:
                 file.write(content)
@@ -69,6 +74,13 @@ def write_bytes(path: Path, content: bytes) -> None:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def _not_waiting(path: Path) -> BinaryIO:
+    """A device or a pipe opened for writing; a folder, or one that nobody reads, is an OSError."""
+    number = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    os.set_blocking(number, True)
+    return os.fdopen(number, "wb")
 
 
 def write_json(path: Path, content: object, *, indent: int | None = 2) -> None:

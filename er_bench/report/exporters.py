@@ -10,7 +10,7 @@ from pathlib import Path
 
 from er_bench.core.manifest import Manifest
 from er_bench.core.record import Record
-from er_bench.data.files import write_text
+from er_bench.data.files import write_text, writing
 from er_bench.data.run_folder import read_manifest, read_records
 from er_bench.report.results import Results, read_results
 from er_bench.report.spreadsheet import csv_cell
@@ -36,7 +36,8 @@ Exporter = Callable[[FinishedRun, Path], Iterable[Path]]
 def export(folder: Path, exporter: Exporter, out: Path) -> list[Path]:
     """Write a run in a format into a folder. Raises StoreError when `folder` is no finished run."""
     run = FinishedRun(folder, read_manifest(folder), read_results(folder))
-    out.mkdir(parents=True, exist_ok=True)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
     return list(exporter(run, out))
 
 

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from os.path import isdir
 from pathlib import Path
 from typing import Literal
 
@@ -146,7 +147,7 @@ class Results(_Part):
 
 def read_results(folder: Path) -> Results:
     """The results of a run folder, or of a results file. Raises StoreError."""
-    path = folder / FILE if folder.is_dir() else folder
+    path = folder / FILE if isdir(folder) else folder
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         version = content.get("schema_version") if isinstance(content, dict) else None
@@ -161,6 +162,9 @@ def read_results(folder: Path) -> Results:
                 f"{SCHEMA_VERSION}); update: pip install --upgrade er-bench"
             )
         return Results.model_validate(content)
+    except FileNotFoundError:
+        at = f"holds no {FILE}; make it with: er-bench score --run {folder}"
+        raise StoreError(f"{folder} {at if isdir(folder) else 'is not there'}") from None
     except (OSError, ValueError, TypeError, RecursionError) as error:
         why = " ".join(str(error).split())[:300]
         raise StoreError(

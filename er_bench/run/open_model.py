@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
+from os.path import isdir
 from pathlib import Path
 from typing import cast
 
@@ -70,7 +71,7 @@ def _spelled_out(registry: Registry, name: str, backend: str | None) -> str:
     known = registry.names(Kind.BACKEND)
     if prefix in ("", ".", "..", "~"):
         folder = Path(name).expanduser().resolve()
-        if not folder.is_dir():
+        if not isdir(folder):
             raise UsageError(f"--model {name}: there is no folder {folder}")
         return f"{backend or LOCAL}/{folder}"
     if prefix in known or backend is not None:

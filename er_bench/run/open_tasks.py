@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from os.path import isdir
 from pathlib import Path
 
 from er_bench.core.errors import DataError, UnavailableError
@@ -131,7 +132,7 @@ def _root(registry: Registry, name: str, choice: RowChoice) -> tuple[Path, str, 
     if choice.data is not None:
         names = {word.partition("@")[0] for word in choice.tasks}
         root = choice.data if len(names) == 1 else choice.data / name
-        if not root.is_dir():
+        if not isdir(root):
             raise DataError(f"{name}: there is no data folder {root}")
         return root, "official", None
     if "mini" in (choice.split, card.default_split):

@@ -50,3 +50,19 @@ def test_names_are_safe_and_differ() -> None:
     names = {safe_name(text) for text in ("a/b", "a_b", "../x", "é" * 300, "", ".")}
     assert len(names) == 6
     assert all("/" not in name and len(name) < 120 and name[0] != "." for name in names)
+
+
+def test_a_device_or_a_pipe_is_written_into_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(StoreError, match="cannot write"):
+        write_text(pipe, "nobody reads")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_text(pipe, "somebody reads")
+        assert os.read(reader, 100) == b"somebody reads"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    write_text(Path(os.devnull), "gone")
+    assert Path(os.devnull).is_char_device()

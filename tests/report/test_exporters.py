@@ -123,7 +123,7 @@ def test_an_unfinished_run_is_refused(run: api.Run, er_bench: Command, tmp_path:
         pass
     done = er_bench("export", "begun", "tables")
     assert done.returncode == 2 and "Traceback" not in done.stderr
-    assert "begun/results.json cannot be read as results" in done.stderr
+    assert "begun holds no results.json; make it with: er-bench score --run begun" in done.stderr
     assert not (tmp_path / "tables").exists()
 
 
