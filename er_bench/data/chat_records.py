@@ -8,6 +8,7 @@ in seconds. What is wrong there is an error here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from os.path import isfile
 from pathlib import Path
 
 from er_bench.core.errors import DataError
@@ -20,6 +21,7 @@ ROLES: Mapping[str, Role] = {"system": "system", "human": "user", "gpt": "assist
 NAMES = {role: name for name, role in ROLES.items()}
 IMAGE, VIDEO = "<image>", "<video>"
 MEDIA = ("image", "video")
+MOST_SECONDS = 10_000_000
 SIZES = ("image_width", "image_height", "image_size", "image_id", "video_id")
 """Fields about a picture that name no file; other trainers write them."""
 
@@ -107,7 +109,7 @@ def _said(row: Row) -> Said:
     said: Said = []
     for number, message in enumerate(row.items("conversations")):
         field = f"conversations[{number}]"
-        if not isinstance(message, Mapping) or message.get("from") not in ROLES:
+        if not isinstance(message, Mapping) or str(message.get("from")) not in ROLES:
             raise row.error(f"expected a message from {', '.join(ROLES)}", field)
         if not isinstance(message.get("value"), str):
             raise row.error("expected text", f"{field}.value")
@@ -152,7 +154,7 @@ def _count(said: Said, mark: str) -> int:
 
 def _existing(root: Path, name: str, row: Row, field: str) -> Path:
     path = inside(root, name, row, field)
-    if not path.is_file():
+    if not isfile(path):
         raise row.error(f"there is no file {path}", field)
     return path
 
@@ -165,7 +167,7 @@ def _clip(row: Row) -> tuple[float, float] | None:
         not isinstance(clip, list)
         or len(clip) != 2
         or not all(isinstance(t, (int, float)) for t in clip)
-        or not 0 <= clip[0] < clip[1]
+        or not 0 <= clip[0] < clip[1] <= MOST_SECONDS
     ):
         raise row.error("expected [start, end] in seconds", "clip")
     return float(clip[0]), float(clip[1])

@@ -44,7 +44,9 @@ class Row:
 
     def error(self, problem: str, field: str) -> DataError:
         """An error about one field of this row."""
-        return DataError(f"{problem:.500}", file=self.file, row=self.index, field=field)
+        return DataError(
+            f"{' '.join(problem.split()):.500}", file=self.file, row=self.index, field=field
+        )
 
     def get(self, field: str) -> Any:
         """The field's value, whatever it is; raises when the row has no such field."""

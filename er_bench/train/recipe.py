@@ -39,7 +39,7 @@ class Recipe(BaseModel):
 
     sequence_length: int = Field(16_384, gt=0)
     """Longest sample, and the length of a packed row, in tokens."""
-    max_tiles: int = Field(12, gt=0)
+    max_tiles: int = Field(12, gt=0, le=1024)
     """Most tiles of one image, thumbnail not counted; n images share it: max(1, max_tiles // n)."""
     video_frames: tuple[int, int] = (8, 32)
     """Fewest and most frames taken from a video; the count is drawn for each record."""
@@ -94,7 +94,7 @@ class Recipe(BaseModel):
 
     seed: int = 42
     """Seed of the order of samples, of random frames and of augmentation."""
-    workers: int = Field(4, ge=0)
+    workers: int = Field(4, ge=0, le=256)
     """Processes that read data, for each rank; also the processes of the scan."""
     skip_bad: bool = False
     """Leave bad records out, counted and listed, instead of ending the run."""

@@ -29,7 +29,9 @@ class InternVLArgs(BaseModel):
         description="`template`, `none` (the word None), `absent`, or the text itself; where it is "
         "not given, a text in the checkpoint's config.json counts",
     )
-    max_tiles: int = Field(12, ge=1, description="Most tiles of an image, unless the task says")
+    max_tiles: int = Field(
+        12, ge=1, le=1024, description="Most tiles of an image, unless the task says"
+    )
     tile_limit: int | None = Field(
         None, ge=1, description="Most tiles of an image whatever the task says; null is no limit"
     )

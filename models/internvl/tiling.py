@@ -47,8 +47,11 @@ def grids(max_tiles: int, min_tiles: int = 1) -> tuple[tuple[int, int], ...]:
     """Every `(columns, rows)` of `min_tiles` to `max_tiles` tiles, by number of tiles."""
     if not 1 <= min_tiles <= max_tiles:
         raise ValueError(f"tile limits must be 1 <= min <= max, found {min_tiles}, {max_tiles}")
-    sides = range(1, max_tiles + 1)
-    found = [(i, j) for i in sides for j in sides if min_tiles <= i * j <= max_tiles]
+    found = [
+        (i, j)
+        for i in range(1, max_tiles + 1)
+        for j in range(-(-min_tiles // i), max_tiles // i + 1)
+    ]
     return tuple(sorted(found, key=lambda grid: grid[0] * grid[1]))
 
 

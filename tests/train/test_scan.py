@@ -1,12 +1,16 @@
 """Bad records are found before training: an error, or counted and listed."""
 
+import json
+
 import numpy as np
 import pytest
 
-from er_bench.core.errors import DataError
+from er_bench.core.errors import ConfigError, DataError
 from er_bench.train.data.examples import Reader
 from er_bench.train.data.mixture import read_mixture
 from er_bench.train.data.scan import scan
+from er_bench.train.methods.sft.output import RECIPE, check_mixture, write_settings
+from er_bench.train.recipe import build_recipe
 
 from .conftest import mixed_records, talk, write_images, write_meta
 
@@ -112,3 +116,19 @@ def test_processes_find_the_same_as_one(one_source, reader, tmp_path, monkeypatc
         for w in (0, 2)
     )
     assert np.array_equal(alone.sizes, shared.sizes) and alone.bad == shared.bad
+
+
+def test_answers_that_changed_at_the_same_length_are_another_mixture(mix, tmp_path):
+    recipe = build_recipe(
+        {"family": "internvl", "model": "m", "data": "d", "output": str(tmp_path / "out")}, "test"
+    )
+    records = mixed_records(4)
+    write_settings(recipe, mix(records), fresh=True)
+    check_mixture(recipe, mix(records))
+    changed = mix(json.loads(json.dumps(records).replace("Yes!", "Nay!")))
+    with pytest.raises(ConfigError, match=r"the records of d have changed \(toy\)"):
+        check_mixture(recipe, changed)
+    kept = json.loads((tmp_path / "out" / RECIPE).read_text())
+    del kept["sha256"]  # as in runs before it was kept
+    (tmp_path / "out" / RECIPE).write_text(json.dumps(kept))
+    check_mixture(recipe, changed)

@@ -7,18 +7,23 @@ here.
 
 from __future__ import annotations
 
-import json
+import hashlib
 from dataclasses import dataclass
+from os.path import isfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from er_bench.core.errors import DataError
+from er_bench.core.limits import ROW_BYTES
 from er_bench.core.message import Message
+from er_bench.core.plain_text import decoded
 from er_bench.data.chat_records import read_chat
 from er_bench.data.rows import Row
+from er_bench.data.text_files import parse_json, read_json
 
+MOST_REPEATS, MOST_TILES = 100_000, 1024
 META_FIELDS = {"root", "annotation", "repeat_time", "data_augment", "max_dynamic_patch", "length"}
 
 
@@ -49,6 +54,8 @@ class Source:
     """Byte offset of every line that is not blank."""
     lines: NDArray[np.int64]
     """One-based number of each of these lines."""
+    sha256: str
+    """Of the annotation file."""
 
     def entries(self) -> NDArray[np.int64]:
         """Records of one pass: the first `int(n r)` for r < 1, else all of them r times over."""
@@ -61,10 +68,12 @@ class Source:
         """Read one record. Raises DataError naming file and line."""
         with self.annotation.open("rb") as file:
             file.seek(int(self.offsets[index]))
-            line = file.readline()
+            line = file.readline(ROW_BYTES.most + 1)
         number = int(self.lines[index])
         try:
-            fields = json.loads(line)
+            if len(line) > ROW_BYTES.most:
+                raise ValueError(ROW_BYTES.passed(len(line)))
+            fields = parse_json(decoded(line, number), number)
         except ValueError as error:
             raise DataError(f"not JSON: {error}", file=self.annotation, row=number) from error
         if not isinstance(fields, dict):
@@ -78,10 +87,7 @@ def read_meta(file: Path) -> list[Source]:
 
     A relative `root` or `annotation` is taken from the meta file's folder.
     """
-    try:
-        meta = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"not readable JSON: {error}", file=file) from error
+    meta = read_json(file)
     if not isinstance(meta, dict) or not meta:
         raise DataError("expected an object of data sets", file=file)
     return [_source(name, entry, file) for name, entry in meta.items()]
@@ -89,7 +95,8 @@ def read_meta(file: Path) -> list[Source]:
 
 def _source(name: str, entry: object, file: Path) -> Source:
     def wrong(problem: str, field: str) -> DataError:
-        return DataError(problem, file=file, row=name, field=field)
+        told, row, place = (f"{' '.join(text.split()):.300}" for text in (problem, name, field))
+        return DataError(told, file=file, row=row, field=place)
 
     if not isinstance(entry, dict):
         raise wrong("expected an object", name)
@@ -99,31 +106,34 @@ def _source(name: str, entry: object, file: Path) -> Source:
         if not isinstance(entry.get(field), str):
             raise wrong("expected a path", field)
     repeat = entry.get("repeat_time", 1)
-    if isinstance(repeat, bool) or not isinstance(repeat, (int, float)) or not repeat > 0:
-        raise wrong("expected a number above 0", "repeat_time")
+    number = isinstance(repeat, (int, float)) and not isinstance(repeat, bool)
+    if not number or not 0 < repeat <= MOST_REPEATS:
+        raise wrong(f"expected a number above 0 and up to {MOST_REPEATS:,}", "repeat_time")
     if repeat > 1 and repeat != int(repeat):
         raise wrong("above 1 it must be a whole number", "repeat_time")
     tiles = entry.get("max_dynamic_patch")
-    if tiles is not None and (isinstance(tiles, bool) or not isinstance(tiles, int) or tiles < 1):
-        raise wrong("expected a whole number from 1 on", "max_dynamic_patch")
+    whole = isinstance(tiles, int) and not isinstance(tiles, bool)
+    if tiles is not None and not (whole and 1 <= tiles <= MOST_TILES):
+        raise wrong(f"expected a whole number from 1 to {MOST_TILES:,}", "max_dynamic_patch")
     if not isinstance(entry.get("data_augment", False), bool):
         raise wrong("expected true or false", "data_augment")
     annotation = file.parent / entry["annotation"]
-    if not annotation.is_file() or annotation.suffix != ".jsonl":
-        raise wrong(f"there is no .jsonl file {annotation}", "annotation")
-    offsets, lines = line_offsets(annotation)
+    if not isfile(annotation) or annotation.suffix != ".jsonl":
+        raise wrong(f"there is no .jsonl file {annotation!s:.200}", "annotation")
+    offsets, lines, sha256 = line_offsets(annotation)
     degrade = entry.get("data_augment", False)
     root = file.parent / entry["root"]
-    return Source(name, root, annotation, float(repeat), degrade, tiles, offsets, lines)
+    return Source(name, root, annotation, float(repeat), degrade, tiles, offsets, lines, sha256)
 
 
-def line_offsets(file: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Byte offset and one-based number of each line that is not blank."""
-    offsets, numbers, offset = [], [], 0
+def line_offsets(file: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], str]:
+    """Byte offset and one-based number of each line that is not blank; SHA-256 of the file."""
+    offsets, numbers, offset, digest = [], [], 0, hashlib.sha256()
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
+            digest.update(line)
             if line.strip():
                 offsets.append(offset)
                 numbers.append(number)
             offset += len(line)
-    return np.array(offsets, np.int64), np.array(numbers, np.int64)
+    return np.array(offsets, np.int64), np.array(numbers, np.int64), digest.hexdigest()

@@ -115,11 +115,9 @@ def refuse(bad: Sequence[str]) -> None:
 
 
 def _identity(source: Source, reader: Reader, n: int) -> str:
-    stat = source.annotation.stat()
     parts = [
         str(source.annotation.resolve()),
-        stat.st_size,
-        stat.st_mtime_ns,
+        source.sha256,
         str(source.root.resolve()),
         source.max_tiles or reader.max_tiles,
         reader.sequence_length,

@@ -95,10 +95,23 @@ def check_output(
 def check_mixture(recipe: Recipe, mixture: Mixture) -> None:
     """Raise ConfigError when the mixture is not the one that the run began with."""
     file = recipe.output / RECIPE
-    if file.is_file() and json.loads(file.read_text("utf-8"))["mixture"] != fingerprint(mixture):
+    if not file.is_file():
+        return
+    then, now = json.loads(file.read_text("utf-8")), digests(mixture)
+    before = then.get("sha256", now)  # runs before that was kept do not tell
+    changed = sorted(
+        name for name in before.keys() | now.keys() if before.get(name) != now.get(name)
+    )
+    if changed or then["mixture"] != fingerprint(mixture):
+        which = f" ({', '.join(changed)})" if changed else ""
         raise ConfigError(
-            f"{recipe.output} cannot be resumed: the records of {recipe.data} have changed"
+            f"{recipe.output} cannot be resumed: the records of {recipe.data} have changed{which}"
         )
+
+
+def digests(mixture: Mixture) -> dict[str, str]:
+    """SHA-256 of the annotation file of each data set."""
+    return {source.name: source.sha256 for source in mixture.sources}
 
 
 def fingerprint(mixture: Mixture) -> str:
@@ -113,6 +126,10 @@ def write_settings(recipe: Recipe, mixture: Mixture, *, fresh: bool) -> None:
     output.mkdir(parents=True, exist_ok=True)
     if fresh:
         (output / SKIPPED).unlink(missing_ok=True)
-    kept = {"recipe": recipe.model_dump(mode="json"), "mixture": fingerprint(mixture)}
+    kept = {
+        "recipe": recipe.model_dump(mode="json"),
+        "mixture": fingerprint(mixture),
+        "sha256": digests(mixture),
+    }
     text = json.dumps(kept, indent=2, ensure_ascii=False)
     (output / RECIPE).write_text(text + "\n", encoding="utf-8")

@@ -138,7 +138,16 @@ def train(recipe: Recipe, *, resume: bool, console: Console) -> Path:
             console.print("nothing to resume; starting from the first step")
     with told_when_full(recipe.output):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        return _save_final(run, trainer, console)
+        final = _save_final(run, trainer, console)
+    _leave_ranks()
+    return final
+
+
+def _leave_ranks() -> None:
+    """End the group of ranks: its threads must not meet the end of the interpreter."""
+    from accelerate import PartialState
+
+    PartialState().destroy_process_group()
 
 
 @contextmanager
