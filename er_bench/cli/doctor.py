@@ -25,12 +25,13 @@ def doctor(
         _repair(repair, data, include_path or [])
         return
     from er_bench.cli.tables import Table, printed
+    from er_bench.core.registry import Registry
     from er_bench.run.machine import examine
 
     table = Table(title="er-bench doctor")
     for name in ("what", "state", "next step"):
         table.add_column(name, overflow="fold")
-    for finding in examine():
+    for finding in examine(Registry(tuple(include_path or ()))):
         table.add_row(finding.what, finding.state, finding.next_step)
     printed(table)
 

@@ -149,6 +149,8 @@ class Family(Generic[Args]):
     """Opens a checkpoint without its weights."""
     served: type[Served] = Served
     """Settings and wishes of a model on a chat server."""
+    packages: tuple[str, ...] = ()
+    """What its checkpoints need here beside the extra `hf`."""
     training: Callable[[], object] | None = None
     """Gives what `er_bench.train.family.Trainable` asks."""
 

@@ -12,8 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import cast
 
 from er_bench.core.card import TaskCard
+from er_bench.core.family import AnyFamily
+from er_bench.core.registry import Kind, Registry
 
 EXTRAS = {
     "hf": ("torch", "transformers", "safetensors"),
@@ -48,7 +51,7 @@ def task_blockers(card: TaskCard) -> list[str]:
     return blockers
 
 
-def examine() -> Iterator[Finding]:
+def examine(registry: Registry) -> Iterator[Finding]:
     """Everything worth knowing before a run, cheap to find out."""
     yield Finding("python", platform.python_version())
     for extra in EXTRAS:
@@ -56,7 +59,9 @@ def examine() -> Iterator[Finding]:
         command = f"pip install 'er-bench[{extra}]'" if absent else ""
         state = f"missing: {', '.join(absent)}" if absent else "installed"
         yield Finding(f"extra [{extra}]", state, command)
+    broken = broken_torchvision()
     yield from _torch()
+    yield from _families(registry, broken)
     yield from _renderers()
     for name in ("HF_HOME", "HF_HUB_OFFLINE", "HF_TOKEN", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
         yield Finding(f"environment {name}", "set" if os.environ.get(name) else "not set")
@@ -91,8 +96,24 @@ def _torch() -> Iterator[Finding]:
     yield Finding(
         "GPUs", count if done.returncode == 0 else f"torch is broken: {done.stderr[-200:]}"
     )
-    if why := broken_torchvision():
-        yield Finding("torchvision", f"broken: {why}", "pip uninstall torchvision (not needed)")
+
+
+def _families(registry: Registry, broken: str | None) -> Iterator[Finding]:
+    """Each model family of the cards: whether its checkpoints can be run here."""
+    if broken:
+        step = "pip uninstall torchvision, or install the build for this torch"
+        yield Finding("torchvision", f"broken: {broken}", step)
+    for name in registry.names(Kind.FAMILY):
+        family = cast(AnyFamily, registry.find(Kind.FAMILY, name))
+        lacking = [p for p in family.packages if importlib.util.find_spec(p) is None]
+        extra = missing_extra("hf")
+        steps = ["pip install 'er-bench[hf]'"] if extra else []
+        steps += [f"pip install {package} (the build for this torch)" for package in lacking]
+        if broken and "torchvision" in family.packages:
+            lacking.append("a torchvision that works")
+        absent = ", ".join(extra + lacking)
+        state = f"lacks {absent}" if absent else "can run here"
+        yield Finding(f"models of family {name}", state, "; ".join(steps))
 
 
 def _renderers() -> Iterator[Finding]:

@@ -15,7 +15,9 @@ from er_bench.core import record
 from er_bench.core.errors import UsageError
 from er_bench.core.key_values import typed_key_values
 from er_bench.core.manifest import Manifest
+from er_bench.core.registry import Registry
 from er_bench.report import results
+from er_bench.run import machine
 from tests.conftest import Command
 
 HEAVY = ("torch", "transformers", "datasets", "av", "mujoco", "scipy", "pyarrow")
@@ -72,6 +74,23 @@ def test_unknown_names_are_answered_with_the_known(er_bench: Command) -> None:
 def test_doctor_runs(er_bench: Command) -> None:
     done = er_bench("doctor")
     assert done.returncode == 0 and "extra [hf]" in done.stdout
+
+
+def test_doctor_knows_what_each_family_of_models_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"torch", "transformers", "safetensors"}
+    monkeypatch.setattr(machine, "broken_torchvision", lambda: None)
+    monkeypatch.setattr(
+        machine.importlib.util, "find_spec", lambda name: name if name in found else None
+    )
+    told = {finding.what: finding for finding in machine.examine(Registry())}
+    assert told["models of family internvl"].state == "can run here"
+    qwen = told["models of family qwen2_5_vl"]
+    assert (qwen.state, qwen.next_step) == (
+        "lacks torchvision", "pip install torchvision (the build for this torch)",
+    )  # fmt: skip
+    found.clear()
+    told = {finding.what: finding for finding in machine.examine(Registry())}
+    assert told["models of family internvl"].next_step == "pip install 'er-bench[hf]'"
 
 
 def test_key_values() -> None:
