@@ -26,9 +26,10 @@ def leaderboard(
     from er_bench.core.errors import UsageError
     from er_bench.data.files import write_json, write_text
     from er_bench.report import leaderboard as board
-    from er_bench.report.results import read_results
+    from er_bench.report.results import read_results, run_folders
 
-    entries = [board.measured(read_results(run)) for run in runs or []]
+    folders = [folder for run in runs or [] for folder in run_folders(run)]
+    entries = [board.measured(read_results(folder)) for folder in folders]
     names = {"none": [], "all": list(board.reported_sources())}.get(reported, reported.split(","))
     for name in names:
         entries += board.reported_entries(board.read_reported(name))

@@ -145,6 +145,13 @@ class Results(_Part):
         return folder / FILE
 
 
+def run_folders(path: Path) -> list[Path]:
+    """The run in a folder, or those in the folders in it; the path itself where there is none."""
+    if not isdir(path) or (path / FILE).exists():
+        return [path]
+    return sorted(found.parent for found in path.glob(f"*/{FILE}")) or [path]
+
+
 def read_results(folder: Path) -> Results:
     """The results of a run folder, or of a results file. Raises StoreError."""
     path = folder / FILE if isdir(folder) else folder
