@@ -95,6 +95,14 @@ def print_results(results: Results) -> None:
         if task.n_without_text:
             counts = ", ".join(f"{n} {why}" for why, n in task.n_without_text.items())
             show(f"{name}: samples with an answer without text: {counts}")
+        if (spread := task.repeat_variance) is not None:
+            whole = spread.within + spread.between
+            share = f" ({spread.within / whole:.0%} of the variance)" if whole else ""
+            show(
+                f"{name}: between repeats of a sample scores scatter by "
+                f"{percent(spread.within**0.5)}{share}, between samples by "
+                f"{percent(spread.between**0.5)}"
+            )
         if task.n_truncated:
             show(f"{name}: cut at the token limit: {task.n_truncated}")
         if task.n_left_out:

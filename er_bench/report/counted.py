@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from sys import intern
 
@@ -63,6 +63,14 @@ class Counted:
     def of(self, reading: str) -> list[Scored]:
         """The samples of one reading in an order that does not depend on how the run went."""
         return [seen for _, seen in sorted(self.scored.get(reading, []), key=lambda one: one[0])]
+
+    def by_sample(self, reading: str) -> Iterator[list[float]]:
+        """The scores of each sample's repeats, those that the mean leaves out left out."""
+        samples: dict[str, list[float]] = {}
+        for (_, sample_id, _), seen in self.scored.get(reading, []):
+            if seen.score is not None:
+                samples.setdefault(sample_id, []).append(seen.score)
+        yield from samples.values()
 
 
 def count(records: Iterable[Record]) -> dict[str, Counted]:

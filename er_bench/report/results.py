@@ -81,6 +81,13 @@ class ReadingResult(_Part):
     source: str = Field(description="Where both were read")
 
 
+class RepeatVariance(_Part):
+    """Where the scatter of scores comes from, in runs that ask each sample several times."""
+
+    within: float = Field(description="Variance between repeats of a sample: repeats lower it")
+    between: float = Field(description="Variance between samples: only more samples lower it")
+
+
 class TaskResult(_Part):
     """One task of a run. Scores are fractions in [0, 1]."""
 
@@ -110,6 +117,9 @@ class TaskResult(_Part):
         "tool_calls, length, empty, or the server's own word",
     )
     n_clusters: int
+    repeat_variance: RepeatVariance | None = Field(
+        None, description="Of the headline's scores; null without repeats"
+    )
     readings: dict[str, ReadingResult] = Field(
         description="Every published way of making the number, from the same records"
     )
@@ -263,6 +273,7 @@ def task_result(context: TaskContext, manifest: Manifest, counted: Counted) -> T
         n_truncated=counted.n_truncated,
         n_without_text=dict(sorted(counted.without_text.items())),
         n_clusters=estimates[OFFICIAL].n_clusters,
+        repeat_variance=_repeat_variance(counted),
         readings=readings,
         comparable=task.card.comparable if context.split == "official" else [],
         chance=told.chance,
@@ -339,6 +350,11 @@ def changed_numbers(before: Mapping[str, Numbers], after: Results) -> list[str]:
                 elif was != is_now:
                     lines.append(f"{label}: {what}{number} was {was}, is {is_now}")
     return lines
+
+
+def _repeat_variance(counted: Counted) -> RepeatVariance | None:
+    found = statistics.repeat_variance(counted.by_sample(OFFICIAL))
+    return None if found is None else RepeatVariance(within=found[0], between=found[1])
 
 
 def _estimate(task: AnyTask, name: str, scored: Sequence[Scored]) -> statistics.Estimate:

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import variance
 from typing import TypeVar
+
+from er_bench.report.intervals import difference_interval, share_interval
 
 T = TypeVar("T")
 
@@ -33,10 +36,10 @@ class Estimate:
 
 
 def mean_estimate(values: Sequence[float], clusters: Sequence[Hashable]) -> Estimate:
-    """The mean with its clustered standard error and Student-t 95% interval.
+    """The mean of numbers in [0, 1] with its clustered standard error and 95% interval.
 
     SE = sqrt(C/(C-1) * sum_c (sum_{i in c} (s_i - mean))^2) / n, df = C - 1. With fewer than two
-    clusters there is no error to state. The interval is not clipped to [0, 1].
+    clusters there is no error to state.
 
     Raises:
         ValueError: `values` and `clusters` differ in length.
@@ -50,8 +53,7 @@ def mean_estimate(values: Sequence[float], clusters: Sequence[Hashable]) -> Esti
         return Estimate(mean, None, None, n, c)
     squares = math.fsum((total - count * mean) ** 2 for total, count in groups.values())
     stderr = math.sqrt(c / (c - 1) * squares) / n
-    half = t_quantile(c - 1) * stderr
-    return Estimate(mean, stderr, (mean - half, mean + half), n, c)
+    return Estimate(mean, stderr, share_interval(mean, stderr, c), n, c)
 
 
 def _sums(
@@ -64,19 +66,6 @@ def _sums(
     return groups
 
 
-def t_quantile(df: int, level: float = 0.95) -> float:
-    """The two-sided Student-t quantile: 12.706 for df 1, 1.96 for many.
-
-    Raises:
-        ValueError: df < 1.
-    """
-    if df < 1:
-        raise ValueError("Student's t needs at least one degree of freedom")
-    from scipy.special import stdtrit
-
-    return float(stdtrit(df, 0.5 + level / 2))
-
-
 def bootstrap_estimate(
     items: Sequence[T],
     clusters: Sequence[Hashable],
@@ -85,9 +74,10 @@ def bootstrap_estimate(
 ) -> Estimate:
     """An aggregate that is no mean, by resampling whole clusters with a fixed seed.
 
-    The interval is the 2.5th to 97.5th percentile of the replicates (B. Efron, R. Tibshirani, An
-    Introduction to the Bootstrap, 1993, ch. 13). Replicates whose statistic is NaN are left out.
-    Between 100 and 1,000 replicates, as many as BOOTSTRAP_WORK allows.
+    The standard error is that of the replicates (B. Efron, R. Tibshirani, An Introduction to the
+    Bootstrap, 1993, ch. 6); the interval is made of it, with the factor C/(C-1), for percentiles of
+    replicates collapse at 0 and 1. Replicates whose statistic is NaN are left out. Between 100 and
+    1,000 replicates, as many as BOOTSTRAP_WORK allows.
     """
     groups: dict[Hashable, list[T]] = {}
     for item, cluster in zip(items, clusters, strict=True):
@@ -105,22 +95,36 @@ def bootstrap_estimate(
         return Estimate(value, None, None, len(items), c)
     centre = math.fsum(kept) / len(kept)
     stderr = math.sqrt(math.fsum((r - centre) ** 2 for r in kept) / (len(kept) - 1))
-    return Estimate(value, stderr, (_percentile(kept, 0.025), _percentile(kept, 0.975)),
-                    len(items), c)  # fmt: skip
+    return Estimate(
+        value, stderr, share_interval(value, stderr * math.sqrt(c / (c - 1)), c), len(items), c
+    )
 
 
-def _percentile(ordered: Sequence[float], share: float) -> float:
-    position = share * (len(ordered) - 1)
-    low = int(position)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)
+def repeat_variance(samples: Iterable[Sequence[float]]) -> tuple[float, float] | None:
+    """The variance of scores within samples and between them, from samples asked several times.
+
+    The components of a one-way analysis of variance (S.R. Searle, G. Casella, C.E. McCulloch,
+    Variance Components, 1992, ch. 3) for as many repeats each; between is not below 0. None where
+    fewer than two samples have two repeats.
+    """
+    kept = [scores for scores in samples if len(scores) > 1]
+    if len(kept) < 2:
+        return None
+    within = math.fsum(variance(scores) for scores in kept) / len(kept)
+    repeats = len(kept) / math.fsum(1 / len(scores) for scores in kept)
+    means = [math.fsum(scores) / len(scores) for scores in kept]
+    return within, max(0.0, variance(means) - within / repeats)
 
 
 def paired_difference(
     a: Sequence[float], b: Sequence[float], clusters: Sequence[Hashable]
 ) -> Estimate:
     """Mean of a - b over the same samples, with its clustered error (Miller, section 4.2)."""
-    return mean_estimate([x - y for x, y in zip(a, b, strict=True)], clusters)
+    found = mean_estimate([x - y for x, y in zip(a, b, strict=True)], clusters)
+    if found.stderr is None:
+        return found
+    interval = difference_interval(found.value, found.stderr, found.n_clusters)
+    return replace(found, ci95=interval)
 
 
 def average_of_tasks(estimates: Sequence[Estimate]) -> Estimate:
@@ -136,4 +140,5 @@ def average_of_tasks(estimates: Sequence[Estimate]) -> Estimate:
     if len(errors) < k:
         return Estimate(value, None, None, k, k)
     stderr = math.sqrt(math.fsum(s * s for s in errors)) / k
-    return Estimate(value, stderr, (value - 1.96 * stderr, value + 1.96 * stderr), k, k)
+    fewest = min(e.n_clusters for e in estimates)
+    return Estimate(value, stderr, share_interval(value, stderr, fewest), k, k)
