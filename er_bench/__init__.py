@@ -29,6 +29,7 @@ __all__ = [
     "Record",
     "Results",
     "Run",
+    "compare",
     "evaluate",
     "evaluate_async",
     "load_run",
@@ -41,6 +42,7 @@ _HOMES = {
     "ErBenchError": "er_bench.core.errors",
     "Record": "er_bench.core.record",
     "Results": "er_bench.report.results",
+    "compare": "er_bench.comparing",
     "score": "er_bench.scoring",
     "score_responses": "er_bench.scoring",
 }

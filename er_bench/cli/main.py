@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from er_bench.cli import convert, data, doctor, export, leaderboard, listing, run, score, sft, sim
+from er_bench.cli import (
+    compare,
+    convert,
+    data,
+    doctor,
+    export,
+    leaderboard,
+    listing,
+    power,
+    run,
+    score,
+    sft,
+    sim,
+)
 from er_bench.cli.terminal import show, tell
 from er_bench.core.errors import ErBenchError
 
@@ -30,6 +43,8 @@ app.command("models")(listing.models)
 app.command("dialects")(listing.dialects)
 app.command("describe")(listing.describe)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.command("compare")(compare.compare)
+app.command("power")(power.power)
 app.command("export")(export.export)
 app.command("convert")(convert.convert)
 app.command("sft")(sft.sft)

@@ -1,0 +1,87 @@
+"""The Python API of comparing runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from er_bench.core.errors import UsageError
+from er_bench.core.registry import Registry, TaskSpec
+from er_bench.core.score import Scored
+from er_bench.core.task import OFFICIAL, AnyTask
+from er_bench.data.run_folder import read_manifest, read_records
+from er_bench.report import compare as comparison
+from er_bench.report.leaderboard import read_reported
+from er_bench.report.results import read_results
+
+REPORTED = "reported:"
+
+
+def compare(
+    a: Path | str,
+    b: Path | str,
+    *,
+    reading: str = OFFICIAL,
+    accept_data: bool = False,
+    include: Iterable[Path | str] = (),
+) -> comparison.Comparison:
+    """Compare two runs sample by sample, or a run and a reported row (`reported:MODEL@SOURCE`).
+
+    Differences are b - a, fractions. Raises UsageError, StoreError, and DataError for runs over
+    other rows unless `accept_data`.
+    """
+    reported = [str(side).startswith(REPORTED) for side in (a, b)]
+    if all(reported):
+        raise UsageError("two reported rows are two numbers; give a run as A or B")
+    if any(reported):
+        if reading != OFFICIAL:
+            raise UsageError("a reported score is compared with the official reading alone")
+        row, run = (a, b) if reported[0] else (b, a)
+        name, scores = _reported(str(row))
+        return comparison.compare_reported(
+            _side(Path(run)), name, scores, reported_first=reported[0]
+        )
+    sides = _side(Path(a)), _side(Path(b))
+    registry = Registry(tuple(map(Path, include)))
+    labels = sides[0].manifest.identity.tasks.keys() & sides[1].manifest.identity.tasks.keys()
+    headlines = {label: _headline(registry, label, reading) for label in labels}
+    return comparison.compare(*sides, headlines, reading, accept_data=accept_data)
+
+
+def _side(folder: Path) -> comparison.Side:
+    return comparison.Side(
+        folder, read_manifest(folder), read_results(folder), read_records(folder)
+    )
+
+
+def _headline(registry: Registry, label: str, reading: str) -> comparison.Aggregated | None:
+    """What makes a task's headline of its samples; None where it is their mean."""
+    name, _, protocol = label.partition("@")
+    registry.task_card(name)
+    task: AnyTask = registry.open_task(
+        TaskSpec(name, registry.task_folders[name], protocol or None, with_media=False)
+    )
+    if task.card.metric.aggregate == "mean":
+        return None
+    if reading not in task.readings:
+        raise UsageError(f"{label} has no reading {reading!r}; it has {', '.join(task.readings)}")
+    aggregate = task.readings[reading].aggregate
+
+    def headline(scored: Sequence[Scored]) -> float:
+        return aggregate(scored).score
+
+    return headline
+
+
+def _reported(word: str) -> tuple[str, Mapping[str, float]]:
+    """Name and scores, fractions by task, of `reported:MODEL@SOURCE`."""
+    model, _, source = word.removeprefix(REPORTED).rpartition("@")
+    if not model:
+        raise UsageError(f"{word!r:.100}: write reported:MODEL@SOURCE")
+    found = read_reported(source)
+    if model not in found.rows:
+        near = get_close_matches(model, found.rows, 3) or list(found.rows)
+        raise UsageError(f"{source} has no model {model!r:.80}; is it {', '.join(near)}?")
+    scores = zip(found.columns, found.rows[model], strict=True)
+    return f"{model} ({source})", {c: s / 100 for c, s in scores if s is not None}
