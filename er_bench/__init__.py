@@ -36,6 +36,7 @@ __all__ = [
     "prepare",
     "score",
     "score_responses",
+    "write_report",
 ]
 
 _HOMES = {
@@ -45,6 +46,7 @@ _HOMES = {
     "compare": "er_bench.comparing",
     "score": "er_bench.scoring",
     "score_responses": "er_bench.scoring",
+    "write_report": "er_bench.reporting",
 }
 
 

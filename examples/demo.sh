@@ -7,3 +7,4 @@ for model in vlaser-tiny reference/oracle reference/chance; do
     "$er_bench" run --model "$model" --tasks all --split mini --out "$out/$(basename "$model")"
 done
 "$er_bench" leaderboard "$out"/* --json "$out/leaderboard.json"
+"$er_bench" report "$out/vlaser-tiny" "$out/chance" --out "$out/report"

@@ -17,6 +17,7 @@ from er_bench.cli import (
     leaderboard,
     listing,
     power,
+    report,
     run,
     score,
     sft,
@@ -45,6 +46,7 @@ app.command("describe")(listing.describe)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("compare")(compare.compare)
 app.command("power")(power.power)
+app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("convert")(convert.convert)
 app.command("sft")(sft.sft)

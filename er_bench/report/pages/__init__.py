@@ -1,0 +1,1 @@
+"""Pages about a run: a summary, a chart, and every sample with its picture, answer and readings."""

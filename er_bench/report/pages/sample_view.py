@@ -1,0 +1,124 @@
+"""A record as the page shows it: JSON, every text harmless, long ones with their length."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from er_bench.core.answer import Boxes, Plan, Points
+from er_bench.core.record import Record
+from er_bench.core.rollout import Step, Turn
+from er_bench.core.sample import MediaRef
+from er_bench.core.score import Verdict
+
+View = dict[str, Any]
+"""What `static/report.js` reads of one sample; its keys are those made here."""
+Span = tuple[int, int]
+Picture = Callable[[MediaRef], View | None]
+"""A medium of the record to its file, width and height on the page; None where it is not there."""
+LONGEST = 20_000
+"""Characters of a text that a page holds."""
+
+
+def sample_view(
+    record: Record, picture: Picture, mask: Picture, parts_read: Mapping[str, Span]
+) -> View:
+    """A record with its pictures, its truth and every reading."""
+    truth = record.truth
+    return {
+        "task": visible(record.task),
+        "id": visible(record.id),
+        "repeat": record.repeat,
+        "category": visible(record.category),
+        "cluster": visible(record.cluster),
+        "status": str(record.status),
+        "error": shortened(record.error),
+        "question": shortened(record.question),
+        "options": {visible(k): shortened(v) for k, v in record.options.items()},
+        "media": [_medium(ref, picture) for ref in record.media],
+        "truth": {
+            "text": shortened(truth.text),
+            "points": truth.points_px_xy,
+            "boxes": truth.boxes_px_xyxy,
+            "polygons": truth.polygons_px,
+            "mask": mask(truth.mask) if truth.mask is not None else None,
+        },
+        "turns": [_turn(turn, picture) for turn in record.rollout.turns],
+        "ending": record.rollout.ending,
+        "instruction": shortened(record.rollout.start.instruction) if record.rollout.start else "",
+        "readings": {
+            name: _verdict(verdict, parts_read.get(name))
+            for name, verdict in record.judgement.items()
+        },
+        "truncated": record.truncated,
+    }
+
+
+def _turn(turn: Turn, picture: Picture) -> View:
+    completion = turn.completion
+    return {
+        "text": shortened(completion.text),
+        "thoughts": shortened(completion.thoughts or ""),
+        "finish": completion.finish_reason,
+        "tokens": [completion.tokens_in, completion.tokens_out],
+        "sizes": completion.image_sizes,
+        "prompt": turn.prompt_sha256,
+        "media": [_medium(ref, picture) for ref in turn.media],
+        "steps": [_step(step) for step in turn.steps],
+    }
+
+
+def _step(step: Step) -> View:
+    return {
+        "action": visible(step.action),
+        "valid": step.valid,
+        "feedback": shortened(step.feedback),
+        "progress": step.progress,
+        "success": step.success,
+    }
+
+
+def _verdict(verdict: Verdict, span: Span | None) -> View:
+    answer = verdict.answer
+    if isinstance(answer.value, Points | Boxes):
+        told = f"{len(verdict.points_px_xy or verdict.boxes_px_xyxy)} in {answer.value.unit}"
+    elif isinstance(answer.value, Plan):
+        told = json.dumps(asdict(answer.value)["steps"], ensure_ascii=False)
+    else:
+        told = "" if answer.value is None else str(answer.value)
+    return {
+        "score": verdict.score,
+        "status": str(answer.status),
+        "value": shortened(told),
+        "why": shortened(verdict.why),
+        "points": verdict.points_px_xy,
+        "boxes": verdict.boxes_px_xyxy,
+        "span": span,
+    }
+
+
+def _medium(ref: MediaRef, picture: Picture) -> View:
+    name = "/".join(filter(None, (ref.file, ref.member)))
+    place = "" if ref.row is None else f" row {ref.row}, {ref.field}"
+    return {"name": visible(f"{name}{place}"), "picture": picture(ref)}
+
+
+def shortened(text: str) -> str:
+    """A text with its middle left out if it is very long."""
+    if len(text) > LONGEST:
+        half, out = LONGEST // 2, len(text) - LONGEST
+        text = f"{text[:half]}\n[... {out:,} characters left out ...]\n{text[-half:]}"
+    return visible(text)
+
+
+def visible(text: str) -> str:
+    """A text whose half surrogates and control characters are spelt out."""
+    if text.isprintable():
+        return text
+    return "".join(c if _harmless(c) else f"\\u{ord(c):04x}" for c in text)
+
+
+def _harmless(c: str) -> bool:
+    return c.isprintable() or c in "\n\t" or (c.isspace() and ord(c) > 127)

@@ -1,0 +1,166 @@
+"""The report in a real browser: filters, keys, overlays, no network, nothing that harms."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+
+import er_bench as api
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Chance and the oracle, side by side."""
+    folder = tmp_path_factory.mktemp("browser")
+    runs = [
+        api.evaluate(model, "erqa,where2place", split="mini", out=folder / model.partition("/")[2])
+        for model in ("reference/chance", "reference/oracle")
+    ]
+    return api.write_report([run.folder for run in runs], out=folder / "report")
+
+
+class Page:
+    """A page that was opened, and all that it said and asked for."""
+
+    def __init__(self, browser: Any, url: str, **context: Any) -> None:
+        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **context)
+        self.page = self.context.new_page()
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(url)
+        self.page.wait_for_selector("#sample h3")
+
+    def count(self) -> str:
+        text: str = self.page.inner_text("#count")
+        return text
+
+    def current(self) -> str:
+        text: str = self.page.inner_text("#sample h3")
+        return text
+
+
+@pytest.fixture
+def page(browser: Any, report: Path) -> Iterator[Page]:
+    opened = Page(browser, f"{report.as_uri()}#where2place/3/0")
+    yield opened
+    assert opened.said == []
+    assert all(url.startswith(("file:", "data:")) for url in opened.asked)
+    opened.context.close()
+
+
+def test_a_link_opens_its_sample(page: Page) -> None:
+    assert page.current() == "3" and page.count() == "24 of 24"
+
+
+def test_filters_and_search(page: Page) -> None:
+    page.page.select_option("#task", "erqa")
+    page.page.wait_for_function("document.querySelector('#count').textContent.endsWith('of 32')")
+    page.page.select_option("#show", "wrong")
+    wrong = int(page.count().split()[0])
+    page.page.select_option("#show", "right")
+    assert wrong + int(page.count().split()[0]) == 32
+    page.page.select_option("#show", "differ")
+    assert int(page.count().split()[0]) == wrong
+    page.page.select_option("#show", "all")
+    page.page.fill("#search", "ERQA_17")
+    assert page.count() == "1 of 32" and page.current() == "ERQA_17"
+    page.page.fill("#search", "no such words")
+    assert "No sample fits" in page.page.inner_text("#sample")
+
+
+def test_keys(page: Page) -> None:
+    page.page.select_option("#order", "id")
+    before = page.current()
+    page.page.locator("#sample").focus()
+    page.page.keyboard.press("j")
+    assert page.current() != before
+    page.page.keyboard.press("k")
+    assert page.current() == before
+    page.page.keyboard.press("/")
+    assert page.page.evaluate("document.activeElement.id") == "search"
+    page.page.keyboard.press("Escape")
+    page.page.keyboard.press("?")
+    assert page.page.evaluate("document.getElementById('keys').open")
+    page.page.keyboard.press("Escape")
+    assert not page.page.evaluate("document.getElementById('keys').open")
+
+
+def test_the_mask_lies_where_the_truth_is(page: Page, report: Path, tmp_path: Path) -> None:
+    """A screenshot of the frame is greener than the picture inside the mask, and only there."""
+    frame = page.page.locator(".frame").first
+    page.page.wait_for_function("[...document.images].every((i) => i.complete)")
+    page.page.add_style_tag(content=".frame svg { display: none }")
+    with_mask = _pixels(frame.screenshot(path=tmp_path / "a.png"), tmp_path / "a.png")
+    page.page.locator("#sample").focus()
+    page.page.keyboard.press("m")
+    without = _pixels(frame.screenshot(path=tmp_path / "b.png"), tmp_path / "b.png")
+    changed = np.abs(with_mask - without).sum(axis=2) > 20
+    run = api.load_run(report.parent.parent / "chance")
+    record = next(r for r in run.iter_records() if (r.task, r.id) == ("where2place", "3"))
+    assert record.truth.mask is not None
+    root = Path(run.manifest.tasks["where2place"].root)
+    with PIL.Image.open(root / record.truth.mask.file) as found:
+        size = (changed.shape[1], changed.shape[0])
+        truth = np.asarray(found.convert("L").resize(size)) > 127
+    assert truth.sum() > 100 and (changed & truth).sum() / (changed | truth).sum() > 0.95
+
+
+def test_answers_are_drawn_at_their_pixel(page: Page, report: Path) -> None:
+    run = api.load_run(report.parent.parent / "chance")
+    record = next(r for r in run.iter_records() if (r.task, r.id) == ("where2place", "3"))
+    told = page.page.locator(".frame path.told:not(.halo)")
+    points = [(float(p.get_attribute("data-x")), float(p.get_attribute("data-y")))
+              for p in told.all()]  # fmt: skip
+    assert points == list(record.judgement["official"].points_px_xy)
+    box = page.page.locator(".frame").first.bounding_box()
+    size = page.page.evaluate("document.querySelector('.frame svg').viewBox.baseVal.width")
+    cross = told.first.bounding_box()
+    middle = cross["x"] + cross["width"] / 2 - box["x"]
+    assert middle / box["width"] == pytest.approx(points[0][0] / size, abs=0.01)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_fault_of_accessibility(scheme: str, browser: Any, report: Path) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    opened = Page(browser, f"{report.as_uri()}#erqa/ERQA_3/0", color_scheme=scheme)
+    opened.page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    found = Axe().run(opened.page).response["violations"]
+    serious = {v["id"]: [n["target"] for n in v["nodes"]][:3] for v in found
+               if v["impact"] in ("serious", "critical")}  # fmt: skip
+    opened.context.close()
+    assert serious == {}
+
+
+def test_the_page_fits_a_phone(browser: Any, report: Path) -> None:
+    opened = Page(browser, report.as_uri())
+    opened.page.set_viewport_size({"width": 390, "height": 800})
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
+    opened.context.close()
+
+
+def _pixels(_: bytes, file: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
+    with PIL.Image.open(file) as found:
+        return np.asarray(found.convert("RGB"), np.float64)
