@@ -12,7 +12,7 @@ from er_bench.core.score import Scored
 from er_bench.core.task import OFFICIAL, AnyTask
 from er_bench.data.run_folder import read_manifest, read_records
 from er_bench.report import compare as comparison
-from er_bench.report.leaderboard import read_reported
+from er_bench.report.reported import read_reported
 from er_bench.report.results import read_results
 
 REPORTED = "reported:"

@@ -34,7 +34,7 @@ def after_the_demo(tmp_path: Path) -> Path:
 def test_what_follows_the_demo_works_as_it_is_written(after_the_demo: Path) -> None:
     lines = commands("Run")
     lines = lines[lines.index(next(line for line in lines if line.startswith("RUN="))) :]
-    assert len(lines) == 10
+    assert len(lines) == 11
     script = f'set -eu\ner-bench() {{ "{sys.executable}" -m er_bench.cli.main "$@"; }}\n'
     done = subprocess.run(
         ["bash", "-c", script + "\n".join(lines)],

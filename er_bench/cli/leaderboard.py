@@ -24,15 +24,20 @@ def leaderboard(
     """
     from er_bench.cli.tables import print_leaderboard
     from er_bench.core.errors import UsageError
+    from er_bench.core.registry import Registry
     from er_bench.data.files import write_json, write_text
     from er_bench.report import leaderboard as board
+    from er_bench.report.reported import read_reported, reported_sources
     from er_bench.report.results import read_results, run_folders
 
     folders = [folder for run in runs or [] for folder in run_folders(run)]
     entries = [board.measured(read_results(folder)) for folder in folders]
-    names = {"none": [], "all": list(board.reported_sources())}.get(reported, reported.split(","))
+    names = {"none": [], "all": list(reported_sources())}.get(reported, reported.split(","))
+    columns = set(Registry().task_folders)
+    if reported == "all" and entries:  # a hundred rows: those that something here stands beside
+        columns &= {column for entry in entries for column in entry.cells}
     for name in names:
-        entries += board.reported_entries(board.read_reported(name))
+        entries += board.reported_entries(read_reported(name), columns)
     if not entries:
         raise UsageError("give at least one RUN, or --reported SOURCE")
     made = board.rank(entries)

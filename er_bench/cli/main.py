@@ -18,6 +18,7 @@ from er_bench.cli import (
     listing,
     power,
     report,
+    reported,
     run,
     score,
     sft,
@@ -47,6 +48,7 @@ app.command("leaderboard")(leaderboard.leaderboard)
 app.command("compare")(compare.compare)
 app.command("power")(power.power)
 app.command("report")(report.report)
+app.command("reported")(reported.reported)
 app.command("export")(export.export)
 app.command("convert")(convert.convert)
 app.command("sft")(sft.sft)

@@ -151,5 +151,11 @@ def print_leaderboard(board: Leaderboard) -> None:
                           if r.entry.kind == "reported"})  # fmt: skip
         notes.append("[reported] rows are published numbers, not measured here, and have no rank")
         notes += sources
+        notes += [
+            f"? {r.entry.name}, {column}: {cell.doubt}"
+            for r in board.entries
+            for column, cell in r.entry.cells.items()
+            if cell.doubt
+        ]
     printed(table)
     show("\n".join(notes))

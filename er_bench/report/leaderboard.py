@@ -4,50 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from er_bench.core.errors import ConfigError, UsageError
-from er_bench.core.yaml_files import faults, read_yaml
+from er_bench.report.reported import Reported
 from er_bench.report.results import Results, TaskResult
 from er_bench.report.spreadsheet import csv_cell
-
-REPORTED = Path(__file__).parent.parent / "models" / "reported"
-
-
-class Reported(BaseModel):
-    """`models/reported/<source>.yaml`: scores that somebody published."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    title: str
-    source: str
-    date: str
-    protocol: str = Field(description="How the numbers were made, as far as is known")
-    unit: Literal["percent"]
-    columns: list[str] = Field(description="Task names")
-    rows: dict[str, list[float | None]]
-
-
-def reported_sources() -> dict[str, Path]:
-    """Every source of reported scores, by name."""
-    return {path.stem: path for path in sorted(REPORTED.glob("*.yaml"))}
-
-
-def read_reported(name: str) -> Reported:
-    """One source. Raises UsageError that lists the sources, ConfigError for a damaged file."""
-    sources = reported_sources()
-    if name not in sources:
-        raise UsageError(f"no reported scores {name!r}; there are: {', '.join(sources)}")
-    try:
-        return Reported.model_validate(read_yaml(sources[name], "source of scores"))
-    except ValidationError as error:
-        raise ConfigError(f"{sources[name]}: {faults(error)}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +24,8 @@ class Cell:
     ci95: tuple[float, float] | None = None
     n_scored: int | None = None
     n_total: int | None = None
+    doubt: str = ""
+    """Why a reported number may be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +76,19 @@ def _cell(task: TaskResult) -> Cell:
     return Cell(task.score, task.status, task.stderr, task.ci95, task.n_scored, task.n_total)
 
 
-def reported_entries(source: Reported) -> list[Entry]:
-    """Every model of a source."""
-    return [
-        Entry(
-            name,
-            "reported",
-            source.name,
-            source.source,
-            {
-                column: Cell(score / 100, "reported")
-                for column, score in zip(source.columns, scores, strict=True)
-                if score is not None
-            },
-        )
-        for name, scores in source.rows.items()
-    ]
+def reported_entries(source: Reported, columns: Collection[str]) -> list[Entry]:
+    """The models of a source that have a score in one of these columns."""
+    entries = []
+    for name in source.rows:
+        doubts = source.doubts.get(name, {})
+        cells = {
+            column: Cell(score / 100, "reported", doubt=doubts.get(column, ""))
+            for column, score in source.cells(name).items()
+            if column in columns
+        }
+        if cells:
+            entries.append(Entry(name, "reported", source.name, source.source, cells))
+    return entries
 
 
 def rank(entries: Sequence[Entry]) -> Leaderboard:
@@ -165,7 +127,7 @@ def _average(entry: Entry, columns: Sequence[str]) -> float | None:
 
 
 def show(cell: Cell | None) -> str:
-    """A cell in percent, with its mark: `*` incomplete, `n/a` unavailable, `-` not there."""
+    """A cell in percent with its mark: `*` incomplete, `?` doubtful, `n/a` unavailable, `-` none."""
     if cell is None:
         return "-"
     if cell.score is None:
@@ -173,7 +135,7 @@ def show(cell: Cell | None) -> str:
     text = f"{cell.score * 100:.1f}"
     if cell.stderr is not None:
         text += f" ±{cell.stderr * 100:.1f}"
-    return text + ("*" if cell.status == "incomplete" else "")
+    return text + ("*" if cell.status == "incomplete" else "") + ("?" if cell.doubt else "")
 
 
 def to_json(board: Leaderboard) -> dict[str, Any]:

@@ -131,7 +131,7 @@ def test_a_reported_row_is_compared_unpaired_and_it_is_said(run: Path, er_bench:
     [
         ("reported:GPT-4o@vlaser-table1", "has no model 'GPT-4o'; is it GPT-4o-20241120"),
         ("reported:GPT-4o", "write reported:MODEL@SOURCE"),
-        ("reported:GPT-4o@nowhere", "no reported scores 'nowhere'"),
+        ("reported:GPT-4o@nowhere", "there is no source of reported scores 'nowhere'"),
     ],
 )
 def test_a_reported_row_that_is_not_there_is_told(word: str, told: str, run: Path) -> None:

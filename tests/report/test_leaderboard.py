@@ -11,6 +11,7 @@ import er_bench as api
 from er_bench.core.errors import UsageError
 from er_bench.core.registry import Registry
 from er_bench.report import leaderboard as lb
+from er_bench.report.reported import read_reported, reported_sources
 from tests.conftest import Command
 
 TWELVE = (
@@ -40,16 +41,16 @@ def entry(name: str, kind: Any = "measured", **scores: float | lb.Cell) -> lb.En
 )
 def test_reported_averages_come_out_as_printed(model: str, printed: float) -> None:
     """Vlaser, arXiv 2510.11027v2, Table 1, column Avg."""
-    board = lb.rank(lb.reported_entries(lb.read_reported("vlaser-table1")))
+    board = lb.rank(lb.reported_entries(read_reported("vlaser-table1"), TWELVE))
     (found,) = [r for r in board.entries if r.entry.name == model]
     assert list(found.over) == TWELVE
     assert round((found.average or 0) * 100, 1) == printed
     assert found.rank is None
 
 
-@pytest.mark.parametrize("name", lb.reported_sources())
+@pytest.mark.parametrize("name", reported_sources())
 def test_every_reported_source_is_whole(name: str) -> None:
-    source = lb.read_reported(name)
+    source = read_reported(name)
     assert source.rows
     for scores in source.rows.values():
         assert len(scores) == len(source.columns)
@@ -105,7 +106,7 @@ def test_marks() -> None:
 
 def test_an_unknown_source_lists_the_known() -> None:
     with pytest.raises(UsageError, match="vlaser-table1"):
-        lb.read_reported("nope")
+        read_reported("nope")
 
 
 def test_the_command(er_bench: Command, toy_path: Path, tmp_path: Path) -> None:
