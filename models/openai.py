@@ -31,7 +31,7 @@ from er_bench.models.address import Address
 from er_bench.models.chat_reply import BUSY, RETRYABLE, one_line, read_reply
 from er_bench.models.endpoint_probe import probe
 from er_bench.models.families import every, served_family
-from er_bench.models.picture_sending import PictureLimits, Sent, jpeg, png, to_send
+from er_bench.models.picture_sending import PictureLimits, Sent, frame_to_send, png, to_send
 from er_bench.models.retry_after import http_date, retry_after_s
 from er_bench.models.sent_frame import check_frame, server_grid
 from er_bench.models.settings import check_names, parse_args
@@ -110,6 +110,12 @@ class OpenAI(Model):
         self._args = args
         grid = server_grid(settings.dialect, args.min_pixels, args.max_pixels)
         self._limits = PictureLimits(args.max_image_side, args.max_image_bytes, grid)
+        self.pictures = f"pictures are sent {grid}" if grid else ""
+        if self._served.exact_pixels and (args.max_image_side or args.max_image_bytes):
+            raise UsageError(
+                f"pictures go to models of family {family.name} as they are: leave max_image_side "
+                "and max_image_bytes out"
+            )
         key = os.environ.get(args.api_key_env, "").strip()
         if not key and "api_key_env" in settings.args:
             raise ConfigError("the variable that api_key_env names is not set: put the key into it")
@@ -243,12 +249,15 @@ class OpenAI(Model):
                 check_frame(sent, expect, self.dialect, blob.name)
                 return [self._image(sent, sizes)]
         frames = self._frames.frames(part, self._args.frames, self._args.frame_sampling)
-        encoded = png if self._served.exact_pixels else jpeg
         content: list[dict[str, object]] = []
         for number, frame in enumerate(frames, start=1):
             if (prefix := self._args.frame_prefix) and part.label == "frame":
                 content.append({"type": "text", "text": f"{prefix}{number}: "})
-            content.append(self._image(encoded(frame), sizes))
+            if self._served.exact_pixels:
+                content.append(self._image(png(frame), sizes))
+            else:
+                name = f"{part.path}, frame {number}"
+                content.append(self._image(frame_to_send(frame, name, self._limits), sizes))
         return content
 
     def _image(self, sent: Sent, sizes: list[Size]) -> dict[str, object]:

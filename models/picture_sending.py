@@ -7,6 +7,7 @@ JPEG if it was one, else a PNG, or a JPEG where only that fits.
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass, replace
 
 import PIL.Image
@@ -54,7 +55,7 @@ class PictureLimits:
     def size(self, size_wh: Size, by: float) -> Size:
         """The size of a picture that is sent at a scale, or smaller where a side is too long.
 
-        Raises ValueError for a picture that the grid does not take.
+        Raises ValueError for a picture that the grid does not take, or not within that side.
         """
         if self.longest_side is not None:
             by = min(by, self.longest_side / max(size_wh))
@@ -67,6 +68,11 @@ class PictureLimits:
                 self.grid.multiple, self.longest_side - self.longest_side % self.grid.multiple
             )
             w, h = self.grid.settled((min(w, most), min(h, most)))
+            if max(w, h) > self.longest_side:
+                raise ValueError(
+                    f"a picture of {size_wh[0]}x{size_wh[1]} has no size within "
+                    f"max_image_side={self.longest_side} {self.grid}"
+                )
         return w, h
 
 
@@ -78,6 +84,7 @@ def to_send(content: bytes, name: str, limits: PictureLimits) -> Sent:
     with opened(content, name) as found:
         kind, size = found.format or "", found.size
         again = turned(found)
+        _size(size, 1.0, name, limits)
         if kind in AS_IT_IS and not again and limits.holds(size, len(content)):
             found.draft("RGB", (1, 1))  # a JPEG is then read to its end, and drawn small
             found.load()
@@ -87,11 +94,24 @@ def to_send(content: bytes, name: str, limits: PictureLimits) -> Sent:
         return replace(sent, given_wh=picture.size)
 
 
+def frame_to_send(frame: PIL.Image.Image, name: str, limits: PictureLimits) -> Sent:
+    """A video's frame as it goes out, a JPEG within the limits. Raises DataError."""
+    return replace(_written(frame, False, math.inf, name, limits), given_wh=frame.size)
+
+
+def _size(size_wh: Size, by: float, name: str, limits: PictureLimits) -> Size:
+    """`PictureLimits.size` of a named picture. Raises DataError."""
+    try:
+        return limits.size(size_wh, by)
+    except ValueError as error:
+        raise DataError(str(error), file=name) from error
+
+
 def _written(
-    picture: PIL.Image.Image, lossless: bool, n_given: int, name: str, limits: PictureLimits
+    picture: PIL.Image.Image, lossless: bool, n_given: float, name: str, limits: PictureLimits
 ) -> Sent:
     """A picture, written anew: no side longer and no file larger than the limits."""
-    by, size = 1.0, limits.size(picture.size, 1.0)
+    by, size = 1.0, _size(picture.size, 1.0, name, limits)
     while True:
         shown = picture if size == picture.size else picture.resize(size, RESAMPLING)
         larger = size[0] * size[1] > picture.width * picture.height
@@ -104,7 +124,7 @@ def _written(
             if fits and (lossless or larger or len(sent.content) <= n_given or last):
                 return sent
         by, before = by * 0.8, size
-        size = limits.size(picture.size, by)
+        size = _size(picture.size, by, name, limits)
         if min(size) < SMALLEST or size == before:
             raise DataError(
                 f"it does not fit into max_image_bytes={limits.most_bytes} as anything that shows "

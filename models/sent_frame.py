@@ -39,7 +39,10 @@ def server_grid(
             "processor resized it, so er-bench must resize as it does; say its bound: --model-args "
             f"max_pixels={dialect.grid.max_pixels}, or what the server was started with"
         )
-    return replace(dialect.grid, **given)
+    try:
+        return replace(dialect.grid, **given)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def check_frame(sent: Sent, expect: Expect, dialect: AnyDialect, name: str) -> None:

@@ -109,6 +109,8 @@ def _describe_dialect(found: AnyDialect) -> None:
         return
     question, cup = "Point to the red cup.", "the red cup"
     show(f"unit: {found.unit}; order: {', '.join(found.order)}\nsource: {found.source}")
+    if found.grid is not None:
+        show(f"pixels of the picture as resized, by default {found.grid}; a server's: max_pixels=N")
     show(f"\nasked for points:\n{found.point_prompt(question, cup)}")
     show(f"\nan answer:\n{found.example}")
     if found.box_example:

@@ -63,6 +63,7 @@ def plan_table(made: Evaluation) -> Table:
             o.task.label, o.split, o.task.protocol, str(f.n_rows), str(f.n_wanted),
             str(len(f.missing)), str(len(f.faults)), o.why_not or "",
         )  # fmt: skip
+    table.caption = model.pictures or None
     return table
 
 

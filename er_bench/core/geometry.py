@@ -49,6 +49,18 @@ class PixelGrid:
     min_pixels: int = 56 * 56
     max_pixels: int = 28 * 28 * 128 * 128
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for bounds that no picture is within."""
+        if max(self.min_pixels, self.multiple**2) > self.max_pixels:
+            raise ValueError(
+                f"max_pixels={self.max_pixels} is less than min_pixels={self.min_pixels} or than "
+                f"one piece of {self.multiple}x{self.multiple}"
+            )
+
+    def __str__(self) -> str:
+        """In words."""
+        return f"in multiples of {self.multiple}, of {self.min_pixels} to {self.max_pixels} pixels"
+
     def fitted(self, size_wh: Size) -> Size:
         """The size that a picture is given. Raises ValueError for sides of more than 200 to 1."""
         if max(size_wh) > 200 * min(size_wh):
@@ -64,9 +76,16 @@ class PixelGrid:
         return w, h
 
     def settled(self, size_wh: Size) -> Size:
-        """The fitted size, fitted again until it is kept: a very long picture takes two steps."""
-        fitted = self.fitted(size_wh)
-        return fitted if fitted == size_wh else self.settled(fitted)
+        """The fitted size, fitted again until it is kept: a very long picture takes two steps.
+
+        Raises ValueError where none is kept: bounds that are close leave some shapes no size.
+        """
+        fitted = size_wh
+        for _ in range(10):
+            last, fitted = fitted, self.fitted(fitted)
+            if fitted == last:
+                return fitted
+        raise ValueError(f"a picture of {size_wh[0]}x{size_wh[1]} has no size {self}")
 
 
 _SCALE = {Unit.FRACTION: 1.0, Unit.PERCENT: 100.0, Unit.PER_1000: 1000.0, Unit.PER_1024: 1024.0}

@@ -42,6 +42,8 @@ class Model(ABC):
     """How many samples to keep in flight, unless the user says."""
     request_timeout_s: float | None = None
     """How long one request may take, unless the user says; None for models in this process."""
+    pictures: str = ""
+    """What is done to every picture before it is sent, in words."""
 
     @abstractmethod
     async def ask(self, prompt: Prompt) -> Completion:

@@ -20,11 +20,16 @@ from er_bench.core.geometry import PixelGrid
 from er_bench.core.message import user
 from er_bench.core.prompt import Expect, Prompt
 from er_bench.core.registry import Registry
-from er_bench.core.sample import Image
+from er_bench.core.sample import Image, Video
+from er_bench.data import media
 from er_bench.data.rows import BytesBlob
+from er_bench.models.auto.engine import AutoArgs, AutoEngine
 from er_bench.models.picture_sending import PictureLimits, to_send
 from er_bench.run.open_model import open_model
 from tests.chat import ChatServer, completion
+from tests.conftest import Command
+from tests.data.clips import write_greys
+from tests.models.test_auto_vlm import parts as parts
 from tests.models.test_openai import ask
 
 GRID = PixelGrid()
@@ -92,6 +97,88 @@ def test_a_limit_of_bytes_is_kept_on_the_grid() -> None:
     assert GRID.fitted(found.size_wh) == found.size_wh != (392, 308)
 
 
+@pytest.mark.parametrize("size", [(200, 100), (61, 47), (20, 30), (28, 28), (400, 40)])
+def test_this_process_and_a_server_show_a_picture_at_one_size(
+    parts: tuple[Any, Any], size: tuple[int, int]
+) -> None:
+    content = patch(*size)
+    asked = Prompt((user(Image(BytesBlob("p.png", content)), "where?"),), Expect.POINTS)
+    here = AutoEngine(*parts, AutoArgs()).prepare(asked)
+    grid = PixelGrid(max_pixels=28 * 28 * 20)  # that of the stand-in's processor
+    assert here.image_sizes == (to_send(content, "p", PictureLimits(grid=grid)).size_wh,)
+
+
+def test_a_turned_photo_is_fitted_upright() -> None:
+    exif = PIL.Image.Exif()
+    exif[media.ORIENTATION] = 6
+    with PIL.Image.open(io.BytesIO(patch(1200, 900))) as seen:
+        stored, out = seen.transpose(PIL.Image.Transpose.ROTATE_90), io.BytesIO()
+    stored.save(out, "JPEG", exif=exif)
+    sent = to_send(out.getvalue(), "p", PictureLimits(grid=GRID))
+    assert (sent.given_wh, sent.size_wh) == ((1200, 900), GRID.fitted((1200, 900)))
+    with PIL.Image.open(io.BytesIO(sent.content)) as picture:
+        reds = np.asarray(picture)[..., 0] > 150
+    y, x = (k.mean() / n for k, n in zip(np.nonzero(reds), reds.shape, strict=True))
+    assert (x, y) == pytest.approx((0.81, 0.75), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("size", "limits", "told"),
+    [
+        ((5000, 20), PictureLimits(grid=GRID), "too narrow to be resized"),
+        (
+            (300, 200),
+            PictureLimits(grid=PixelGrid(28, 10_000, 10_200)),
+            "no size in multiples",
+        ),
+        ((300, 200), PictureLimits(28, grid=GRID), "no size within max_image_side=28 in mult"),
+        ((300, 200), PictureLimits(100, grid=PixelGrid(28, 200_704)), "within max_image_side=100"),
+    ],
+)
+def test_a_picture_without_a_size_is_named(
+    size: tuple[int, int], limits: PictureLimits, told: str
+) -> None:
+    with pytest.raises(DataError, match=rf"^a picture of .*{told}.*\(file p\)"):
+        to_send(patch(*size), "p", limits)
+
+
+def test_limits_of_every_kind_are_kept_or_the_picture_is_named() -> None:
+    rng, n_sent = np.random.default_rng(23), 0
+    for _ in range(200):
+        w, h = (int(n) for n in 10 ** rng.uniform(0, 2.6, 2))
+        least, most = sorted(int(n) for n in 10 ** rng.uniform(3, 5.3, 2))
+        limits = PictureLimits(
+            int(rng.integers(28, 500)) if rng.random() < 0.5 else None,
+            int(rng.integers(1024, 20_000)) if rng.random() < 0.5 else None,
+            PixelGrid(28, least, most) if rng.random() < 0.7 else None,
+        )
+        try:
+            sent = to_send(patch(w, h, str(rng.choice(["JPEG", "PNG"]))), "p", limits)
+        except DataError as error:
+            assert str(error).startswith(("a picture of", "it does not fit"))
+        else:
+            n_sent += 1
+            assert limits.holds(sent.size_wh, len(sent.content))
+            assert max(sent.size_wh) <= (limits.longest_side or 10_000)
+            assert limits.grid is None or limits.grid.fitted(sent.size_wh) == sent.size_wh
+    assert n_sent > 100
+
+
+def test_frames_of_a_video_are_within_the_limits(chat_server: ChatServer, tmp_path: Path) -> None:
+    clip = write_greys(tmp_path / "clip.mp4", 4)
+    asked = Prompt((user(Video(clip, n_frames=2), "say A"),), Expect.LETTER)
+    for limits, size in (
+        ({}, (64, 48)),
+        ({"max_image_side": 32}, (32, 24)),
+        ({"max_pixels": 12845056, "dialect": "qwen2_5_vl"}, (56, 56)),
+    ):
+        args = {"base_url": chat_server.url, **limits}
+        dialect = str(args.pop("dialect", "benchmark"))
+        model = open_model(Registry(), "openai/x", dialect=dialect, model_args=args)
+        (said,) = ask(model, asked)
+        assert said.image_sizes == (size, size)
+
+
 class Pointing:
     """A server whose processor resizes; its model points at the middle of the red it is shown."""
 
@@ -148,6 +235,34 @@ def test_a_server_s_resize_that_is_not_said_is_asked_for(
     with pytest.raises(UsageError, match=r"--model-args max_pixels=12845056, or what the server"):
         evaluate(chat_server, data)
     assert not chat_server.bodies
+
+
+@pytest.mark.parametrize(
+    ("dialect", "args", "told"),
+    [
+        ("qwen2_5_vl", {"max_pixels": 1000}, "max_pixels=1000 is less than min_pixels=3136"),
+        ("qwen2_5_vl", {"max_pixels": 5000, "min_pixels": 6000}, "less than min_pixels=6000"),
+        ("internvl_1000", {"max_tiles": 6, "max_image_side": 500}, "leave max_image_side"),
+    ],
+)
+def test_bounds_that_cannot_be_kept_are_refused(
+    dialect: str, args: dict[str, Any], told: str, chat_server: ChatServer
+) -> None:
+    with pytest.raises(UsageError, match=told):
+        open_model(
+            Registry(), "openai/x", dialect=dialect, model_args={"base_url": chat_server.url} | args
+        )
+
+
+def test_the_plan_and_the_dialect_say_the_rule(er_bench: Command) -> None:
+    args = "base_url=http://localhost:9/v1,max_pixels=1003520"
+    told = ("--tasks", "where2place", "--split", "mini", "--limit", "1", "--dry-run")
+    plan = er_bench(
+        "run", "--model", "qwen2.5-vl-3b", "--backend", "openai", "--model-args", args, *told
+    )
+    rule = "in multiples of 28, of 3136 to {} pixels"
+    assert plan.returncode == 0 and rule.format(1003520) in " ".join(plan.stdout.split())
+    assert rule.format(12845056) in er_bench("describe", "qwen2_5_vl").stdout
 
 
 def test_bounds_that_nothing_is_counted_in_are_refused(chat_server: ChatServer) -> None:
