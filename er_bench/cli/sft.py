@@ -43,8 +43,7 @@ def sft(
 
     On several devices or nodes: torchrun ... -m er_bench.cli.main sft --recipe FILE.
     """
-    from rich.console import Console
-
+    from er_bench.cli.console import PlainConsole
     from er_bench.core.errors import UsageError
     from er_bench.train.recipe import load_recipe
 
@@ -57,7 +56,7 @@ def sft(
         told.append(f"eval_every={eval_every}")
     if include_path:
         told.append(f"eval_include={[str(path) for path in include_path]}")
-    settings, console = load_recipe(recipe, told), Console()
+    settings, console = load_recipe(recipe, told), PlainConsole()
     if dry_run:
         from er_bench.train.methods.sft.plan import show_plan
 

@@ -59,6 +59,9 @@ OFFICIAL_BYTES = Limit("ER_BENCH_MAX_OFFICIAL_BYTES", 2**24, "bytes in an offici
 VALUES = Limit("ER_BENCH_MAX_VALUES", 2_000_000, "values in a pickle, shared ones each time")
 YAML_BYTES = Limit("ER_BENCH_MAX_YAML_BYTES", 2**20, "bytes of YAML")
 YAML_VALUES = Limit("ER_BENCH_MAX_YAML_VALUES", 100_000, "values of YAML, aliases written out")
+PASS_SAMPLES = Limit(
+    "ER_BENCH_MAX_PASS_SAMPLES", 100_000_000, "samples of a data set in a pass of training"
+)
 
 
 def check_unpacked(packed: int, unpacked: int) -> None:

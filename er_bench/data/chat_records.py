@@ -7,8 +7,8 @@ in seconds. What is wrong there is an error here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from os.path import isfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from er_bench.core.errors import DataError
@@ -21,21 +21,31 @@ ROLES: Mapping[str, Role] = {"system": "system", "human": "user", "gpt": "assist
 NAMES = {role: name for name, role in ROLES.items()}
 IMAGE, VIDEO = "<image>", "<video>"
 MEDIA = ("image", "video")
-MOST_SECONDS = 10_000_000
-SIZES = ("image_width", "image_height", "image_size", "image_id", "video_id")
-"""Fields about a picture that name no file; other trainers write them."""
+ABOUT = (
+    *("id", "length", "width", "height", "width_list", "height_list"),
+    *("source", "dataset", "split", "task", "category", "type", "question_id"),
+    *("image_width", "image_height", "image_size", "image_id", "video_id"),
+)
+"""Fields that tell about a record and change nothing; public sets of this format have them."""
+PICTURES = ("image", "img", "photo", "picture")
+"""What a field for pictures is called by others."""
+LONGEST_S = 1e9
+"""No video has so many seconds."""
+READ = (*MEDIA, "clip", "conversations")
+FIELDS = (*READ, *ABOUT)
 
 Said = list[tuple[Role, str]]
 
 
-def read_chat(row: Row, root: Path) -> tuple[Message, ...]:
+def read_chat(row: Row, root: Path, unread: Collection[str] = ()) -> tuple[Message, ...]:
     """A line as a conversation, its files found but not opened.
 
     A single image or video whose mark no question has comes before the first question, as
-    released. Raises DataError naming file, line and field.
+    released. Fields named in `unread`, and empty ones, may be there beside those known. Raises
+    DataError naming file, line and field.
     """
-    said = _said(row)
-    _known_media(row)
+    _check_names(row, row.fields, FIELDS, unread)
+    said = _said(row, unread)
     # An empty name is none: sets that mix pictures and text write it so.
     images, video = (None if row.fields.get(f) == "" else row.fields.get(f) for f in MEDIA)
     if images is not None and video is not None:
@@ -92,28 +102,41 @@ def _written(part: Part) -> str:
     raise DataError("a conversation about a video cannot be written")
 
 
-def _known_media(row: Row) -> None:
-    """Raise DataError for a picture or video under a name that is not read."""
-    for field, value in row.fields.items():
-        word = field.casefold()
-        known = field in (*MEDIA, *SIZES) or not value
-        if not known and any(
-            kind in word for kind in ("image", "img", "picture", "photo", "video")
-        ):
-            raise row.error(
-                f"this field is not read; files are named under {' or '.join(MEDIA)}", field
-            )
+def _check_names(
+    row: Row, found: Mapping[str, object], known: Sequence[str], unread: Collection[str]
+) -> None:
+    """Raise DataError for a field with a value that nothing reads."""
+    for field, value in found.items():
+        if field in known or field in unread or value in (None, "", [], {}):
+            continue
+        raise row.error(
+            f"nothing reads this field; {_nearest(field, known)}; to leave it so, name it in "
+            '"unread" of the meta file',
+            f"{field:.80}",
+        )
 
 
-def _said(row: Row) -> Said:
+def _nearest(field: str, known: Sequence[str]) -> str:
+    word = field.casefold()
+    if MEDIA[1] in word:
+        return f"did you mean {MEDIA[1]}"
+    if any(name in word for name in PICTURES):
+        return f"did you mean {MEDIA[0]}"
+    near = get_close_matches(word, known, 1)
+    return f"did you mean {near[0]}" if near else f"known are {', '.join(known)}"
+
+
+def _said(row: Row, unread: Collection[str]) -> Said:
     said: Said = []
     for number, message in enumerate(row.items("conversations")):
         field = f"conversations[{number}]"
-        if not isinstance(message, Mapping) or str(message.get("from")) not in ROLES:
+        role = message.get("from") if isinstance(message, Mapping) else None
+        if not isinstance(role, str) or role not in ROLES:
             raise row.error(f"expected a message from {', '.join(ROLES)}", field)
         if not isinstance(message.get("value"), str):
             raise row.error("expected text", f"{field}.value")
-        said.append((ROLES[message["from"]], message["value"]))
+        _check_names(row, message, ("from", "value"), unread)
+        said.append((ROLES[role], message["value"]))
     talk = [role for role, _ in said[said[:1] != [] and said[0][0] == "system" :]]
     if not talk or talk != ["user", "assistant"] * (len(talk) // 2):
         raise row.error("human and gpt must take turns, and gpt end", "conversations")
@@ -154,7 +177,11 @@ def _count(said: Said, mark: str) -> int:
 
 def _existing(root: Path, name: str, row: Row, field: str) -> Path:
     path = inside(root, name, row, field)
-    if not isfile(path):
+    try:
+        found = path.is_file()
+    except OSError as error:
+        raise row.error(f"cannot look for {path!s:.100}: {error.strerror}", field) from error
+    if not found:
         raise row.error(f"there is no file {path}", field)
     return path
 
@@ -163,11 +190,16 @@ def _clip(row: Row) -> tuple[float, float] | None:
     clip = row.fields.get("clip")
     if clip is None:
         return None
-    if (
-        not isinstance(clip, list)
-        or len(clip) != 2
-        or not all(isinstance(t, (int, float)) for t in clip)
-        or not 0 <= clip[0] < clip[1] <= MOST_SECONDS
-    ):
+    if not isinstance(clip, list) or len(clip) != 2 or any(map(_no_second, clip)):
         raise row.error("expected [start, end] in seconds", "clip")
-    return float(clip[0]), float(clip[1])
+    start_s, end_s = map(float, clip)
+    if not 0 <= start_s < end_s:
+        raise row.error("expected a start from 0 on, and an end after it", "clip")
+    return start_s, end_s
+
+
+def _no_second(value: object) -> bool:
+    """Whether a value is no number of seconds that a video can have."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return True
+    return not abs(value) < LONGEST_S

@@ -34,9 +34,9 @@ def whole_folder(out: Path) -> Iterator[Path]:
 
     Raises UsageError when `out` holds something, StoreError when it cannot be written.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is there already and not empty; name a new folder")
     with writing(out):
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise UsageError(f"{out} is there already and not empty; name a new folder")
         out.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(mkdtemp(prefix=f".{out.name}.", dir=out.parent))
         try:

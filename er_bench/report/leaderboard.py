@@ -127,7 +127,7 @@ def _average(entry: Entry, columns: Sequence[str]) -> float | None:
 
 
 def show(cell: Cell | None) -> str:
-    """A cell in percent with its mark: `*` incomplete, `?` doubtful, `n/a` unavailable, `-` none."""
+    """A cell in percent, marked: `*` incomplete, `?` doubtful, `n/a` unavailable, `-` none."""
     if cell is None:
         return "-"
     if cell.score is None:

@@ -36,6 +36,14 @@ def test_a_folder_that_cannot_be_filled_leaves_nothing_and_may_be_begun_again(
         pass
 
 
+def test_a_folder_of_a_name_that_no_file_system_takes_is_told(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StoreError, match=r"cannot write .*too long"),
+        whole_folder(tmp_path / ("x" * 300)),
+    ):
+        pass
+
+
 def test_a_file_is_not_there_by_half(tmp_path: Path) -> None:
     (tmp_path / "is-a-folder").mkdir()
     (tmp_path / "is-a-folder" / "x").touch()

@@ -52,6 +52,22 @@ def write_images(folder: Path, n: int) -> None:
         PIL.Image.fromarray(pixels).save(folder / f"{k}.png")
 
 
+def write_video(path: Path, frames: int, rate: int = 10) -> None:
+    """A video of 32x32 pixels that goes from black to white."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=rate)
+        stream.width = stream.height = 32
+        stream.pix_fmt = "yuv420p"
+        for k in range(frames):
+            grey = np.full((32, 32, 3), k * 255 // frames, np.uint8)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+
+
 def mixed_records(n: int) -> list[Record]:
     """One image, two images, several turns, text alone, answers of many lengths."""
     records: list[Record] = []

@@ -7,7 +7,7 @@ import pytest
 from er_bench.core.errors import DataError
 from er_bench.train.data.examples import IGNORED, token_weight
 
-from .conftest import talk
+from .conftest import talk, write_video
 
 
 def learned(example, codec):
@@ -124,21 +124,6 @@ def test_weights_reach_the_tokens(one_source, reader):
         n = (example.labels != IGNORED).sum()
         weight = {"sample": 1 / n, "square": n**-0.5}[reduction]
         assert example.weights[example.labels != IGNORED] == pytest.approx(weight)
-
-
-def write_video(path, frames, rate=10):
-    import av
-
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=rate)
-        stream.width = stream.height = 32
-        stream.pix_fmt = "yuv420p"
-        for k in range(frames):
-            grey = np.full((32, 32, 3), k * 255 // frames, np.uint8)
-            for packet in stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
 
 
 def test_a_video_is_frames_in_order_one_from_each_part(one_source, reader, codec, tmp_path):

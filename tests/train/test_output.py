@@ -13,4 +13,6 @@ def test_samples_left_out_are_counted_by_line_whatever_the_reason_says(tmp_path:
     assert n_skipped(file) == 0
     rows = [{"place": place, "why": "a\u2028b\x85c\x1ed"} for place in (1, 2, 2)]
     file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    with file.open("a") as lines:
+        lines.write('{"place": 3, "wh')  # cut off by a kill
     assert n_skipped(file) == 2

@@ -1,16 +1,15 @@
 """Bad records are found before training: an error, or counted and listed."""
 
-import json
+import os
 
 import numpy as np
 import pytest
 
-from er_bench.core.errors import ConfigError, DataError
+from er_bench.core.errors import DataError, StoreError
 from er_bench.train.data.examples import Reader
 from er_bench.train.data.mixture import read_mixture
+from er_bench.train.data.records import read_meta
 from er_bench.train.data.scan import scan
-from er_bench.train.methods.sft.output import RECIPE, check_mixture, write_settings
-from er_bench.train.recipe import build_recipe
 
 from .conftest import mixed_records, talk, write_images, write_meta
 
@@ -95,6 +94,36 @@ def test_the_second_look_comes_from_the_cache(one_source, reader, tmp_path, monk
     assert looked == [4, 0, 1, 2, 3, 4]  # other settings, another look
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"<html>", None])
+def test_a_damaged_cache_is_made_again(one_source, reader, tmp_path, content):
+    source, cache = one_source(*mixed_records(4), "{oops"), tmp_path / "c"
+    first = scan(source, reader(), workers=0, cache=cache, advance=lambda n: None)
+    (file,) = cache.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-60] if content is None else content)
+    again = scan(source, reader(), workers=0, cache=cache, advance=lambda n: None)
+    assert (again.sizes == first.sizes).all() and again.bad == first.bad
+    assert file.read_bytes() != content
+
+
+def test_other_content_of_the_same_size_and_time_is_looked_at(one_source, reader, tmp_path):
+    source, cache = one_source({"conversations": talk("a", "one")}), tmp_path / "c"
+    first = scan(source, reader(), workers=0, cache=cache, advance=lambda n: None)
+    stamp = source.annotation.stat()
+    source.annotation.write_text(source.annotation.read_text().replace("human", "robot"))
+    os.utime(source.annotation, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    (other,) = read_meta(source.annotation.parent / "meta.json")
+    found = scan(other, reader(), workers=0, cache=cache, advance=lambda n: None)
+    assert not first.bad and list(found.bad) == [0]
+
+
+def test_a_cache_that_cannot_be_written_is_told(one_source, reader, tmp_path):
+    (tmp_path / "c").write_text("a file")
+    source = one_source({"conversations": talk("a", "b")})
+    with pytest.raises(StoreError, match="cannot write"):
+        scan(source, reader(), workers=0, cache=tmp_path / "c", advance=lambda n: None)
+
+
 def test_a_record_is_mended_by_its_picture_alone(one_source, reader, tmp_path):
     late = {"image": "late.png", "conversations": talk("a", "b")}
     source, cache = one_source(*mixed_records(3), late), tmp_path / "c"
@@ -116,19 +145,3 @@ def test_processes_find_the_same_as_one(one_source, reader, tmp_path, monkeypatc
         for w in (0, 2)
     )
     assert np.array_equal(alone.sizes, shared.sizes) and alone.bad == shared.bad
-
-
-def test_answers_that_changed_at_the_same_length_are_another_mixture(mix, tmp_path):
-    recipe = build_recipe(
-        {"family": "internvl", "model": "m", "data": "d", "output": str(tmp_path / "out")}, "test"
-    )
-    records = mixed_records(4)
-    write_settings(recipe, mix(records), fresh=True)
-    check_mixture(recipe, mix(records))
-    changed = mix(json.loads(json.dumps(records).replace("Yes!", "Nay!")))
-    with pytest.raises(ConfigError, match=r"the records of d have changed \(toy\)"):
-        check_mixture(recipe, changed)
-    kept = json.loads((tmp_path / "out" / RECIPE).read_text())
-    del kept["sha256"]  # as in runs before it was kept
-    (tmp_path / "out" / RECIPE).write_text(json.dumps(kept))
-    check_mixture(recipe, changed)

@@ -18,13 +18,24 @@ from rich.console import Console
 
 from er_bench.core.errors import ConfigError, DataError, ErBenchError, StoreError
 from er_bench.models.internvl.load import load
-from er_bench.train.methods.sft.output import checkpoints
+from er_bench.train.methods.sft.checkpoints import checkpoints
 from er_bench.train.methods.sft.run import told_when_full, train
 from er_bench.train.recipe import Recipe, build_recipe
 
 from .conftest import mixed_records, write_images, write_meta
 
-COMMAND = "import typer; from er_bench.cli.sft import sft; typer.run(sft)"
+COMMAND = """
+import atexit, os, typer
+from er_bench.cli.sft import sft
+
+def tell():
+    import torch
+    # One write, so that ranks do not cut into each other's lines.
+    os.write(1, f"groups left: {torch.distributed.is_initialized()}\\n".encode())
+
+atexit.register(tell)
+typer.run(sft)
+"""
 STEPS = 20
 
 
@@ -104,6 +115,7 @@ def test_two_ranks_are_one_process(settings, tmp_path):
     assert len(one) == STEPS and one[-1] < one[0] - 0.1
     assert two == pytest.approx(one, abs=1e-5)
     assert output.count(f"step {STEPS}/{STEPS}") == 1  # one rank reports
+    assert output.count("groups left: False") == 2  # a group still there may abort the end
     mine, theirs = weights(tmp_path / "out" / "final"), weights(Path(other) / "final")
     for name, weight in mine.items():
         torch.testing.assert_close(theirs[name], weight, atol=1e-4, rtol=1e-3)
@@ -206,6 +218,16 @@ def test_an_output_in_use_is_refused_and_so_is_another_recipe(settings, tmp_path
         run(short, resume=True, data=str(tmp_path / "other" / "x.json"))
 
 
+@pytest.mark.parametrize("output", ["file", "file/x", "x" * 300, "é" * 150, "/dev/null/x"])
+def test_an_output_that_cannot_be_written_is_told_before_anything_is_read(
+    settings, tmp_path, output
+):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreError, match="cannot write") as told:
+        run(settings, output=str(tmp_path / output))
+    assert "\n" not in str(told.value)
+
+
 def test_a_loss_that_is_no_number_ends_the_run_before_it_changes_anything(settings, tmp_path):
     far = {**settings, "learning_rate": 1e30, "max_steps": 6, "save_every": 1, "log_every": 10}
     with pytest.raises(ErBenchError, match=r"step [2-5] is no number.*--resume --set") as ended:
@@ -232,7 +254,7 @@ def test_half_a_checkpoint_is_not_gone_on_from(settings, tmp_path, gone):
     run(short)
     whole = weights(out / "final")
     (out / "checkpoint-4" / gone).unlink()
-    assert checkpoints(out) == (out / "checkpoint-2", {out / "checkpoint-4": gone})
+    assert checkpoints(out) == (out / "checkpoint-2", {out / "checkpoint-4": f"lacks {gone}"})
     said = Console(record=True, width=300, file=io.StringIO())
     train(build(short), resume=True, console=said)
     assert f"lacks {gone}" in said.export_text()
@@ -242,6 +264,66 @@ def test_half_a_checkpoint_is_not_gone_on_from(settings, tmp_path, gone):
     (out / "checkpoint-2" / gone).unlink()
     with pytest.raises(ConfigError, match=f"no whole checkpoint.*lacks {gone}"):
         run(short, resume=True)
+    with pytest.raises(ConfigError, match="holds a run"):
+        run(short)
+
+
+def test_a_state_that_does_not_fit_is_told_in_a_line(settings, tmp_path):
+    short, out = {**settings, "max_steps": 2, "save_every": 1}, tmp_path / "out"
+    run(short)
+    shutil.rmtree(out / "checkpoint-2")
+    torch.save({"state": {}, "param_groups": []}, out / "checkpoint-1" / "optimizer.pt")
+    with pytest.raises(StoreError, match=r"checkpoint-1 cannot be gone on from.*--resume") as told:
+        run(short, resume=True)
+    assert "\n" not in str(told.value)
+
+
+def test_a_run_is_not_gone_on_from_without_its_settings_or_with_other_answers(settings, tmp_path):
+    write_images(tmp_path / "data", 8)
+    records = mixed_records(8)
+    meta = write_meta(tmp_path / "data", records)
+    short = {**settings, "data": str(meta), "max_steps": 2, "save_every": 1, "global_batch_size": 4}
+    run(short)
+    shutil.rmtree(tmp_path / "out" / "checkpoint-2")
+    lines = tmp_path / "data" / "toy.jsonl"
+    before, stamp = lines.read_text(), lines.stat()
+    assert before.count('"Yes!"') == 2
+    lines.write_text(before.replace('"Yes!"', '"seY!"'))
+    os.utime(lines, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    with pytest.raises(ConfigError, match=r"records of .* have changed"):
+        run(short, resume=True)
+    write_meta(tmp_path / "data", records, data_augment=True)
+    with pytest.raises(ConfigError, match=r"records of .* have changed"):
+        run(short, resume=True)
+    write_meta(tmp_path / "data", records)
+    assert lines.read_text() == before
+    kept = tmp_path / "out" / "recipe.json"
+    whole = kept.read_text()
+    for text in (None, whole[:-20], "[]", '{"recipe": 3}'):
+        kept.unlink() if text is None else kept.write_text(text)
+        with pytest.raises(StoreError, match=r"cannot be resumed.*recipe\.json"):
+            run(short, resume=True)
+    kept.write_text(whole)
+    run(short, resume=True)
+
+
+def test_a_picture_mended_with_another_size_is_looked_at_anew(settings, tmp_path):
+    write_images(tmp_path / "data", 8)
+    meta = write_meta(tmp_path / "data", mixed_records(8))
+    broken = tmp_path / "data" / "4.png"
+    broken.write_bytes(broken.read_bytes()[:-400])
+    short = {**settings, "data": str(meta), "max_steps": 2, "global_batch_size": 4}
+    with pytest.raises(DataError, match=r"4\.png"):
+        run(short)
+    shutil.copy(tmp_path / "data" / "0.png", broken)  # one tile, where there were more
+    run(short)
+    shutil.rmtree(tmp_path / "out")
+    broken.write_bytes((tmp_path / "data" / "1.png").read_bytes()[:-400])
+    run(short, skip_bad=True)
+    shutil.rmtree(tmp_path / "out" / "checkpoint-2", ignore_errors=True)
+    shutil.copy(tmp_path / "data" / "0.png", broken)
+    run(short, skip_bad=True)
+    assert not (tmp_path / "out" / "skipped.jsonl").exists()
 
 
 def test_a_full_disk_names_the_checkpoint_to_go_on_from(settings, tmp_path, monkeypatch):

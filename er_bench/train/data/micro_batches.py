@@ -61,7 +61,8 @@ class MicroBatches:
             source = self.mixture.sources[number]
             raise DataError(
                 f"{len(example.ids)} tokens, but {planned} when the mixture was scanned: "
-                "its files have changed; delete the scan folder beside the output",
+                "its files have changed since; put them back, or begin again: a run that begins "
+                "looks at all records anew",
                 file=source.annotation,
                 row=int(source.lines[index]),
             )

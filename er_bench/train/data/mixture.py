@@ -93,15 +93,17 @@ def read_mixture(
     cache: Path,
     skip_bad: bool,
     advance: Callable[[int], None] = lambda n: None,
+    anew: bool = False,
 ) -> Mixture:
-    """The mixture of a meta JSON, every record looked at.
+    """The mixture of a meta JSON, every record looked at; `anew` passes over what `cache` holds.
 
     Raises DataError for a wrong meta file, for bad records unless `skip_bad`, and when no
     record is left.
     """
     sources = read_meta(meta)
     scans = [
-        scan(source, reader, workers=workers, cache=cache, advance=advance) for source in sources
+        scan(source, reader, workers=workers, cache=cache, advance=advance, anew=anew)
+        for source in sources
     ]
     mixture = Mixture(sources, scans)
     if not skip_bad:

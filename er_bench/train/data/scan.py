@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import astuple, dataclass, fields
@@ -16,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from er_bench.core.errors import DataError
+from er_bench.data.files import safe_name, writing
 from er_bench.train.data.examples import Cost, Reader
 from er_bench.train.data.records import Source
 
@@ -35,20 +38,27 @@ class Scan:
 
 
 def scan(
-    source: Source, reader: Reader, *, workers: int, cache: Path, advance: Callable[[int], None]
+    source: Source,
+    reader: Reader,
+    *,
+    workers: int,
+    cache: Path,
+    advance: Callable[[int], None],
+    anew: bool = False,
 ) -> Scan:
     """Measure every record of a data set that a pass uses.
 
     The result is kept in `cache` under a name made of all that decides it: file, settings,
     tokenizer. Images are trusted not to have changed size since; records that were bad are looked
-    at again, since a picture of theirs may have been mended. `advance` hears how many records
-    have been looked at.
+    at again, since a picture of theirs may have been mended. With `anew` what was kept is not
+    looked at. `advance` hears how many records have been looked at.
     """
     n = min(len(source.offsets), int(len(source.offsets) * source.repeat_time))
-    file = cache / f"{source.name.replace('/', '_')}-{_identity(source, reader, n)}.npz"
-    if file.is_file():
+    file = cache / f"{safe_name(source.name)}-{_identity(source, reader, n)}.npz"
+    kept = None if anew else _load(file, n)
+    if kept is not None:
         advance(n)
-        return _mended(_load(file), source, reader, file)
+        return _mended(kept, source, reader, file)
     chunks = [range(k, min(k + CHUNK, n)) for k in range(0, n, CHUNK)]
     sizes, bad = np.zeros((n, 3), np.int32), dict[int, str]()
     for chunk, (part, faults) in zip(chunks, _measured(source, reader, chunks, workers)):  # noqa: B905
@@ -116,9 +126,10 @@ def refuse(bad: Sequence[str]) -> None:
 
 def _identity(source: Source, reader: Reader, n: int) -> str:
     parts = [
+        source.digest,
         str(source.annotation.resolve()),
-        source.sha256,
         str(source.root.resolve()),
+        source.unread,
         source.max_tiles or reader.max_tiles,
         reader.sequence_length,
         reader.video_frames,
@@ -131,14 +142,22 @@ def _identity(source: Source, reader: Reader, n: int) -> str:
 
 
 def _save(found: Scan, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    half = file.with_suffix(f".{os.getpid()}.tmp")
-    with half.open("wb") as stream:
-        np.savez_compressed(stream, sizes=found.sizes, bad=json.dumps(list(found.bad.items())))
-    half.replace(file)
+    with writing(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        half = file.with_suffix(f".{os.getpid()}.tmp")
+        with half.open("wb") as stream:
+            np.savez_compressed(stream, sizes=found.sizes, bad=json.dumps(list(found.bad.items())))
+        half.replace(file)
 
 
-def _load(file: Path) -> Scan:
-    with np.load(file, allow_pickle=False) as stored:
-        bad = {int(index): str(why) for index, why in json.loads(str(stored["bad"]))}
-        return Scan(stored["sizes"], bad)
+def _load(file: Path, n: int) -> Scan | None:
+    """What was found before; None where there is nothing whole."""
+    try:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
+            sizes = stored["sizes"]
+            bad = {int(index): str(why) for index, why in json.loads(str(stored["bad"]))}
+    except (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError,
+            zipfile.BadZipFile, zlib.error):  # fmt: skip
+        return None
+    whole = sizes.shape == (n, len(fields(Cost))) and sizes.dtype == np.int32
+    return Scan(sizes, bad) if whole and all(0 <= index < n for index in bad) else None

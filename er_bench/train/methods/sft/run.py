@@ -15,19 +15,21 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from er_bench.core.errors import ConfigError, ErBenchError, MissingExtraError, StoreError
+from er_bench.data.files import writing
 from er_bench.train.data.batches import Batches, plan_batches
 from er_bench.train.data.collate import Collator
 from er_bench.train.data.examples import Reader
 from er_bench.train.data.micro_batches import MicroBatches
 from er_bench.train.data.mixture import Mixture, read_mixture
 from er_bench.train.family import Codec, Trainable, trainable
+from er_bench.train.methods.sft.checkpoints import checkpoints
 from er_bench.train.methods.sft.output import (
     FINAL,
+    RECIPE,
     SCANS,
     SKIPPED,
     check_mixture,
     check_output,
-    checkpoints,
     n_skipped,
     write_settings,
 )
@@ -71,8 +73,11 @@ class Run:
         return MicroBatches(self.batches, self.mixture, self.reader, collator, skipped)
 
 
-def prepare(recipe: Recipe, console: Console) -> Run:
-    """Read the mixture and plan every step. Raises ConfigError, DataError."""
+def prepare(recipe: Recipe, console: Console, *, anew: bool = False) -> Run:
+    """Read the mixture and plan every step; `anew` looks at records that are known as well.
+
+    Raises ConfigError, DataError, StoreError.
+    """
     if recipe.eval_tasks:
         from er_bench.train.evaluation import check_selection
 
@@ -103,6 +108,7 @@ def prepare(recipe: Recipe, console: Console) -> Run:
             cache=recipe.output / SCANS,
             skip_bad=recipe.skip_bad,
             advance=advance,
+            anew=anew,
         )
     batches = plan_batches(
         mixture.sizes[:, 0],
@@ -121,14 +127,18 @@ def train(recipe: Recipe, *, resume: bool, console: Console) -> Path:
     """Train and write the final model; returns its folder.
 
     With `resume` the newest checkpoint of `output` is gone on from, to the bit as if it had
-    never stopped. Raises ConfigError, DataError.
+    never stopped. Raises ConfigError, DataError, StoreError.
     """
     check_packages(recipe)
-    checkpoint, broken = checkpoints(recipe.output)
-    for folder, missing in broken.items():
-        console.print(f"{folder} is not whole, it lacks {missing}; it is not gone on from")
+    with writing(recipe.output):
+        recipe.output.mkdir(parents=True, exist_ok=True)
+        checkpoint, broken = checkpoints(recipe.output)
+        # What stopped an earlier run here may have been a file that has been mended since.
+        anew = checkpoint is None and (recipe.output / RECIPE).is_file()
+    for folder, why in broken.items():
+        console.print(f"{folder} {why}; it is not gone on from")
     check_output(recipe, checkpoint, broken, resume=resume)
-    run = _prepare_on_each_node(recipe, console)
+    run = _prepare_on_each_node(recipe, console, anew=anew)
     if checkpoint is not None:
         check_mixture(recipe, run.mixture)
     trainer = build_trainer(run, console)
@@ -139,15 +149,10 @@ def train(recipe: Recipe, *, resume: bool, console: Console) -> Path:
     with told_when_full(recipe.output):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         final = _save_final(run, trainer, console)
-    _leave_ranks()
+    # A thread of gloo that lets go of the last barrier while Python ends aborts the process;
+    # this waits for it.
+    trainer.accelerator.state.destroy_process_group()
     return final
-
-
-def _leave_ranks() -> None:
-    """End the group of ranks: its threads must not meet the end of the interpreter."""
-    from accelerate import PartialState
-
-    PartialState().destroy_process_group()
 
 
 @contextmanager
@@ -165,14 +170,14 @@ def told_when_full(output: Path) -> Iterator[None]:
         ) from error
 
 
-def _prepare_on_each_node(recipe: Recipe, console: Console) -> Run:
+def _prepare_on_each_node(recipe: Recipe, console: Console, *, anew: bool) -> Run:
     """Scan on one process of each node; the others read what it found."""
     from accelerate import PartialState
 
     state = PartialState(cpu=not _has_gpu(), timeout=RANK_TIMEOUT)
     quiet = console if state.is_main_process else Console(quiet=True)
     with state.local_main_process_first():
-        return prepare(recipe, quiet)
+        return prepare(recipe, quiet, anew=anew and state.is_local_main_process)
 
 
 def _has_gpu() -> bool:

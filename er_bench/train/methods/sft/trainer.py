@@ -11,6 +11,7 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from er_bench.core.errors import ErBenchError
 from er_bench.train.family import Codec
+from er_bench.train.methods.sft.checkpoints import loading
 from er_bench.train.methods.sft.loss import weighted_loss
 from er_bench.train.recipe import Recipe
 
@@ -156,9 +157,20 @@ class SftTrainer(Trainer):
             )
         return norm
 
+    def _load_from_checkpoint(
+        self, resume_from_checkpoint: str, model: nn.Module | None = None
+    ) -> None:
+        with loading(resume_from_checkpoint):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        with loading(checkpoint):
+            super()._load_rng_state(checkpoint)
+
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """Load both; a learning rate that the recipe has changed since scales the schedule."""
-        super()._load_optimizer_and_scheduler(checkpoint)
+        with loading(checkpoint):
+            super()._load_optimizer_and_scheduler(checkpoint)
         schedule, optimizer = self.lr_scheduler, self.optimizer
         if checkpoint is None or optimizer is None or schedule is None:
             return
