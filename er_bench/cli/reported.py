@@ -20,11 +20,16 @@ def reported(
     """List the published scores that er-bench knows, and what is wrong with them."""
     from er_bench.cli.tables import Table, printed
     from er_bench.report import audit as auditing
-    from er_bench.report.reported import read_reported, reported_sources, same_model
+    from er_bench.report.reported import (
+        read_columns,
+        read_reported,
+        reported_sources,
+        same_model,
+    )
 
     sources = [read_reported(name) for name in reported_sources()]
     if audit:
-        found = auditing.audit(sources)
+        found = auditing.audit(sources, read_columns())
         for kind in dict.fromkeys(finding.kind for finding in found):
             ours = [finding for finding in found if finding.kind == kind]
             show(f"\n{kind}: {len(ours)}")

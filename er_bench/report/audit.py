@@ -7,19 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from er_bench.report.reported import Reported, same_model
+from er_bench.report.reported import Columns, Reported, same_model
 
-COUNTS: Mapping[str, int] = {
-    "erqa": 400, "egoplan2": 1321, "egoplan2.daily": 439, "egoplan2.hobbies": 295,
-    "egoplan2.recreation": 183, "egoplan2.work": 404, "sat": 150, "embspatial": 3640,
-    "blink_relative_depth": 124, "blink_spatial_relation": 143, "pointarena.affordance": 198,
-    "pointarena.spatial": 195, "pointarena.reasoning": 193, "pointarena.steerable": 200,
-    "pointarena.counting": 196,
-}  # fmt: skip
-"""How many questions a column has; its scores are shares of them."""
-WEIGHTED = ("egoplan2",)
-"""Totals over all questions; others are plain means of their parts."""
-SUMS = ("egoplan2", "pointarena", "eb_alfred", "eb_habitat")
 FEWEST_EQUAL = 3
 
 
@@ -35,9 +24,9 @@ class Finding:
     """The arithmetic."""
 
 
-def audit(sources: Sequence[Reported]) -> list[Finding]:
+def audit(sources: Sequence[Reported], known: Columns) -> list[Finding]:
     """All findings, by kind."""
-    found = [finding for source in sources for finding in _in_one(source)]
+    found = [finding for source in sources for finding in _in_one(source, known)]
     found += list(_copied(sources))
     found += list(_several(sources))
     return found
@@ -50,19 +39,20 @@ def possible(text: str, n: int) -> bool:
     return any(abs(100 * j / n - float(text)) <= half for j in (k - 1, k, k + 1))
 
 
-def _in_one(source: Reported) -> Iterator[Finding]:
+def _in_one(source: Reported, known: Columns) -> Iterator[Finding]:
     for model in source.rows:
         cells = source.cells(model)
         for column, score in cells.items():
-            n, text = COUNTS.get(column), source.printed(score)
+            n, text = known.counts.get(column), source.printed(score)
             if n and not possible(text, n):
                 k = round(score / 100 * n)
                 near = ", ".join(f"{j}/{n} = {100 * j / n:.2f}" for j in (k, k + 1))
                 place = f"{source.name}: {model}, {column}"
                 padded = " (unless its last 0 is padding)" if text.endswith("0") else ""
                 yield Finding("impossible share", place, f"{text} is no k/{n}{padded}: {near}")
-        for total in SUMS:
-            yield from _total(source, model, total, cells)
+        for total, how in known.totals.items():
+            weights = known.counts if how == "weighted" else None
+            yield from _total(source, model, total, weights)
     for one, other in combinations(source.rows, 2):
         a, b = source.cells(one), source.cells(other)
         if len(a) >= FEWEST_EQUAL and a == b and len(set(a.values())) >= FEWEST_EQUAL:
@@ -71,17 +61,18 @@ def _in_one(source: Reported) -> Iterator[Finding]:
 
 
 def _total(
-    source: Reported, model: str, total: str, cells: Mapping[str, float]
+    source: Reported, model: str, total: str, counts: Mapping[str, int] | None
 ) -> Iterator[Finding]:
-    """A total that its parts do not make."""
+    """A total that its parts do not make, by their counts or plainly."""
+    cells = source.cells(model)
     parts = [c for c in source.columns if c.startswith(f"{total}.")]
     if not parts or total not in cells or any(part not in cells for part in parts):
         return
-    weights = [COUNTS[part] if total in WEIGHTED else 1 for part in parts]
+    weights = [1 if counts is None else counts[part] for part in parts]
     made = sum(w * cells[p] for w, p in zip(weights, parts, strict=True)) / sum(weights)
     digits = len(source.printed(cells[total]).partition(".")[2])
     if abs(made - cells[total]) > 1.01 * 10.0**-digits:
-        how = "weighted by their counts" if total in WEIGHTED else "the plain mean"
+        how = "the plain mean" if counts is None else "weighted by their counts"
         listed = ", ".join(source.printed(cells[p]) for p in parts)
         told = f"{source.printed(cells[total])} is printed, its parts {listed} give {made:.2f}"
         yield Finding("total", f"{source.name}: {model}, {total}", f"{told} ({how})")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from er_bench.report.intervals import difference_interval
-from er_bench.report.statistics import BOOTSTRAP_SEED, BOOTSTRAP_WORK, Estimate
+from er_bench.report.statistics import BOOTSTRAP_SEED, Estimate, bootstrap_estimate
 
 T = TypeVar("T")
 MOST_EXACT = 1000
@@ -26,28 +26,16 @@ def bootstrap_difference(
     Both sides are drawn alike, so that what they share is in both. Error and interval as in
     `statistics.bootstrap_estimate`.
     """
-    groups: dict[Hashable, list[tuple[T, T]]] = {}
-    for pair, cluster in zip(pairs, clusters, strict=True):
-        groups.setdefault(cluster, []).append(pair)
 
     def difference(drawn: Sequence[tuple[T, T]]) -> float:
         return statistic([b for _, b in drawn]) - statistic([a for a, _ in drawn])
 
-    value, c = (difference(pairs) if pairs else math.nan), len(groups)
-    if c < 2:
-        return Estimate(value, None, None, len(pairs), c)
-    rng, pools = random.Random(seed), list(groups.values())
-    made = [
-        difference([pair for pool in rng.choices(pools, k=c) for pair in pool])
-        for _ in range(max(100, min(1000, BOOTSTRAP_WORK // len(pairs))))
-    ]
-    kept = [d for d in made if not math.isnan(d)]
-    if len(kept) < 2:
-        return Estimate(value, None, None, len(pairs), c)
-    centre = math.fsum(kept) / len(kept)
-    stderr = math.sqrt(math.fsum((d - centre) ** 2 for d in kept) / (len(kept) - 1))
-    wide = stderr * math.sqrt(c / (c - 1))
-    return Estimate(value, stderr, difference_interval(value, wide, c), len(pairs), c)
+    found = bootstrap_estimate(pairs, clusters, difference, seed)
+    if found.stderr is None:
+        return found
+    c = found.n_clusters
+    interval = difference_interval(found.value, found.stderr * math.sqrt(c / (c - 1)), c)
+    return replace(found, ci95=interval)
 
 
 def mcnemar(n_won: int, n_lost: int) -> float:

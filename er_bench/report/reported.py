@@ -14,6 +14,7 @@ from er_bench.core.registry import unknown
 from er_bench.core.yaml_files import faults, read_yaml
 
 REPORTED = Path(__file__).parent.parent / "models" / "reported"
+COLUMNS = REPORTED.with_name("reported_columns.yaml")
 
 
 class Reported(BaseModel):
@@ -54,6 +55,22 @@ class Reported(BaseModel):
         """A model's scores by column, percent."""
         scores = zip(self.columns, self.rows[model], strict=True)
         return {column: score for column, score in scores if score is not None}
+
+
+class Columns(BaseModel):
+    """`models/reported_columns.yaml`: what is known of the columns of all sources."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    counts: dict[str, int] = Field(description="How many questions a column has")
+    totals: dict[str, Literal["weighted", "mean"]] = Field(
+        description="How a column is made of its parts, whose names begin with its own"
+    )
+
+
+def read_columns() -> Columns:
+    """What is known of the columns."""
+    return Columns.model_validate(read_yaml(COLUMNS, "file of columns"))
 
 
 def reported_sources() -> dict[str, Path]:

@@ -6,13 +6,19 @@ import pytest
 
 from er_bench.core.errors import UsageError
 from er_bench.report.audit import Finding, audit, possible
-from er_bench.report.reported import Reported, read_reported, reported_sources, same_model
+from er_bench.report.reported import (
+    Reported,
+    read_columns,
+    read_reported,
+    reported_sources,
+    same_model,
+)
 from tests.conftest import Command
 
 
 @pytest.fixture(scope="module")
 def found() -> list[Finding]:
-    return audit([read_reported(name) for name in reported_sources()])
+    return audit([read_reported(name) for name in reported_sources()], read_columns())
 
 
 def told(found: list[Finding], kind: str, *words: str) -> list[Finding]:
