@@ -23,6 +23,7 @@ from er_bench.cli import (
     score,
     sft,
     sim,
+    view,
 )
 from er_bench.cli.terminal import show, tell
 from er_bench.core.errors import ErBenchError
@@ -48,6 +49,7 @@ app.command("leaderboard")(leaderboard.leaderboard)
 app.command("compare")(compare.compare)
 app.command("power")(power.power)
 app.command("report")(report.report)
+app.command("view")(view.view)
 app.command("reported")(reported.reported)
 app.command("export")(export.export)
 app.command("convert")(convert.convert)

@@ -76,7 +76,7 @@ def test_a_link_opens_its_sample(page: Page) -> None:
 
 def test_filters_and_search(page: Page) -> None:
     page.page.select_option("#task", "erqa")
-    page.page.wait_for_function("document.querySelector('#count').textContent.endsWith('of 32')")
+    page.page.locator("#count", has_text="of 32").wait_for()
     page.page.select_option("#show", "wrong")
     wrong = int(page.count().split()[0])
     page.page.select_option("#show", "right")
@@ -110,7 +110,7 @@ def test_keys(page: Page) -> None:
 def test_the_mask_lies_where_the_truth_is(page: Page, report: Path, tmp_path: Path) -> None:
     """A screenshot of the frame is greener than the picture inside the mask, and only there."""
     frame = page.page.locator(".frame").first
-    page.page.wait_for_function("[...document.images].every((i) => i.complete)")
+    page.page.wait_for_load_state("networkidle")
     page.page.add_style_tag(content=".frame svg { display: none }")
     with_mask = _pixels(frame.screenshot(path=tmp_path / "a.png"), tmp_path / "a.png")
     page.page.locator("#sample").focus()

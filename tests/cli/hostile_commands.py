@@ -19,7 +19,7 @@ import er_bench as api
 from er_bench.cli.main import app, main
 from tests.conftest import write_toy
 
-WAITING = ("sim serve",)
+WAITING = ("sim serve", "view")
 """Commands that go on until they are stopped."""
 ODD = (
     "", " ", "-", "--", "-1", "0", "1", "1e999", "nan", "9" * 40, "x", "a,b", ",", "=", "k=",

@@ -56,19 +56,19 @@ class Pictures:
         return self._made[key]
 
     def _make(self, task: str, ref: MediaRef, kind: str, key: str) -> View:
-        if Path(ref.file).suffix.lower() in VIDEO_SUFFIXES:
-            found = self._frames(task, ref)
-        else:
-            found = image(self._reference(task).blob(ref))
+        found = self._opened(task, ref)
         size = found.size
-        if kind == "mask":
-            content, suffix = _mask(found), "png"
-        else:
-            found.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-            out = io.BytesIO()
-            found.save(out, "JPEG", quality=QUALITY)
-            content, suffix = out.getvalue(), "jpg"
-        return {"src": self._kept(content, key, suffix), "w": size[0], "h": size[1]}
+        content, mime = _encoded(found, kind)
+        return {"src": self._kept(content, mime, key), "w": size[0], "h": size[1]}
+
+    def encoded(self, task: str, ref: MediaRef, kind: str) -> tuple[bytes, str]:
+        """A picture or a mask as it is shown, and its type. Raises DataError."""
+        return _encoded(self._opened(task, ref), kind)
+
+    def _opened(self, task: str, ref: MediaRef) -> PIL.Image.Image:
+        if Path(ref.file).suffix.lower() in VIDEO_SUFFIXES:
+            return self._frames(task, ref)
+        return image(self._reference(task).blob(ref))
 
     def _reference(self, task: str) -> References:
         if task not in self._references:
@@ -89,14 +89,23 @@ class Pictures:
             strip.paste(frame, (number * width, 0))
         return strip
 
-    def _kept(self, content: bytes, key: str, suffix: str) -> str:
+    def _kept(self, content: bytes, mime: str, key: str) -> str:
         if self.folder is None:
-            mime = {"jpg": "image/jpeg", "png": "image/png"}[suffix]
             return f"data:{mime};base64,{base64.b64encode(content).decode()}"
-        name = f"{hashlib.sha256(key.encode()).hexdigest()[:20]}.{suffix}"
+        name = f"{hashlib.sha256(key.encode()).hexdigest()[:20]}.{mime.rpartition('/')[2]}"
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / name).write_bytes(content)
         return f"{self.folder.name}/{name}"
+
+
+def _encoded(found: PIL.Image.Image, kind: str) -> tuple[bytes, str]:
+    if kind == "mask":
+        return _mask(found), "image/png"
+    shown = found.copy()
+    shown.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    out = io.BytesIO()
+    shown.save(out, "JPEG", quality=QUALITY)
+    return out.getvalue(), "image/jpeg"
 
 
 def _mask(found: PIL.Image.Image) -> bytes:

@@ -143,18 +143,29 @@ def _chunks(
         by_task.setdefault(record.task, []).append(record)
     for label, records in by_task.items():
         for number, batch in enumerate(_batches(records)):
-            views, used = [], dict[str, Any]()
-            for record in batch:
-                view = _view(runs[0], pictures[0], record)
-                other = second.get(record.key)
-                if other is not None:
-                    view["other"] = _view(runs[1], pictures[1], other)
-                views.append(view)
-                for turn in [*view["turns"], *view.get("other", {}).get("turns", [])]:
-                    if (sha256 := turn["prompt"]) in prompts:
-                        used[sha256] = _prompt(prompts[sha256])
-            yield label, number, {"task": shortened(label), "n": number, "samples": views,
-                                  "prompts": used}  # fmt: skip
+            yield label, number, chunk(runs, pictures, label, number, batch, second, prompts)
+
+
+def chunk(
+    runs: Sequence[ShownRun],
+    pictures: Sequence[Pictures],
+    label: str,
+    number: int,
+    records: Sequence[Record],
+    second: Mapping[Key, Record],
+    prompts: Mapping[str, StoredPrompt],
+) -> View:
+    """Some samples of a task, those of the second run beside them, and their prompts."""
+    views, used = [], dict[str, Any]()
+    for record in records:
+        view = _view(runs[0], pictures[0], record)
+        if (other := second.get(record.key)) is not None:
+            view["other"] = _view(runs[1], pictures[1], other)
+        views.append(view)
+        for turn in [*view["turns"], *view.get("other", {}).get("turns", [])]:
+            if (sha256 := turn["prompt"]) in prompts:
+                used[sha256] = _prompt(prompts[sha256])
+    return {"task": shortened(label), "n": number, "samples": views, "prompts": used}
 
 
 def _batches(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
