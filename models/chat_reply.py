@@ -201,7 +201,7 @@ def _why_no_text(finish: str | None, said: _Said, calls: object, message: Mappin
         return "tool_calls"
     if finish is None and message.get("content") is None and not said.thoughts:
         raise _odd("content", None)
-    return "empty" if finish in (None, "stop") else finish
+    return "empty" if finish in (None, "", "stop") else finish
 
 
 def _count(tokens: object) -> int | None:

@@ -76,6 +76,7 @@ def test_an_empty_error_field_is_no_error(nothing: Any) -> None:
         ({"content": "B", "reasoning": "A or B?"}, "stop", ("B", "stop", "A or B?", "")),
         ({"content": ""}, "stop", ("", "empty", "", "")),
         ({"content": []}, None, ("", "empty", "", "")),
+        ({"content": ""}, "", ("", "empty", "", "")),
         ({"content": [{"type": "refusal", "refusal": "No."}]}, "stop", ("", "refusal", "", "No.")),
         ({"content": "B", "tool_calls": [1]}, "stop", ("B", "stop", "", "")),
         ({"content": "B"}, None, ("B", None, "", "")),
