@@ -14,7 +14,7 @@ from er_bench.cli.terminal import show
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     other: Annotated[
-        Path | None, typer.Argument(metavar="[RUN]", help="A second run, shown beside the first.")
+        Path | None, typer.Argument(metavar="OTHER", help="A second run, shown beside the first.")
     ] = None,
     out: Annotated[
         Path | None,
