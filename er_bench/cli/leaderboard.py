@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from er_bench.cli.terminal import show
+
+if TYPE_CHECKING:
+    from er_bench.report.leaderboard import Leaderboard
 
 
 def leaderboard(
@@ -15,6 +18,10 @@ def leaderboard(
     reported: Annotated[
         str, typer.Option(help="Published scores beside them: a source's name, all, or none.")
     ] = "none",
+    format_name: Annotated[
+        str, typer.Option("--format", help="table, json, csv, md, latex or html.")
+    ] = "table",
+    out: Annotated[Path | None, typer.Option(help="Write it here instead of printing it.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write JSON here.")] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write CSV here.")] = None,
 ) -> None:
@@ -41,10 +48,35 @@ def leaderboard(
     if not entries:
         raise UsageError("give at least one RUN, or --reported SOURCE")
     made = board.rank(entries)
-    print_leaderboard(made)
+    if format_name == "table" and out is None:
+        print_leaderboard(made)
+    else:
+        text = _text(made, format_name)
+        if out is None:
+            show(text.removesuffix("\n"))
+        else:
+            write_text(out, text)
+            show(f"written: {out}")
     if json_file is not None:
         write_json(json_file, board.to_json(made))
         show(f"written: {json_file}")
     if csv_file is not None:
         write_text(csv_file, board.to_csv(made))
         show(f"written: {csv_file}")
+
+
+def _text(made: Leaderboard, format_name: str) -> str:
+    """The leaderboard in a format that is no terminal's. Raises UsageError."""
+    import json
+
+    from er_bench.core.registry import unknown
+    from er_bench.report import board_text
+    from er_bench.report import leaderboard as board
+
+    if format_name == "json":
+        return json.dumps(board.to_json(made), indent=2, ensure_ascii=False) + "\n"
+    if format_name == "csv":
+        return board.to_csv(made)
+    if format_name not in board_text.FORMATS:
+        raise unknown("format to write", format_name, ["json", "csv", *board_text.FORMATS])
+    return board_text.FORMATS[format_name](board_text.rows(made))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import er_bench as api
 from er_bench.core.errors import UsageError
 from er_bench.core.registry import Registry
+from er_bench.report import board_text
 from er_bench.report import leaderboard as lb
 from er_bench.report.reported import read_reported, reported_sources
 from tests.conftest import Command
@@ -131,3 +133,41 @@ def test_the_command(er_bench: Command, toy_path: Path, tmp_path: Path) -> None:
     assert len(rows) == 2 + 17 * 12
     nothing = er_bench("leaderboard")
     assert nothing.returncode == 2 and "--reported" in nothing.stderr
+
+
+def odd_board() -> lb.Leaderboard:
+    return lb.rank([entry("a|b_<i>&%", x=0.5), entry("c\nd", "reported", x=0.25)])
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (board_text.markdown, "| 1 | a\\|b_<i>&% | 50.0 | 50.0 |"),
+        (
+            board_text.latex,
+            r"1 & a\textbar{}b\_\textless{}i\textgreater{}\&\% & 50.0 & 50.0 \\",
+        ),
+        (board_text.html, "<td>a|b_&lt;i&gt;&amp;%</td>"),
+    ],
+)
+def test_other_formats_escape_what_they_hold(
+    made: Callable[[board_text.Rows], str], expected: str
+) -> None:
+    text = made(board_text.rows(odd_board()))
+    assert expected in text and text.endswith("\n")
+    assert "c\nd" not in text or made is board_text.html
+
+
+def test_every_format_is_printed_or_written(
+    er_bench: Command, toy_path: Path, tmp_path: Path
+) -> None:
+    er_bench("run", "--model", "reference/oracle", "--tasks", "toy", "--include-path", toy_path,
+             "--out", "r")  # fmt: skip
+    assert json.loads(er_bench("leaderboard", "r", "--format", "json").stdout)["entries"]
+    assert er_bench("leaderboard", "r", "--format", "csv").stdout.startswith("kind,name")
+    assert er_bench("leaderboard", "r", "--format", "md").stdout.startswith("| rank | model |")
+    done = er_bench("leaderboard", "r", "--format", "latex", "--out", "t.tex")
+    assert done.stdout == "written: t.tex\n"
+    assert (tmp_path / "t.tex").read_text().startswith("\\begin{tabular}{rlrr}")
+    wrong = er_bench("leaderboard", "r", "--format", "markdown")
+    assert wrong.returncode == 2 and "md" in wrong.stderr
