@@ -33,7 +33,7 @@ from er_bench.models.endpoint_probe import probe
 from er_bench.models.families import every, served_family
 from er_bench.models.picture_sending import PictureLimits, Sent, frame_to_send, png, to_send
 from er_bench.models.retry_after import http_date, retry_after_s
-from er_bench.models.sent_frame import check_frame, server_grid
+from er_bench.models.sent_frame import check_frame, check_places, server_grid
 from er_bench.models.settings import check_names, parse_args
 
 SHOWN_BYTES = 2**16
@@ -142,6 +142,10 @@ class OpenAI(Model):
             await probe(self._open_session(), self._to, checkpoint, variable)
         except ConfigError as error:
             raise ConfigError(one_line(self._without_secrets(str(error)), 1000)) from error
+
+    def check_prompt(self, prompt: Prompt) -> None:
+        """See that places are asked for in a frame that is known. Raises UsageError."""
+        check_places(prompt, self.dialect, self._limits.grid)
 
     async def ask(self, prompt: Prompt) -> Completion:
         """One POST. Raises ModelError, or DataError for media that cannot be read."""

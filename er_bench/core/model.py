@@ -70,6 +70,10 @@ class Model(ABC):
         del reference
         return None
 
+    def check_prompt(self, prompt: Prompt) -> None:
+        """See, before any is sent, that answers to such a prompt can be read. Raises UsageError."""
+        del prompt
+
     async def close(self) -> None:
         """Let go of connections, processes and memory."""
         return None

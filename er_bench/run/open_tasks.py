@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from os.path import isdir
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from er_bench.core.errors import DataError, UnavailableError
 from er_bench.core.model import Model
 from er_bench.core.reference import AnyReference
 from er_bench.core.registry import Registry, TaskSpec
-from er_bench.core.task import AnyTask
+from er_bench.core.task import AnyTask, QuestionTask
 from er_bench.run import preflight
 from er_bench.run.preflight import Inspection
 
@@ -103,9 +104,20 @@ def _open(
     for remark in task.remarks():
         say(f"{word}: {remark}")
     found = preflight.inspect(task, choice.limit)
+    if model is not None:
+        _check_prompt(task, found, model)
     differences = [] if split == "mini" else preflight.mismatch(task.dataset, found)
     label = _split_label(split, found, differences)
     return Opened(task, label, found, differences, revision, reference)
+
+
+def _check_prompt(task: AnyTask, found: Inspection, model: Model) -> None:
+    """See that the model can be asked the first question. Raises UsageError."""
+    if isinstance(task, QuestionTask):
+        unusable = found.missing.keys() | found.faults.keys()
+        usable = (sample for sample in task.samples() if sample.id not in unusable)
+        for sample in islice(usable, 1):
+            model.check_prompt(task.prompt(sample))
 
 
 def _split_label(split: str, found: Inspection, differences: Sequence[str]) -> str:

@@ -265,7 +265,20 @@ def test_the_plan_and_the_dialect_say_the_rule(er_bench: Command) -> None:
     assert rule.format(12845056) in er_bench("describe", "qwen2_5_vl").stdout
 
 
+def test_questions_without_places_need_no_bound(chat_server: ChatServer, tmp_path: Path) -> None:
+    run = api.evaluate(
+        "openai/qwen", "erqa", split="mini", limit=2, out=tmp_path / "r", dialect="qwen2_5_vl",
+        model_args={"base_url": chat_server.url},
+    )  # fmt: skip
+    assert run.results.tasks["erqa"].n_scored == 2
+
+
 def test_bounds_that_nothing_is_counted_in_are_refused(chat_server: ChatServer) -> None:
+    with pytest.raises(UsageError, match="min_pixels: it takes max_pixels"):
+        open_model(
+            Registry(), "openai/x", dialect="qwen2_5_vl",
+            model_args={"base_url": chat_server.url, "min_pixels": 3136},
+        )  # fmt: skip
     for dialect in ("benchmark", "qwen3_vl"):
         with pytest.raises(UsageError, match="max_pixels: models of dialect"):
             open_model(
