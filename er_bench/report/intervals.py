@@ -40,7 +40,7 @@ def share_interval(value: float, stderr: float, n_clusters: int) -> Interval:
     n = spread / _steady(value, stderr, n_clusters) ** 2 if spread > 0 else float(n_clusters)
     middle = (value + t**2 / (2 * n)) / (1 + t**2 / n)
     half = t / (1 + t**2 / n) * math.sqrt(spread / n + t**2 / (4 * n**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return max(0.0, min(value, middle - half)), min(1.0, max(value, middle + half))
 
 
 def _steady(value: float, stderr: float, n_clusters: int) -> float:

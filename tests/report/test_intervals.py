@@ -44,6 +44,7 @@ def test_none_or_all_of_thirty_is_no_certainty(value: float) -> None:
     low, high = found.ci95
     assert (low, high)[int(value)] == value
     assert high - low == pytest.approx(0.122, abs=0.001)
+    assert share_interval(value, 0.0, 17)[int(value)] == value  # to the last digit
     drawn = bootstrap_estimate([value] * 30, range(30), lambda items: sum(items) / len(items))
     assert drawn.ci95 == pytest.approx(found.ci95)
 
