@@ -15,6 +15,8 @@ from hypothesis import settings
 
 from er_bench.data.run_folder import read_records
 from tests.chat import chat_server as chat_server
+from tests.hub import hub as hub
+from tests.hub import task_on_the_hub as task_on_the_hub
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Machines that run the tests are shared: an example that waits its turn is no fault.

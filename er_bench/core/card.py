@@ -16,14 +16,32 @@ class _Card(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class GettingStep(_Card):
+    """One thing that the user does by hand on the way to a benchmark's data."""
+
+    what: str = Field(description="What to do, and why er-bench cannot, in a sentence or two")
+    commands: list[str] = Field(
+        [], description="Shell commands to the letter; DIR in them is the folder for --data"
+    )
+
+
 class Dataset(_Card):
     """Where a benchmark's rows come from and what they must look like."""
 
     id: str | None = Field(description="Hub id of the authors' data set; null if none is public")
     revision: str | None = Field(None, description="Pinned revision; null where none is known")
     files: list[str] = Field([], description="Patterns of the files to fetch; empty is all")
-    how_to_get: str | None = Field(
-        None, description="What to do to get the rows, where the hub does not have them"
+    getting: list[GettingStep] = Field(
+        [],
+        description="Steps by hand to a complete folder for --data, in order, after the files of "
+        "`id` are there; empty where these are all",
+    )
+    link: str | None = Field(None, description="Web page of the data; null: the hub's of `id`")
+    gated: bool | None = Field(
+        None, description="Whether the hub asks for a login and for consent; null where not known"
+    )
+    size_bytes: int | None = Field(
+        None, description="Bytes of the files to fetch from the hub; null where not known"
     )
     mirrors: list[str] = Field([], description="Hub ids of known copies")
     rows: int | None = Field(None, description="Number of rows; null where not known")
@@ -37,6 +55,11 @@ class Dataset(_Card):
         "null where the rows were never seen",
     )
     licence: str = Field(description="Licence of the data, or what is known of it")
+
+    @property
+    def page(self) -> str | None:
+        """The web page of the data, or None where there is none."""
+        return self.link or (f"https://huggingface.co/datasets/{self.id}" if self.id else None)
 
     def under(self, protocol: str) -> Dataset:
         """What the rows must look like under a protocol."""

@@ -50,12 +50,10 @@ def official_file(texts: OfficialTexts, path: str, root: Path, get: Fetch = fetc
     if path not in texts.sha256:
         raise ConfigError(f"the card's texts have no SHA-256 of {path}")
     expected = texts.sha256[path]
-    for candidate in _places(root, path):
-        if candidate.is_file():
-            return _checked(read_bytes(candidate), expected, candidate, texts)
-    cached = cache_root() / "official" / expected
-    if cached.is_file():
-        return _checked(read_bytes(cached), expected, cached, texts)
+    copy = _copy(texts, path, root)
+    if copy is not None:
+        return _checked(read_bytes(copy), expected, copy, texts)
+    cached = _cached(expected)
     url = f"https://raw.githubusercontent.com/{texts.repository}/{texts.commit}/{path}"
     try:
         content = _checked(get(url), expected, url, texts)
@@ -68,6 +66,21 @@ def official_file(texts: OfficialTexts, path: str, root: Path, get: Fetch = fetc
     cached.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(cached, content)
     return content
+
+
+def absent(texts: OfficialTexts, root: Path) -> list[str]:
+    """The official files of which there is no copy yet under `root` or in the cache."""
+    return [path for path in texts.sha256 if _copy(texts, path, root) is None]
+
+
+def _copy(texts: OfficialTexts, path: str, root: Path) -> Path | None:
+    """The copy of an official file that counts, or None."""
+    places = (*_places(root, path), _cached(texts.sha256[path]))
+    return next((place for place in places if place.is_file()), None)
+
+
+def _cached(sha256: str) -> Path:
+    return cache_root() / "official" / sha256
 
 
 def _places(root: Path, path: str) -> Iterator[Path]:

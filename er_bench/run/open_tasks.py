@@ -150,8 +150,10 @@ def _root(registry: Registry, name: str, choice: RowChoice) -> tuple[Path, str, 
     if "mini" in (choice.split, card.default_split):
         return registry.mini_root(name), "mini", None
     if card.dataset.id is None:
-        how = card.dataset.how_to_get or "they were never released"
-        raise UnavailableError(f"its rows are not on the hub: {how}; give them with --data DIR")
+        raise UnavailableError(
+            f"its rows are not on the hub: `er-bench data get {name}` says how to get them; then "
+            "give them with --data DIR"
+        )
     from er_bench.data.hub import snapshot
 
     root, revision = snapshot(card.dataset)
