@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from er_bench.core.card import TaskCard
 from er_bench.core.registry import Kind, Registry
+from er_bench.run.machine import task_blockers
 
 if TYPE_CHECKING:
     from er_bench.run.data_look import DataLook
@@ -43,8 +44,8 @@ def facts(card: TaskCard, look: DataLook | None) -> Iterator[tuple[str, str]]:
         yield "gated", {True: "yes", False: "no", None: "not known"}[data.gated]
     yield "licence", data.licence
     yield "link", data.page or "none"
-    if card.simulator:
-        yield "needs", f"the simulator {card.simulator}: er-bench sim check {card.simulator}"
+    for blocker in task_blockers(card):
+        yield "run", blocker
     if card.default_split != "mini" and (look is None or look.problems):
         to = " --to DIR" if data.getting else ""
         by_hand = f" ({len(data.getting)} steps by hand)" if data.getting else ""
@@ -59,7 +60,7 @@ def fetching(card: TaskCard, to: Path | None) -> Iterator[str]:
         where = to if to is not None else "the hub's cache"
         yield (
             f"fetching {data.id} at {data.revision or 'its newest revision'} ({files}; "
-            f"{size(data.size_bytes)}) into {where}"
+            f"size {size(data.size_bytes)}) into {where}"
         )
         yield f"licence: {data.licence}"
     if card.texts is not None:
@@ -78,6 +79,7 @@ def checked(card: TaskCard, look: DataLook | None) -> Iterator[str]:
     yield from look.problems
     if not look.problems:
         yield f"complete: er-bench run --tasks {card.name}{_data_flag(card, look)}"
+        yield from task_blockers(card)
 
 
 def steps(card: TaskCard, to: Path | None) -> Iterator[str]:
@@ -149,7 +151,7 @@ def bytes_in(folder: Path) -> int:
 def size(n_bytes: int | None) -> str:
     """A number of bytes in words."""
     if n_bytes is None:
-        return "size not known"
+        return "not known"
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if n_bytes >= factor:
             return f"{n_bytes / factor:.3g} {unit}"

@@ -66,23 +66,27 @@ def fetch_into(dataset: Dataset, folder: Path) -> None:
 
 
 def cached(dataset: Dataset) -> Path | None:
-    """What `snapshot` has fetched and unpacked before; None where it has not. Changes nothing."""
+    """What `snapshot` has fetched and unpacked before; None where it has not. Changes nothing.
+
+    Raises UnavailableError where the card's id is none.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     assert dataset.id is not None
-    try:
-        folder = Path(
-            snapshot_download(
-                dataset.id,
-                repo_type="dataset",
-                revision=dataset.revision,
-                allow_patterns=dataset.files or None,
-                local_files_only=True,
+    with _asking_the_hub(dataset):
+        try:
+            folder = Path(
+                snapshot_download(
+                    dataset.id,
+                    repo_type="dataset",
+                    revision=dataset.revision,
+                    allow_patterns=dataset.files or None,
+                    local_files_only=True,
+                )
             )
-        )
-    except LocalEntryNotFoundError:
-        return None
+        except LocalEntryNotFoundError:
+            return None
     if not any(path.suffix == ".zip" for path in _files(folder)):
         return folder
     target = _unpacked_folder(folder)
@@ -133,6 +137,8 @@ def _why(dataset: Dataset, error: Exception) -> str:
     if isinstance(seen, hub.OfflineModeIsEnabled):
         return "HF_HUB_OFFLINE is set and it is not in the cache: unset HF_HUB_OFFLINE"
     told = " ".join(str(seen).split())[:SHOWN]
+    if isinstance(seen, ValueError):
+        return told
     if isinstance(seen, OSError) and seen.errno is not None and not _of_network(seen):
         return f"{told}: make room or choose another disk (HF_HOME), then give the command again"
     return f"{told}: look to the network, then give the command again; whole files are kept"

@@ -153,6 +153,8 @@ def test_steps_by_hand_name_the_folder(er_bench: Command, tmp_path: Path) -> Non
     told = er_bench("data", "get", "pixmo_points", "--to", "a b")
     assert "--source 'a b'-source --out 'a b'\n" in told.stdout
     assert "er-bench data get pixmo_points --to 'a b'" in told.stdout
+    run = er_bench("run", "--model", "reference/chance", "--tasks", "pixmo_points", "--out", "r")
+    assert run.returncode == 3 and "`er-bench data get pixmo_points` says how" in run.stderr
 
 
 def test_all_is_gone_through_though_one_fails(er_bench: Command, hub: dict[str, str]) -> None:
