@@ -115,13 +115,22 @@ def test_without_a_network_or_offline_it_says_so(get: Command, tmp_path: Path) -
         assert done.returncode == 3 and "unset HF_HUB_OFFLINE" in one_line(done.stderr)
 
 
-def test_an_interrupted_download_goes_on_with_what_is_lacking(get: Command) -> None:
+@pytest.mark.parametrize(
+    ("to", "data", "told"),
+    [
+        ([], [], "of an earlier download that is not complete"),
+        (["--to", "d"], ["--data", "d"], "2 of 2 rows lack their media"),
+    ],
+)
+def test_an_interrupted_download_goes_on_with_what_is_lacking(
+    get: Command, to: list[str], data: list[str], told: str
+) -> None:
     Hub.files, Hub.cut = whole_set(), "pictures.zip"
-    done = get("get", "toy")
+    done = get("get", "toy", *to)
     assert done.returncode == 3 and "give the command again" in one_line(done.stderr)
-    assert "of an earlier download that is not complete" in get("status", "toy").stdout
+    assert told in get("status", "toy", *data).stdout
     Hub.cut, Hub.asked = "", []
-    done = get("get", "toy")
+    done = get("get", "toy", *to)
     assert done.returncode == 0, done.stderr
     assert Hub.asked == ["pictures.zip"]
 
