@@ -16,15 +16,15 @@ from er_bench.core.model import Model, ModelSettings
 from er_bench.core.prompt import Decoding
 from er_bench.core.registry import Registry
 from er_bench.train.family import Codec, Trainable
-from er_bench.train.recipe import Recipe
+from er_bench.train.recipe import Training
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, TrainerControl, TrainerState, TrainingArguments
 
-    from er_bench.train.methods.sft.trainer import SftTrainer
+    from er_bench.train.methods.sound_trainer import SoundTrainer
 
 
-def check_selection(recipe: Recipe) -> None:
+def check_selection(recipe: Training) -> None:
     """Raise UsageError when a recipe's evaluations name unknown tasks or dialects."""
     registry = Registry(recipe.eval_include)
     registry.dialect(recipe.eval_dialect)
@@ -40,7 +40,12 @@ class InTraining(TrainerCallback):
     """
 
     def __init__(
-        self, recipe: Recipe, family: Trainable, codec: Codec, trainer: SftTrainer, console: Console
+        self,
+        recipe: Training,
+        family: Trainable,
+        codec: Codec,
+        trainer: SoundTrainer,
+        console: Console,
     ) -> None:
         self._recipe, self._family, self._codec = recipe, family, codec
         self._trainer, self._console = trainer, console
@@ -55,6 +60,8 @@ class InTraining(TrainerCallback):
                 data=recipe.eval_data,
                 limit=recipe.eval_limit,
                 include=recipe.eval_include,
+                # Rows of one's own are meant; the results say that they are not the card's.
+                accept_data=recipe.eval_data is not None,
             )
             if absent := [f"{o.task.label}: {o.why_not}" for o in made.opened if o.why_not]:
                 raise ConfigError(f"evaluation while training cannot run {'; '.join(absent)}")

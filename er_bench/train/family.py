@@ -20,7 +20,7 @@ from er_bench.core.registry import Kind, Registry
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 Part = Literal["vision", "projector", "language"]
 Pixels = NDArray[np.uint8]
@@ -77,6 +77,13 @@ class Codec(Protocol):
 
         `media_tokens` holds, for each image or video, the tokens of each of its pictures.
         """
+
+    def ask(self, messages: Sequence[Message], media_tokens: Sequence[Sequence[int]]) -> Rendered:
+        """A conversation whose next answer is asked for, as ids: what evaluation sends."""
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The checkpoint's, padding on the left."""
 
     def blank(self) -> tuple[Rendered, Features]:
         """A shortest text with one blank picture, nothing of it supervised."""

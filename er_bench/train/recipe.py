@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
@@ -17,8 +17,8 @@ from er_bench.train.family import trainable
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
-class Recipe(BaseModel):
-    """Settings of one run. Every later source wins: defaults, preset, file, command line."""
+class Training(BaseModel):
+    """Settings that every way of training has. Later sources win: preset, file, command line."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
@@ -27,24 +27,18 @@ class Recipe(BaseModel):
     family: str
     """Model family: knows tokens, pictures and weights."""
     preset: str | None = None
-    """Named settings of the family that this recipe starts from."""
+    """Named settings that this recipe starts from."""
     model: str
     """Checkpoint to start from: a folder or a hub id."""
     revision: str | None = None
     """Revision of a hub id; null is the newest."""
-    data: Path
-    """Meta JSON that lists the data sets of the mixture."""
     output: Path
     """Folder for checkpoints, logs and the final model."""
 
-    sequence_length: int = Field(16_384, gt=0)
-    """Longest sample, and the length of a packed row, in tokens."""
     max_tiles: int = Field(12, gt=0, le=1024)
     """Most tiles of one image, thumbnail not counted; n images share it: max(1, max_tiles // n)."""
-    video_frames: tuple[int, int] = (8, 32)
-    """Fewest and most frames taken from a video; the count is drawn for each record."""
     system_message: str | None = None
-    """System message of records that bring none. Null: the family's own."""
+    """System message of conversations that bring none. Null: the family's own."""
 
     train_vision: bool = True
     """Whether the vision tower learns."""
@@ -53,18 +47,8 @@ class Recipe(BaseModel):
     train_language: bool = True
     """Whether the language model learns."""
 
-    epochs: float | None = Field(1.0, gt=0)
-    """Passes over the mixture. Null: as many as `max_steps` needs."""
-    max_steps: int | None = Field(None, gt=0)
-    """Optimizer steps at most; the run ends with `epochs` or `max_steps`, whichever is first."""
-    global_batch_size: int = Field(128, gt=0)
-    """Rows of one optimizer step over all ranks: samples, or packs when `batching` is packed."""
     micro_batch_size: int = Field(1, gt=0)
     """Rows of one forward pass on one device; accumulation follows from it."""
-    batching: Literal["shuffled", "grouped", "packed"] = "grouped"
-    """One sample a row in random order; of similar length together; or several samples a row."""
-    loss_reduction: Literal["token", "sample", "square"] = "token"
-    """Weight of a token in a sample with n supervised tokens: 1, 1/n or 1/sqrt(n)."""
 
     learning_rate: float = Field(2e-5, gt=0)
     """Peak learning rate of AdamW."""
@@ -87,17 +71,9 @@ class Recipe(BaseModel):
     """Attention kernel."""
     gradient_checkpointing: bool = True
     """Compute activations again in the backward pass instead of keeping them."""
-    sharding: Literal["none", "fsdp2", "zero1", "zero2", "zero3"] = "none"
-    """How ranks share the model: DDP, FSDP2, or a stage of DeepSpeed ZeRO."""
-    wrap_classes: tuple[str, ...] = ()
-    """Layer classes that FSDP2 shards one by one. Empty: those that the model names."""
 
     seed: int = 42
-    """Seed of the order of samples, of random frames and of augmentation."""
-    workers: int = Field(4, ge=0, le=256)
-    """Processes that read data, for each rank; also the processes of the scan."""
-    skip_bad: bool = False
-    """Leave bad records out, counted and listed, instead of ending the run."""
+    """Seed of the order of samples and of whatever is drawn."""
     log_every: int = Field(10, gt=0)
     """Steps between progress lines."""
     save_every: int = Field(200, gt=0)
@@ -125,6 +101,50 @@ class Recipe(BaseModel):
     """Settings of the model in evaluation, as `er-bench run --model-args` takes them."""
 
     @model_validator(mode="after")
+    def _something_learns(self) -> Self:
+        if not (self.train_vision or self.train_projector or self.train_language):
+            raise ValueError("no part of the model is to learn")
+        return self
+
+    @classmethod
+    def presets(cls, family: str) -> Mapping[str, Mapping[str, object]]:
+        """Named settings; `differs` says in words where one departs. Raises ConfigError."""
+        return trainable(family).presets
+
+
+class Recipe(Training):
+    """Settings of supervised fine-tuning."""
+
+    data: Path
+    """Meta JSON that lists the data sets of the mixture."""
+
+    sequence_length: int = Field(16_384, gt=0)
+    """Longest sample, and the length of a packed row, in tokens."""
+    video_frames: tuple[int, int] = (8, 32)
+    """Fewest and most frames taken from a video; the count is drawn for each record."""
+
+    epochs: float | None = Field(1.0, gt=0)
+    """Passes over the mixture. Null: as many as `max_steps` needs."""
+    max_steps: int | None = Field(None, gt=0)
+    """Optimizer steps at most; the run ends with `epochs` or `max_steps`, whichever is first."""
+    global_batch_size: int = Field(128, gt=0)
+    """Rows of one optimizer step over all ranks: samples, or packs when `batching` is packed."""
+    batching: Literal["shuffled", "grouped", "packed"] = "grouped"
+    """One sample a row in random order; of similar length together; or several samples a row."""
+    loss_reduction: Literal["token", "sample", "square"] = "token"
+    """Weight of a token in a sample with n supervised tokens: 1, 1/n or 1/sqrt(n)."""
+
+    sharding: Literal["none", "fsdp2", "zero1", "zero2", "zero3"] = "none"
+    """How ranks share the model: DDP, FSDP2, or a stage of DeepSpeed ZeRO."""
+    wrap_classes: tuple[str, ...] = ()
+    """Layer classes that FSDP2 shards one by one. Empty: those that the model names."""
+
+    workers: int = Field(4, ge=0, le=256)
+    """Processes that read data, for each rank; also the processes of the scan."""
+    skip_bad: bool = False
+    """Leave bad records out, counted and listed, instead of ending the run."""
+
+    @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.epochs is None and self.max_steps is None:
             raise ValueError("one of epochs and max_steps must be set")
@@ -132,8 +152,6 @@ class Recipe(BaseModel):
             raise ValueError("global_batch_size must be a multiple of micro_batch_size")
         if not 1 <= self.video_frames[0] <= self.video_frames[1]:
             raise ValueError("video_frames must be a rising pair of counts from 1 on")
-        if not (self.train_vision or self.train_projector or self.train_language):
-            raise ValueError("no part of the model is to learn")
         if self.eval_tasks and self.sharding in ("fsdp2", "zero3"):
             raise ValueError(f"evaluation while training needs whole weights, not {self.sharding}")
         return self
@@ -149,32 +167,46 @@ class Recipe(BaseModel):
         return self.global_batch_size // rows
 
 
+R = TypeVar("R", bound=Training)
+
+
 def load_recipe(file: Path, sets: Sequence[str] = ()) -> Recipe:
     """The recipe of a YAML file with `key=value` settings over it. Raises ConfigError."""
-    fields = read_yaml(file, "recipe")
-    if not isinstance(fields, dict):
-        raise ConfigError(f"the recipe {file} is not a mapping of settings")
-    return build_recipe({**fields, **dict(_setting(text) for text in sets)}, str(file))
+    return load(Recipe, file, sets)
 
 
 def build_recipe(fields: Mapping[str, object], source: str) -> Recipe:
     """The recipe with these settings over its preset's. Raises ConfigError."""
-    settings = {**_preset(fields, source), **fields}
-    if unknown := sorted(settings.keys() - Recipe.model_fields.keys()):
-        near = get_close_matches(unknown[0], Recipe.model_fields, 1)
-        known = f"did you mean {near[0]}?" if near else f"known: {', '.join(Recipe.model_fields)}"
-        raise ConfigError(f"recipe {source}: there is no setting {unknown[0]!r:.80}; {known}")
+    return build(Recipe, fields, source)
+
+
+def load(kind: type[R], file: Path, sets: Sequence[str] = ()) -> R:
+    """Settings of a kind from a YAML file, `key=value` over it. Raises ConfigError."""
+    fields = read_yaml(file, "recipe")
+    if not isinstance(fields, dict):
+        raise ConfigError(f"the recipe {file} is not a mapping of settings")
+    return build(kind, {**fields, **dict(_setting(text) for text in sets)}, str(file))
+
+
+def build(kind: type[R], fields: Mapping[str, object], source: str) -> R:
+    """Settings of a kind over their preset's. Raises ConfigError."""
+    settings = {**_preset(kind, fields, source), **fields}
+    known = kind.model_fields
+    if unknown := sorted(settings.keys() - known.keys()):
+        near = get_close_matches(unknown[0], known, 1)
+        told = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+        raise ConfigError(f"recipe {source}: there is no setting {unknown[0]!r:.80}; {told}")
     try:
-        return Recipe.model_validate(settings)
+        return kind.model_validate(settings)
     except ValidationError as error:
         raise ConfigError(f"recipe {source}: {faults(error)}") from error
 
 
-def _preset(fields: Mapping[str, object], source: str) -> dict[str, object]:
+def _preset(kind: type[R], fields: Mapping[str, object], source: str) -> dict[str, object]:
     name = fields.get("preset")
     if name is None:
         return {}
-    presets = trainable(str(fields.get("family"))).presets
+    presets = kind.presets(str(fields.get("family")))
     if not isinstance(name, str) or name not in presets:
         raise ConfigError(
             f"recipe {source}: no preset {name!r:.80}; there are {', '.join(presets)}"

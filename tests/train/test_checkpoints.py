@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from er_bench.train.methods.sft.checkpoints import checkpoints
+from er_bench.train.methods.checkpoints import checkpoints
 from er_bench.train.methods.sft.run import train
 from er_bench.train.recipe import build_recipe
 

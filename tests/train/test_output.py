@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from er_bench.train.methods.sft.output import n_skipped
+from er_bench.train.methods.sft.mixture_identity import n_skipped
 
 
 def test_samples_left_out_are_counted_by_line_whatever_the_reason_says(tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from rich.console import Console
 
 from er_bench.core.errors import ConfigError, DataError, ErBenchError, StoreError
 from er_bench.models.internvl.load import load
-from er_bench.train.methods.sft.checkpoints import checkpoints
-from er_bench.train.methods.sft.run import told_when_full, train
+from er_bench.train.methods.checkpoints import checkpoints
+from er_bench.train.methods.running import told_when_full
+from er_bench.train.methods.sft.run import train
 from er_bench.train.recipe import Recipe, build_recipe
 
 from .conftest import mixed_records, write_images, write_meta

@@ -76,7 +76,7 @@ def mixture_table(run: Run) -> Table:
 
 def plan_table(run: Run, world_size: int) -> Table:
     """Steps, tokens, parameters and memory."""
-    from er_bench.train.methods.sft.trainer import warmup_steps
+    from er_bench.train.methods.sound_trainer import warmup_steps
 
     recipe, batches = run.recipe, run.batches
     parameters, memory = count(run, world_size)
@@ -156,12 +156,13 @@ def marked(example: Example, codec: Codec) -> Text:
     """The decoded input; what the model is to learn stands in ⟦brackets⟧, bold."""
     text = Text()
     for learned, span in groupby(range(len(example.ids)), lambda k: example.labels[k] != IGNORED):
-        shown = "".join(_decoded([int(example.ids[k]) for k in span], codec))
+        shown = "".join(decoded([int(example.ids[k]) for k in span], codec))
         text.append(f"⟦{shown}⟧" if learned else shown, style="bold green" if learned else "dim")
     return text
 
 
-def _decoded(ids: list[int], codec: Codec) -> Iterator[str]:
+def decoded(ids: list[int], codec: Codec) -> Iterator[str]:
+    """Text of ids, long runs of one token as a count."""
     plain: list[int] = []
     for token, group in groupby(ids):
         n = len(list(group))

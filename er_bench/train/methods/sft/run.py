@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from er_bench.core.errors import ConfigError, ErBenchError, MissingExtraError, StoreError
+from er_bench.core.errors import ConfigError
 from er_bench.data.files import writing
 from er_bench.train.data.batches import Batches, plan_batches
 from er_bench.train.data.collate import Collator
@@ -22,17 +18,11 @@ from er_bench.train.data.examples import Reader
 from er_bench.train.data.micro_batches import MicroBatches
 from er_bench.train.data.mixture import Mixture, read_mixture
 from er_bench.train.family import Codec, Trainable, trainable
-from er_bench.train.methods.sft.checkpoints import checkpoints
-from er_bench.train.methods.sft.output import (
-    FINAL,
-    RECIPE,
-    SCANS,
-    SKIPPED,
-    check_mixture,
-    check_output,
-    n_skipped,
-    write_settings,
-)
+from er_bench.train.methods import running
+from er_bench.train.methods.checkpoints import checkpoints
+from er_bench.train.methods.output import RECIPE, check_content, check_output, write_settings
+from er_bench.train.methods.running import checkpoint_activations, has_gpu, told_when_full
+from er_bench.train.methods.sft.mixture_identity import SCANS, SKIPPED, fingerprint, n_skipped
 from er_bench.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -40,8 +30,6 @@ if TYPE_CHECKING:
 
     from er_bench.train.methods.sft.trainer import SftTrainer
 
-SPARE_BYTES = 64 * 2**10
-"""Less than this is no room."""
 RANK_TIMEOUT = timedelta(hours=6)
 """How long ranks wait for one that scans millions of records or evaluates."""
 
@@ -140,10 +128,13 @@ def train(recipe: Recipe, *, resume: bool, console: Console) -> Path:
     check_output(recipe, checkpoint, broken, resume=resume)
     run = _prepare_on_each_node(recipe, console, anew=anew)
     if checkpoint is not None:
-        check_mixture(recipe, run.mixture)
+        told = f"the records of {recipe.data}"
+        check_content(recipe, "mixture", fingerprint(run.mixture), told)
     trainer = build_trainer(run, console)
     if trainer.is_world_process_zero():
-        write_settings(recipe, run.mixture, fresh=checkpoint is None)
+        write_settings(recipe, mixture=fingerprint(run.mixture))
+        if checkpoint is None:
+            (recipe.output / SKIPPED).unlink(missing_ok=True)
         if resume and checkpoint is None:
             console.print("nothing to resume; starting from the first step")
     with told_when_full(recipe.output):
@@ -155,35 +146,14 @@ def train(recipe: Recipe, *, resume: bool, console: Console) -> Path:
     return final
 
 
-@contextmanager
-def told_when_full(output: Path) -> Iterator[None]:
-    """Raise StoreError for whatever a full file system of `output` has let fail."""
-    try:
-        yield
-    except Exception as error:  # torch and safetensors have errors of their own for it
-        if isinstance(error, ErBenchError) or shutil.disk_usage(output).free > SPARE_BYTES:
-            raise
-        last, _ = checkpoints(output)
-        start = "the first step" if last is None else last.name
-        raise StoreError(
-            f"the file system of {output} is full; make room, then --resume goes on from {start}"
-        ) from error
-
-
 def _prepare_on_each_node(recipe: Recipe, console: Console, *, anew: bool) -> Run:
     """Scan on one process of each node; the others read what it found."""
     from accelerate import PartialState
 
-    state = PartialState(cpu=not _has_gpu(), timeout=RANK_TIMEOUT)
+    state = PartialState(cpu=not has_gpu(), timeout=RANK_TIMEOUT)
     quiet = console if state.is_main_process else Console(quiet=True)
     with state.local_main_process_first():
         return prepare(recipe, quiet, anew=anew and state.is_local_main_process)
-
-
-def _has_gpu() -> bool:
-    import torch
-
-    return torch.cuda.is_available()
 
 
 def build_trainer(run: Run, console: Console) -> SftTrainer:
@@ -211,7 +181,7 @@ def build_trainer(run: Run, console: Console) -> SftTrainer:
     freeze(model, run)
     # FSDP2 wraps the layers for this itself.
     if recipe.gradient_checkpointing and recipe.sharding != "fsdp2":
-        _checkpoint_activations(model)
+        checkpoint_activations(model)
     trainer = SftTrainer(model, args, run.data(), run.codec)
     trainer.add_callback(Progress(run.batches.step_tokens, console))
     if recipe.eval_tasks:
@@ -219,12 +189,6 @@ def build_trainer(run: Run, console: Console) -> SftTrainer:
         trainer.evaluation = evaluation
         trainer.add_callback(evaluation)
     return trainer
-
-
-def _checkpoint_activations(model: PreTrainedModel) -> None:
-    # Renamed in transformers 5.23 or shortly before; the old name warns there.
-    enable = getattr(model, "activation_checkpointing_enable", None)
-    (enable or model.gradient_checkpointing_enable)({"use_reentrant": False})
 
 
 def trained_parts(run: Run) -> set[str]:
@@ -241,45 +205,19 @@ def trained_parts(run: Run) -> set[str]:
 def freeze(model: PreTrainedModel, run: Run) -> None:
     """Let exactly the recipe's parts learn. Raises ConfigError when none can."""
     parts = trained_parts(run)
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(run.family.part(name) in parts)
-    if not any(p.requires_grad for p in model.parameters()):
+    if not running.freeze(model, run.family, parts):
         raise ConfigError("no part of the model learns: the mixture has no images")
-    model.train()
 
 
 def check_packages(recipe: Recipe) -> None:
     """Raise MissingExtraError or ConfigError when a package that the recipe needs is not there."""
-    for name in ("torch", "transformers", "accelerate"):
-        if importlib.util.find_spec(name) is None:
-            raise MissingExtraError("training", "train", f"no module named {name!r}")
-    flash = recipe.attention == "flash_attention_2"
-    needed = {
-        "deepspeed": (recipe.sharding.startswith("zero"), "sharding", "none"),
-        "flash_attn": (flash, "attention", "sdpa"),
-        "tensorboard": ("tensorboard" in recipe.report_to, "report_to", "[]"),
-        "wandb": ("wandb" in recipe.report_to, "report_to", "[]"),
-    }
-    for package, (wanted, setting, instead) in needed.items():
-        if wanted and importlib.util.find_spec(package) is None:
-            raise ConfigError(
-                f"the recipe's {setting} needs a package that is not installed: "
-                f"pip install {package.replace('_', '-')}, or --set {setting}={instead}"
-            )
+    zero = recipe.sharding.startswith("zero")
+    running.check_packages(recipe, {"deepspeed": (zero, "sharding", "none")})
 
 
 def _save_final(run: Run, trainer: SftTrainer, console: Console) -> Path:
-    import torch
-
-    state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
-    out = run.recipe.output / FINAL
+    out = running.save_final(run.recipe, run.family, run.codec, trainer)
     if trainer.is_world_process_zero():
-        dtype = torch.bfloat16 if run.recipe.precision == "bf16" else torch.float32
-        model = trainer.accelerator.unwrap_model(trainer.model)
-        # Tied weights share their memory, and must do so after the cast.
-        cast = {tensor.data_ptr(): tensor.to(dtype) for tensor in state.values()}
-        state = {name: cast[tensor.data_ptr()] for name, tensor in state.items()}
-        run.family.save(model, state, run.codec, out, max_tiles=run.recipe.max_tiles)
         skipped = run.recipe.output / SKIPPED
         if n := n_skipped(skipped):
             console.print(f"left out while training: {n} samples, listed in {skipped}")

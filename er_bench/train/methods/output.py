@@ -1,22 +1,18 @@
-"""The output folder of a run: what it holds, and how two runs are kept apart in it."""
+"""The output folder of a run: how two runs are kept apart in it."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from er_bench.core.errors import ConfigError, DataError, StoreError
 from er_bench.data.files import write_json, writing
 from er_bench.data.text_files import read_json
-from er_bench.train.data.mixture import Mixture
-from er_bench.train.methods.sft.checkpoints import STATE
-from er_bench.train.recipe import Recipe
+from er_bench.train.methods.checkpoints import STATE
+from er_bench.train.recipe import Training
 
-RECIPE, SKIPPED, SCANS, FINAL = "recipe.json", "skipped.jsonl", "scan", "final"
+RECIPE = "recipe.json"
 MAY_CHANGE = {
     "output",
     "micro_batch_size",
@@ -24,30 +20,17 @@ MAY_CHANGE = {
     "log_every",
     "save_every",
     "keep_checkpoints",
+    "keep_rollouts",
+    "patience",
     "report_to",
-} | {name for name in Recipe.model_fields if name.startswith("eval_")}
+} | {name for name in Training.model_fields if name.startswith("eval_")}
 """Settings that a resumed run may change: none of them changes a step but by rounding."""
-
-
 STEERS = {"learning_rate"}
 """Settings that a resumed run may change on purpose: they change the steps that follow."""
 
 
-def n_skipped(file: Path) -> int:
-    """How many samples were left out; a restart lists those that it meets again once more."""
-    if not file.is_file():
-        return 0
-    places = set()
-    with file.open("rb") as lines:
-        for line in lines:
-            # A line that a kill has cut off is of a sample that the restart met again.
-            with suppress(ValueError):
-                places.add(json.loads(line)["place"])
-    return len(places)
-
-
 def check_output(
-    recipe: Recipe, checkpoint: Path | None, broken: Mapping[Path, str], *, resume: bool
+    recipe: Training, checkpoint: Path | None, broken: Mapping[Path, str], *, resume: bool
 ) -> None:
     """Keep two runs from meeting in one folder. Raises ConfigError, StoreError."""
     apart = [folder for folder, why in broken.items() if STATE not in why]
@@ -85,30 +68,15 @@ def _settings(output: Path) -> dict[str, Any]:
     return kept
 
 
-def check_mixture(recipe: Recipe, mixture: Mixture) -> None:
-    """Raise ConfigError when the mixture is not the one that the run began with."""
-    if _settings(recipe.output).get("mixture") != fingerprint(mixture):
-        raise ConfigError(
-            f"{recipe.output} cannot be resumed: the records of {recipe.data} have changed"
-        )
+def check_content(recipe: Training, name: str, fingerprint: str, told: str) -> None:
+    """Raise ConfigError when what a run learns from, `told` in words, is not as it began."""
+    if _settings(recipe.output).get(name) != fingerprint:
+        raise ConfigError(f"{recipe.output} cannot be resumed: {told} have changed")
 
 
-def fingerprint(mixture: Mixture) -> str:
-    """A digest of which samples a pass holds, what they say and how long each is.
-
-    Pictures and videos are told by their names alone.
-    """
-    said = [(source.digest, source.degrade) for source in mixture.sources]
-    parts = (json.dumps(said).encode(), mixture.entries.tobytes(), mixture.sizes.tobytes())
-    return hashlib.sha256(b"".join(parts)).hexdigest()
-
-
-def write_settings(recipe: Recipe, mixture: Mixture, *, fresh: bool) -> None:
-    """Keep what `check_output` and `check_mixture` compare with. Raises StoreError."""
-    output = recipe.output
-    with writing(output):
-        output.mkdir(parents=True, exist_ok=True)
-        if fresh:
-            (output / SKIPPED).unlink(missing_ok=True)
-    kept = {"recipe": recipe.model_dump(mode="json"), "mixture": fingerprint(mixture)}
-    write_json(output / RECIPE, kept)
+def write_settings(recipe: Training, **fingerprints: str) -> None:
+    """Keep what `check_output` and `check_content` compare with. Raises StoreError."""
+    with writing(recipe.output):
+        recipe.output.mkdir(parents=True, exist_ok=True)
+    kept = {"recipe": recipe.model_dump(mode="json"), **fingerprints}
+    write_json(recipe.output / RECIPE, kept)
