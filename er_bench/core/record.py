@@ -49,6 +49,8 @@ class Truth:
     """Outlines `(x1, y1, x2, y2, ..)` of the true region, pixels of the original image."""
     mask: MediaRef | None = None
     """The mask file of the true region."""
+    trace_px_xy: tuple[Point, ...] = ()
+    """A true path through the image, its points in order, pixels of the original image."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,6 +216,7 @@ _LOOSE_QUAD = re.compile(r"[\[(]\s*+" + r"\s*+,\s*+".join([f"({_LOOSE})"] * 4) +
 _OBJECT = re.compile(r"\{[^{}]*+")
 _KEYED = re.compile(rf"""(?<!\w)["']?(\w{{1,8}})["']?\s*+:\s*+["']?+({_NAMED})(?!\w)""")
 _EXTENT = frozenset(("w", "h", "width", "height", "x1", "x2", "xmin", "xmax", "x_min", "x_max"))
+_EXTENT_KEYS = (("x", "y", "width", "height"), ("x", "y", "w", "h"))
 _CORNER_KEYS = (
     ("x1", "y1", "x2", "y2"),
     ("xmin", "ymin", "xmax", "ymax"),
@@ -288,6 +289,19 @@ def named_quads(text: str) -> list[Numbers]:
         for keys in _objects(text)
         for corners in _CORNER_KEYS
         if all(name in keys for name in corners)
+    )
+
+
+def extents(text: str) -> list[Numbers]:
+    """Groups `(x, y, width, height)` whose keys are named, in any order: `{"x": .., "width": ..}`.
+
+    What x and y are of the box, its centre or a corner, is the reader's to know.
+    """
+    return _numbers(
+        [keys[name] for name in names]
+        for keys in _objects(text)
+        for names in _EXTENT_KEYS
+        if all(name in keys for name in names)
     )
 
 

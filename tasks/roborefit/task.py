@@ -7,7 +7,7 @@ IoU >= 0.5; the other numbers of `scorers/boxes.py` stand beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,13 +19,14 @@ from er_bench.core.prompt import Expect, Prompt
 from er_bench.core.record import Shown, Truth
 from er_bench.core.rollout import Rollout
 from er_bench.core.sample import Image, Sample, Text
-from er_bench.core.score import Aggregate, Score, Scored, Verdict, mean, mean_of_samples
+from er_bench.core.score import Verdict
 from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
 from er_bench.data.rows import FileBlob, Row, find_files, inside, read_rows
 from er_bench.reading.coordinates import bracket_quads, loose_quads, named_quads, place_texts
-from er_bench.scorers.boxes import BoxScore, score_box
-from er_bench.tasks.base.located import Convention, Read, box_convention, located
+from er_bench.scorers.boxes import BoxScore
+from er_bench.tasks.base.located import Convention, Read, box_convention
 from er_bench.tasks.base.masks import Masks
+from er_bench.tasks.base.one_box import beside, box_verdict, no_points, pixel_boxes
 
 PROMPT = (
     "{problem}\nGive the bounding box of the object that is meant, as [x1, y1, x2, y2] in pixels "
@@ -44,31 +45,20 @@ def _asked(question: str, referring: str) -> str:
     return PROMPT.replace("{problem}", question)
 
 
-def _pixels(quads: Sequence[tuple[float, ...]]) -> Answer:
-    boxes = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in quads)
-    if not boxes or not all(abs(n) < 1e300 for box in boxes for n in box):
-        return Answer.unparsed()
-    return Answer(Boxes(boxes, Unit.PIXEL))
-
-
 def _read(text: str) -> Answer:
-    return _pixels(bracket_quads(text))
+    return pixel_boxes(bracket_quads(text))
 
 
 def _read_tolerant(text: str) -> Answer:
     found = (loose_quads(said) or named_quads(said) for said in place_texts(text))
-    return _pixels(next(filter(None, found), []))
-
-
-def _no_points(points: object) -> str:
-    raise NotImplementedError("boxes are asked for, not points")
+    return pixel_boxes(next(filter(None, found), []))
 
 
 def _write(boxes: Boxes) -> str:
     return f"[{', '.join(str(round(n)) for n in boxes.xyxy[0])}]"
 
 
-OWN = Convention(Unit.PIXEL, _asked, _read, _read_tolerant, _no_points, _write)
+OWN = Convention(Unit.PIXEL, _asked, _read, _read_tolerant, no_points, _write)
 """er-bench's own words; the data set fixes none for boxes."""
 
 
@@ -105,16 +95,8 @@ class RoboRefIt(QuestionTask[Target]):
         }
 
     def _verdict(self, read: Read, sample: Sample[Target], rollout: Rollout) -> Verdict:
-        completion, truth = rollout.completion, sample.target.box_px_xyxy
-        answer = read(completion.text)
-        pixels = isinstance(answer.value, Boxes) and answer.value.unit is Unit.PIXEL
-        size: Size = (1, 1) if pixels or answer.value is None else self.size_wh(sample)
-        boxes = located(answer, size, sample.where, completion).boxes_px_xyxy
-        made = score_box(boxes, truth) if boxes else BoxScore()
-        parts = made.parts() | {"n_boxes": float(len(boxes))}
-        why = f"IoU {made.iou:.3f}" if boxes else ""
-        score = Score(float(made.iou >= 0.5), parts, why)
-        return Verdict.of(answer, score, boxes_px_xyxy=boxes)
+        truth = sample.target.box_px_xyxy
+        return box_verdict(read, sample, rollout, truth, self.size_wh, _hit)
 
     def samples(self) -> Iterator[Sample[Target]]:
         """Every row."""
@@ -164,11 +146,8 @@ class RoboRefIt(QuestionTask[Target]):
         return sample.target.box_px_xyxy
 
 
-def beside(scored: Sequence[Scored]) -> Aggregate:
-    """acc@0.5, and the mean of every other number; GIoU goes from -1 to 1."""
-    made = mean_of_samples(scored)
-    names = BoxScore().parts() if scored else {}
-    return Aggregate(made.score, metrics={n: mean([s.parts[n] for s in scored]) for n in names})
+def _hit(made: BoxScore) -> float:
+    return float(made.iou >= 0.5)
 
 
 def _box(row: Row) -> Box:

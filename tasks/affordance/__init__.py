@@ -1,0 +1,1 @@
+"""Affordance: the box of the region where a robot takes hold."""
