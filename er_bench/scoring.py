@@ -113,28 +113,36 @@ def score_responses(
     choice = RowChoice(words, split, Path(data) if data else None, accept_data=accept_data)
     opened = open_tasks(registry, choice, dialect, None)
     answers.check(opened[0].task)
+    rows = Rows(split=split, data=str(Path(data).resolve()) if data else None, limit=None)
+    manifest = answers_manifest(file.stem, file.name, dialect, opened, rows)
+    with RunStore(Path(out), manifest, resume=False, media=opened[0].found.media) as store:
+        for record in answers.records(opened[0].task, _wanted(opened, readings)):
+            store.append(record)
+    return counted(Path(out), opened)
+
+
+def answers_manifest(
+    name: str, source: str, dialect: str, opened: Sequence[Opened], rows: Rows, repeats: int = 1
+) -> Manifest:
+    """The manifest of a run whose answers were made elsewhere, by the model called `name`."""
     decoding: dict[str, JsonValue] = {}
     model = ModelInfo(
-        name=file.stem, card_sha256=None, checkpoint=file.name, revision=None,
+        name=name, card_sha256=None, checkpoint=source, revision=None,
         backend="responses", dialect=dialect, decoding=decoding,
     )  # fmt: skip
-    manifest = Manifest(
+    return Manifest(
         schema_version=SCHEMA_VERSION,
         info=run_info(()),
         model=model,
         identity=Identity(
             model=model.model_dump(include={"name", "backend", "checkpoint", "dialect"}),
             tasks={o.task.label: evaluation.task_identity(o) for o in opened},
-            repeats=1,
+            repeats=repeats,
             seed=0,
         ),
-        options=Rows(split=split, data=str(Path(data).resolve()) if data else None, limit=None),
-        tasks={o.task.label: evaluation.task_plan(o, 1) for o in opened},
+        options=rows,
+        tasks={o.task.label: evaluation.task_plan(o, repeats) for o in opened},
     )
-    with RunStore(Path(out), manifest, resume=False, media=opened[0].found.media) as store:
-        for record in answers.records(opened[0].task, _wanted(opened, readings)):
-            store.append(record)
-    return counted(Path(out), opened)
 
 
 def _wanted(opened: Sequence[Opened], readings: Iterable[str] | None) -> list[str] | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from er_bench.cli import data_make
 from er_bench.cli import options as o
 from er_bench.cli.terminal import show, tell
 from er_bench.core.errors import DataError, ErBenchError, UnavailableError, UsageError
@@ -21,6 +22,8 @@ app = typer.Typer(
     help="See what is here of the benchmarks' data, get it, build what was never released.",
     no_args_is_help=True,
 )
+
+app.add_typer(data_make.app, name="make")
 
 
 @app.command("status")

@@ -19,6 +19,7 @@ from er_bench.cli import (
     power,
     report,
     reported,
+    rl,
     run,
     score,
     sft,
@@ -54,6 +55,7 @@ app.command("reported")(reported.reported)
 app.command("export")(export.export)
 app.command("convert")(convert.convert)
 app.command("sft")(sft.sft)
+app.command("rl")(rl.rl)
 app.add_typer(data.app, name="data")
 app.add_typer(sim.app, name="sim")
 app.command("doctor")(doctor.doctor)

@@ -95,6 +95,11 @@ class InternVLCodec:
         """A conversation to learn from as ids."""
         return render(messages, media_tokens, self.vocabulary, self.style, reply=False)
 
+    def ask(self, messages: Sequence[Message], media_tokens: Sequence[Sequence[int]]) -> Rendered:
+        """A conversation whose next answer is asked for, written as the engine writes it."""
+        style = InternVLArgs(system_message=self.style.system_message).style
+        return render(messages, media_tokens, self.vocabulary, style)
+
     def blank(self) -> tuple[Rendered, Features]:
         """One white tile and nothing else."""
         white = self._tiles(np.full((1, self.tile_px, self.tile_px, 3), 255, np.uint8))

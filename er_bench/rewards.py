@@ -1,0 +1,152 @@
+"""Rewards: the judge of any task, as the function that a trainer calls.
+
+A reward is a reading of a task by name (`robust`, `official`, `vla_r1`), or one named part of it
+(`robust.giou`). What trains and what is measured is the same code.
+
+    from er_bench.rewards import reward
+    robust = reward("affordance", "robust", split="mini")   # a function for TRL's GRPOTrainer
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from er_bench.core.completion import Completion
+from er_bench.core.errors import DataError, UsageError
+from er_bench.core.geometry import Size
+from er_bench.core.registry import Registry, unknown
+from er_bench.core.rollout import Rollout
+from er_bench.core.score import Verdict
+from er_bench.core.task import ROBUST, AnySample, AnyTask
+from er_bench.run.open_tasks import RowChoice, open_tasks
+
+Texts = Sequence[str] | Sequence[Sequence[Mapping[str, str]]]
+"""Completions as TRL hands them over: texts, or messages of which the last is the answer."""
+
+
+RANDOM = "random"
+"""The name of the reward that knows nothing."""
+
+
+class LogMetric(Protocol):
+    """TRL's `log_metric`."""
+
+    def __call__(self, name: str, value: float) -> None:
+        """Log one number of a batch."""
+
+
+class Reward:
+    """One reading of some tasks as a TRL reward function.
+
+    Called with completions and the columns `task` and `id`, it gives a number for each, and None
+    where it does not apply: another task's row, or an item that the reading leaves out. Where a
+    lower score is better, the reward is one less the score.
+    """
+
+    def __init__(self, tasks: Sequence[AnyTask], name: str) -> None:
+        """`name` is a reading, or a reading and a part of it, with a dot between.
+
+        Raises UsageError when no task has such a reading.
+        """
+        self.__name__ = name
+        self._reading, _, self._part = name.partition(".")
+        self._tasks = {t.label: t for t in tasks if self._reading in t.readings}
+        if not self._tasks:
+            raise unknown("reading", self._reading, {r for task in tasks for r in task.readings})
+        self._samples = {
+            label: {sample.id: sample for sample in task.samples()}
+            for label, task in self._tasks.items()
+        }
+
+    def verdict(self, task: str, id: str, text: str, sizes: Sequence[Size] = ()) -> Verdict | None:
+        """What the reading makes of an answer to a sample; None for another task.
+
+        `sizes` are those of the pictures as the model saw them. Raises DataError for an unknown id.
+        """
+        if task not in self._tasks:
+            return None
+        sample: AnySample | None = self._samples[task].get(id)
+        if sample is None:
+            raise DataError(f"{task} has no sample {id!r}", file=self._tasks[task].root)
+        rollout = Rollout.answered(Completion(text, "stop", image_sizes=tuple(sizes)))
+        return self._tasks[task].judge(sample, rollout, [self._reading])[self._reading]
+
+    def value(self, task: str, id: str, text: str, sizes: Sequence[Size] = ()) -> float | None:
+        """The reward of an answer to a sample; None where it does not apply."""
+        found = self.verdict(task, id, text, sizes)
+        return None if found is None else self._worth(task, found)
+
+    def _worth(self, task: str, verdict: Verdict) -> float | None:
+        if self._part:
+            if self._part not in verdict.parts:
+                raise unknown(f"part of {self._reading}", self._part, verdict.parts)
+            return verdict.parts[self._part]
+        if verdict.score is None:
+            return None
+        lower = self._tasks[task].card.metric.lower_is_better
+        return 1 - verdict.score if lower else verdict.score
+
+    def __call__(
+        self,
+        completions: Texts,
+        *,
+        task: Sequence[str],
+        id: Sequence[str],
+        image_sizes: Sequence[Sequence[Size]] | None = None,
+        log_metric: LogMetric | None = None,
+        **columns: object,
+    ) -> list[float | None]:
+        """The rewards of a batch; the share that could not be read is logged as `unread`."""
+        del columns
+        sizes = image_sizes or [()] * len(task)
+        found = [
+            self.verdict(t, i, text, [(w, h) for w, h in s])
+            for t, i, text, s in zip(task, id, texts(completions), sizes, strict=True)
+        ]
+        judged = [v for v in found if v is not None]
+        if log_metric is not None and judged:
+            unread = sum(v.answer.value is None for v in judged) / len(judged)
+            log_metric(f"unread/{self.__name__}", unread)
+        return [None if v is None else self._worth(t, v) for t, v in zip(task, found, strict=True)]
+
+
+class RandomReward:
+    """A reward that knows nothing: the control of an experiment."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.__name__ = RANDOM
+        self._rng = random.Random(seed)
+
+    def __call__(self, completions: Texts, **columns: object) -> list[float | None]:
+        """A number in [0, 1) for each completion."""
+        del columns
+        return [self._rng.random() for _ in completions]
+
+
+def texts(completions: Texts) -> list[str]:
+    """The answers' texts."""
+    return [c if isinstance(c, str) else str(c[-1]["content"]) for c in completions]
+
+
+def reward(
+    task: str,
+    reading: str = ROBUST,
+    *,
+    data: Path | str | None = None,
+    split: str = "official",
+    dialect: str = "benchmark",
+    include: Iterable[Path | str] = (),
+) -> Reward:
+    """The reward that one reading of one task (or of several, comma-separated) gives.
+
+    Raises UsageError for names that nobody knows, DataError for rows that cannot be read.
+    """
+    registry = Registry(tuple(map(Path, include)))
+    choice = RowChoice(registry.select(task), split, Path(data) if data else None, accept_data=True)
+    opened = open_tasks(registry, choice, dialect, None)
+    if absent := [f"{o.task.label}: {o.why_not}" for o in opened if o.why_not]:
+        raise UsageError(f"no reward of {'; '.join(absent)}")
+    return Reward([o.task for o in opened], reading)

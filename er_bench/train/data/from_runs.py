@@ -1,0 +1,171 @@
+"""Training records made of a run: the prompts that were asked, and the answers judged good.
+
+A model that answers well (or a reference model, whose answer is the truth) teaches another one;
+what its judge refused is kept apart, with the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from er_bench.core.errors import StoreError, UsageError
+from er_bench.core.manifest import Manifest
+from er_bench.core.message import Message
+from er_bench.core.record import Record, RecordStatus
+from er_bench.core.sample import Image, MediaRef, Part, Text
+from er_bench.core.score import Verdict
+from er_bench.data.chat_records import chat_record
+from er_bench.data.files import write_json, writing
+from er_bench.data.referenced import References
+from er_bench.data.rows import FileBlob
+from er_bench.data.run_folder import (
+    StoredPart,
+    StoredPrompt,
+    read_manifest,
+    read_prompts,
+    read_records,
+)
+
+RECORDS, REJECTED, META, PICTURES = "records.jsonl", "rejected.jsonl", "meta.json", "images"
+PROVENANCE = "provenance"
+"""The field that says where a record comes from; nothing reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which answers are good enough."""
+
+    reading: str
+    at_least: float
+    lower_is_better: Mapping[str, bool]
+    """By task."""
+
+    def refusal(self, record: Record) -> str | None:
+        """Why a record's answer does not teach; None where it does."""
+        if record.status is not RecordStatus.SCORED:
+            return f"{record.status}: {record.error}"
+        verdict = record.judgement.get(self.reading)
+        if verdict is None:
+            return f"no reading {self.reading!r}"
+        if verdict.score is None:
+            return f"left out by {self.reading}: {verdict.why}"
+        lower = self.lower_is_better.get(record.task, False)
+        worth = 1 - verdict.score if lower else verdict.score
+        if worth < self.at_least:
+            return f"{worth:.4g} is less than {self.at_least:g}: {verdict.why}"
+        if record.truncated:
+            return "cut off at the token limit"
+        return None
+
+
+def records_of_run(run: Path, out: Path, choice: Choice) -> tuple[int, int]:
+    """Write a run's good answers as training records; returns how many, and how many were refused.
+
+    `out` gets `meta.json` for `er-bench sft`, the records, their pictures, and the refused
+    answers. Raises StoreError, DataError, and UsageError for a run of episodes.
+    """
+    manifest = read_manifest(run)
+    prompts = {prompt.sha256: prompt for prompt in read_prompts(run)}
+    with writing(out):
+        (out / PICTURES).mkdir(parents=True, exist_ok=True)
+        counts = _write(run, out, manifest, prompts, choice)
+    entry = {
+        "root": PICTURES, "annotation": RECORDS, "data_augment": False, "repeat_time": 1,
+        "length": counts[0], "unread": [PROVENANCE],
+    }  # fmt: skip
+    if counts[0]:
+        write_json(out / META, {run.resolve().name: entry})
+    return counts
+
+
+def _write(
+    run: Path, out: Path, manifest: Manifest, prompts: Mapping[str, StoredPrompt], choice: Choice
+) -> tuple[int, int]:
+    places: dict[str, References] = {}
+    kept = refused = 0
+    with (
+        (out / RECORDS).open("w", encoding="utf-8") as good,
+        (out / REJECTED).open("w", encoding="utf-8") as bad,
+    ):
+        for record in read_records(run):
+            if record.task not in places:
+                places[record.task] = References(Path(manifest.tasks[record.task].root), run)
+            why = choice.refusal(record)
+            if why is None:
+                line = _line(record, manifest, prompts, places[record.task], out, choice)
+                kept += 1
+            else:
+                answer = "\n".join(c.text for c in record.completions())
+                line = {"task": record.task, "id": record.id, "why": why, "answer": answer}
+                refused += 1
+            (bad if why else good).write(json.dumps(line, ensure_ascii=False) + "\n")
+    return kept, refused
+
+
+def _line(
+    record: Record,
+    manifest: Manifest,
+    prompts: Mapping[str, StoredPrompt],
+    media: References,
+    out: Path,
+    choice: Choice,
+) -> dict[str, object]:
+    if record.rollout.start is not None or len(record.rollout.turns) != 1:
+        raise UsageError(f"{record.task} is made of episodes; records are made of questions")
+    turn = record.rollout.turns[0]
+    stored = prompts.get(turn.prompt_sha256)
+    if stored is None:
+        raise StoreError(f"the run does not keep the prompt of {record.task} {record.id!r}")
+    root = out / PICTURES
+    pictures = [Image(_picture(media, ref, root)) for ref in turn.media]
+    messages = [
+        *(Message(m.role, tuple(_parts(m.parts, pictures))) for m in stored.messages),
+        Message("assistant", (Text(turn.completion.text),)),
+    ]
+    verdict = record.judgement[choice.reading]
+    told = chat_record(f"{record.task}/{record.id}/{record.repeat}", messages, root)
+    return told | {PROVENANCE: _provenance(record, manifest, verdict, choice)}
+
+
+def _parts(stored: Sequence[StoredPart], pictures: Sequence[Image]) -> Iterator[Part]:
+    """A message's parts; a picture stands on a line of its own, as families write it."""
+    before: Literal["", "text", "picture"] = ""
+    for part in stored:
+        if part.medium is not None:
+            if before:
+                yield Text("\n")
+            yield pictures[part.medium]
+            before = "picture"
+        elif part.text:
+            opens = "" if before != "picture" or part.text.startswith("\n") else "\n"
+            yield Text(opens + part.text)
+            before = "" if part.text.endswith("\n") else "text"
+
+
+def _picture(media: References, ref: MediaRef, root: Path) -> FileBlob:
+    blob = media.blob(ref)
+    content = blob.read()
+    suffix = Path(ref.member or ref.file).suffix.lower()
+    suffix = suffix if suffix in (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp") else ".png"
+    file = root / f"{hashlib.sha256(content).hexdigest()[:32]}{suffix}"
+    if not file.exists():
+        file.write_bytes(content)
+    return FileBlob(file)
+
+
+def _provenance(
+    record: Record, manifest: Manifest, verdict: Verdict, choice: Choice
+) -> dict[str, object]:
+    return {
+        "model": manifest.model.name,
+        "checkpoint": manifest.model.checkpoint,
+        "prompt_sha256": record.rollout.turns[0].prompt_sha256,
+        "reading": choice.reading,
+        "score": verdict.score,
+        "parts": dict(verdict.parts),
+    }

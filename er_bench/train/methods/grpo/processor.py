@@ -1,0 +1,111 @@
+"""A family's prompts in the form that TRL asks for: one `ProcessorMixin` for every family.
+
+Ids and pictures are those that evaluation sends (`Codec.ask`), so that a model is taught on what
+it is measured on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import PIL.Image
+from transformers import ProcessorMixin
+
+from er_bench.core.message import Message
+from er_bench.core.sample import Image, Part, Text
+from er_bench.train.family import Codec, Features, Limits
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+MAX_TILES = "er_bench_max_tiles"
+"""Where a picture carries the task's own limit of tiles, in its `info`."""
+Chat = Sequence[Mapping[str, Any]]
+"""A conversation as TRL keeps it: roles, and contents of texts and PIL pictures."""
+
+
+class FamilyProcessor(ProcessorMixin):
+    """What TRL needs of a processor; tokens and features are the family's."""
+
+    def __init__(self, codec: Codec, tokenizer: PreTrainedTokenizerBase, max_tiles: int) -> None:
+        # The base class wants registered parts, which are loaded from a folder.
+        self.tokenizer, self._codec, self._max_tiles = tokenizer, codec, max_tiles
+        self.image_processor = self._count_pieces
+
+    def apply_chat_template(self, conversation: Any, *args: Any, **kwargs: Any) -> Any:
+        """Ids and features of conversations that ask; untokenised, their pictures' placeholder.
+
+        The text is not looked at again: `__call__` is given the pictures.
+        """
+        if not kwargs.get("tokenize"):
+            return "" if conversation and isinstance(conversation[0], Mapping) else [""]
+        rows = [self._encoded(chat) for chat in conversation]
+        found: dict[str, Any] = {"input_ids": [ids for ids, _ in rows]}
+        found["attention_mask"] = [[1] * len(ids) for ids in found["input_ids"]]
+        return found | self._inputs([f for _, features in rows for f in features])
+
+    def __call__(self, images: Any = None, text: Any = None, **kwargs: Any) -> Any:
+        """Features of each prompt's pictures."""
+        del text, kwargs
+        return self._inputs([f for pictures in images for f in self._features(pictures or ())])
+
+    def batch_decode(self, *args: Any, **kwargs: Any) -> list[str]:
+        """Texts of ids."""
+        texts: list[str] = self.tokenizer.batch_decode(*args, **kwargs)
+        return texts
+
+    def save_pretrained(self, *args: Any, **kwargs: Any) -> list[str]:
+        """Nothing: checkpoints hold weights, the final folder is the family's."""
+        del args, kwargs
+        return []
+
+    def _encoded(self, chat: Chat) -> tuple[list[int], list[Features]]:
+        pictures = [p["image"] for m in chat for p in m["content"] if p["type"] == "image"]
+        features = self._features(pictures)
+        messages = [Message(m["role"], tuple(_part(p) for p in m["content"])) for m in chat]
+        return list(self._codec.ask(messages, [[f.tokens] for f in features]).ids), features
+
+    def _features(self, pictures: Sequence[PIL.Image.Image]) -> list[Features]:
+        return [self._codec.features(p, self._limits(p, len(pictures))) for p in pictures]
+
+    def _limits(self, picture: PIL.Image.Image, n: int) -> Limits:
+        return Limits(picture.info.get(MAX_TILES) or self._max_tiles, n, is_frame=False)
+
+    def _inputs(self, features: Sequence[Features]) -> dict[str, torch.Tensor]:
+        import numpy as np
+        import torch
+
+        if not features:
+            return {}
+        names = features[0].arrays
+        joined = {
+            n: torch.from_numpy(np.concatenate([f.arrays[n] for f in features])) for n in names
+        }
+        return self._codec.model_inputs(joined)
+
+    def _count_pieces(self, images: Any, **kwargs: Any) -> dict[str, torch.Tensor]:
+        """How many pieces each picture is cut into, as TRL asks for models of tiles."""
+        import torch
+
+        del kwargs
+        counts = [
+            len(next(iter(f.arrays.values())))
+            for group in images
+            for f in self._features(group or ())
+        ]
+        return {"num_patches": torch.tensor(counts)}
+
+
+class _Decoded:
+    """Stands where a message has a picture; its tokens are counted already."""
+
+    name, ref = "a decoded picture", None
+
+
+def _part(piece: Mapping[str, Any]) -> Part:
+    if piece["type"] == "text":
+        return Text(piece["text"])
+    blob: Any = _Decoded()
+    return Image(blob)

@@ -1,0 +1,118 @@
+"""The prompts of tasks as rows of a TRL data set; pictures are read when a row is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from er_bench.core.errors import ConfigError
+from er_bench.core.geometry import Size
+from er_bench.core.message import media_parts
+from er_bench.core.prompt import Prompt
+from er_bench.core.registry import Registry
+from er_bench.core.sample import Image, Text
+from er_bench.core.task import AnySample, AnyTask, QuestionTask
+from er_bench.data.media import image
+from er_bench.run.open_tasks import Opened, RowChoice, open_tasks
+from er_bench.train.methods.grpo.processor import MAX_TILES
+from er_bench.train.methods.grpo.recipe import GrpoRecipe
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Teaching:
+    """The tasks that teach, and their prompts."""
+
+    opened: Sequence[Opened]
+    rows: Sequence[tuple[AnyTask, AnySample]]
+
+    @property
+    def tasks(self) -> list[AnyTask]:
+        """The tasks."""
+        return [o.task for o in self.opened]
+
+    def prompt(self, number: int) -> Prompt:
+        """One row's prompt."""
+        task, sample = self.rows[number]
+        assert isinstance(task, QuestionTask)
+        return task.prompt(sample)
+
+    def fingerprint(self) -> str:
+        """A digest of the prompts and of what they are judged by; media by their names alone."""
+        told = [
+            [task.label, sample.id, task.prompt_sha256(sample), repr(task.truth_identity(sample))]
+            for task, sample in self.rows
+        ]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+    def dataset(self) -> Dataset:
+        """Rows of `prompt`, `task`, `id` and `image_sizes`, made as they are asked for."""
+        from datasets import Dataset
+
+        def made(batch: Mapping[str, list[int]]) -> dict[str, list[Any]]:
+            rows = [self._row(number) for number in batch["number"]]
+            return {name: [row[name] for row in rows] for name in rows[0]}
+
+        return Dataset.from_dict({"number": list(range(len(self.rows)))}).with_transform(made)
+
+    def _row(self, number: int) -> dict[str, Any]:
+        task, sample = self.rows[number]
+        messages, sizes = chat(self.prompt(number))
+        return {"prompt": messages, "task": task.label, "id": sample.id, "image_sizes": sizes}
+
+
+def chat(prompt: Prompt) -> tuple[list[dict[str, Any]], list[Size]]:
+    """A prompt in TRL's form, and its pictures' sizes. Raises DataError."""
+    messages: list[dict[str, Any]] = []
+    sizes: list[Size] = []
+    for message in prompt.messages:
+        content: list[dict[str, Any]] = []
+        for part in message.parts:
+            if isinstance(part, Text):
+                content.append({"type": "text", "text": part.text})
+            elif isinstance(part, Image):
+                picture = image(part.blob)
+                picture.info = {MAX_TILES: prompt.max_tiles}
+                sizes.append(picture.size)
+                content.append({"type": "image", "image": picture})
+        messages.append({"role": message.role, "content": content})
+    return messages, sizes
+
+
+def teaching(recipe: GrpoRecipe) -> Teaching:
+    """The tasks of a recipe, opened and looked over.
+
+    Raises UsageError, DataError, and ConfigError for a task that cannot teach: episodes, videos,
+    samples whose media are missing.
+    """
+    registry = Registry(recipe.include)
+    registry.dialect(recipe.dialect)
+    words = registry.select(",".join(recipe.tasks))
+    choice = RowChoice(words, recipe.split, recipe.tasks_data, recipe.limit, accept_data=True)
+    opened = open_tasks(registry, choice, recipe.dialect, None)
+    rows = [(o.task, sample) for o in opened for sample in _samples(o, recipe.limit)]
+    if len(rows) < recipe.prompts_per_step:
+        raise ConfigError(
+            f"{len(rows)} prompts are fewer than prompts_per_step, {recipe.prompts_per_step}"
+        )
+    return Teaching(opened, rows)
+
+
+def _samples(opened: Opened, limit: int | None) -> list[AnySample]:
+    task = opened.task
+    if opened.why_not:
+        raise ConfigError(f"{task.label} cannot teach here: {opened.why_not}")
+    if not isinstance(task, QuestionTask):
+        raise ConfigError(f"{task.label} is made of episodes; er-bench rl teaches by questions")
+    found = list(islice(task.samples(), limit))
+    if any(not isinstance(p, Image) for s in found for p in media_parts(task.prompt(s).messages)):
+        raise ConfigError(f"{task.label} asks about videos; er-bench rl teaches by still pictures")
+    if not found:
+        raise ConfigError(f"{task.label} has no rows in {task.root}")
+    return found
