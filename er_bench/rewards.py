@@ -38,6 +38,12 @@ class LogMetric(Protocol):
         """Log one number of a batch."""
 
 
+class HasStep(Protocol):
+    """TRL's `trainer_state`."""
+
+    global_step: int
+
+
 class Reward:
     """One reading of some tasks as a TRL reward function.
 
@@ -114,16 +120,19 @@ class Reward:
 
 
 class RandomReward:
-    """A reward that knows nothing: the control of an experiment."""
+    """A reward that knows nothing: the control of an experiment. A step's numbers are its own."""
 
     def __init__(self, seed: int = 0) -> None:
-        self.__name__ = RANDOM
-        self._rng = random.Random(seed)
+        self.__name__, self._seed = RANDOM, seed
 
-    def __call__(self, completions: Texts, **columns: object) -> list[float | None]:
+    def __call__(
+        self, completions: Texts, *, trainer_state: HasStep | None = None, **columns: object
+    ) -> list[float | None]:
         """A number in [0, 1) for each completion."""
         del columns
-        return [self._rng.random() for _ in completions]
+        step = 0 if trainer_state is None else trainer_state.global_step
+        rng = random.Random(f"{self._seed}/{step}")
+        return [rng.random() for _ in completions]
 
 
 def texts(completions: Texts) -> list[str]:

@@ -32,7 +32,19 @@ def discrete_frechet(a_xy: Trace, b_xy: Trace) -> float:
     a, b = _array(a_xy), _array(b_xy)
     if a is None or b is None:
         return inf
-    return bottleneck(block.tolist() for block in distance_blocks(a, b))
+    # By diagonals: every cell of one depends on the two before it alone.
+    n, m = len(a), len(b)
+    before = last = np.full(n + 1, inf)
+    for diagonal in range(n + m - 1):
+        rows = slice(max(0, diagonal - m + 1), min(n, diagonal + 1))
+        columns = diagonal - np.arange(rows.start, rows.stop)
+        away = a[rows] - b[columns]
+        least = np.minimum(np.minimum(last[rows], last[1:][rows]), before[rows])
+        now = np.full(n + 1, inf)
+        cost = np.hypot(away[:, 0], away[:, 1])
+        now[1:][rows] = cost if diagonal == 0 else np.maximum(cost, least)
+        before, last = last, now
+    return float(last[n])
 
 
 def hausdorff(a_xy: Trace, b_xy: Trace) -> float:

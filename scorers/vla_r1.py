@@ -8,7 +8,8 @@ of NaN gets the whole reward. The others close such holes and agree with it on h
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isfinite, log, pi, sqrt
+from itertools import pairwise
+from math import dist, isfinite, log, pi, sqrt
 
 import numpy as np
 
@@ -22,6 +23,8 @@ ANGLE, LOG_LENGTH = 0.25, 0.10
 TINY = 1e-12
 MOST_POINTS = 100
 """Of a trace that is worth anything, where the holes are closed; true ones have a dozen."""
+MOST_LENGTHS, SPARE_LENGTH = 4.0, 0.25
+"""How often longer than the true trace one may be, and how much more, where holes are closed."""
 MOST_AREAS = 4.0
 """How often larger than the true region a box may be, where the holes are closed."""
 
@@ -81,7 +84,13 @@ def trace(trace_xy: Trace, truth_xy: Trace) -> float:
     """The same; nothing for a trace that is empty, far too long, or holds what is no number."""
     if not 0 < len(trace_xy) <= MOST_POINTS or not all(isfinite(n) for p in trace_xy for n in p):
         return 0.0
+    if _length(trace_xy) > MOST_LENGTHS * _length(truth_xy) + SPARE_LENGTH:
+        return 0.0
     return released_trace(trace_xy, truth_xy)
+
+
+def _length(trace_xy: Trace) -> float:
+    return sum(dist(p, q) for p, q in pairwise(trace_xy))
 
 
 def oriented_frechet(

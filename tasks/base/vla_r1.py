@@ -23,7 +23,15 @@ from er_bench.core.task import Reading
 from er_bench.data.media import image_size
 from er_bench.data.rows import FileBlob, Row, find_files, inside, one_image, read_rows
 from er_bench.reading.output_block import Output, read_once, read_released
-from er_bench.scorers.vla_r1 import corners, mixed
+from er_bench.scorers.vla_r1 import (
+    corners,
+    cut,
+    mixed,
+    region,
+    released_region,
+    released_trace,
+    trace,
+)
 
 SOURCE = "GigaAI-research/VLA-R1 RFT_training/train_utils/robot_bbox_traj_norm.py, commit 42f4e0e"
 VLA_R1, VLA_R1_CLOSED = "vla_r1", "vla_r1_closed"
@@ -192,3 +200,15 @@ def with_parts(scored: Sequence[Scored]) -> Aggregate:
     metrics = {n: mean([s.parts[n] for s in scored if n in s.parts]) for n in names}
     categories = made.categories if len(made.categories) > 1 else {}
     return Aggregate(made.score, categories, metrics)
+
+
+def reward_of_texts(solution: str, truth: str, *, closed: bool = False) -> float:
+    """VLA-R1's reward of an answer, the truth being an answer too; `closed` closes its holes."""
+    said, meant = (read_once if closed else read_released)(solution), read_released(truth)
+    task = 0.0
+    if said.region is not None and meant.region is not None:
+        boxes = [corners(r.x, r.y, r.width, r.height) for r in (said.region, meant.region)]
+        task = (region if closed else released_region)(*boxes)
+    elif said.trace_xy and meant.trace_xy:
+        task = (trace if closed else released_trace)(cut(said.trace_xy), cut(meant.trace_xy))
+    return mixed(task, said.well_formed)
