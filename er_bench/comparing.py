@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from er_bench.core.errors import UsageError
 from er_bench.core.registry import Registry, TaskSpec
 from er_bench.core.score import Scored
-from er_bench.core.task import OFFICIAL, AnyTask
+from er_bench.core.task import OFFICIAL, AnyTask, Reading
 from er_bench.data.run_folder import read_manifest, read_records
 from er_bench.report import compare as comparison
 from er_bench.report.reported import read_reported
@@ -45,8 +46,10 @@ def compare(
     sides = _side(Path(a)), _side(Path(b))
     registry = Registry(tuple(map(Path, include)))
     labels = sides[0].manifest.identity.tasks.keys() & sides[1].manifest.identity.tasks.keys()
-    headlines = {label: _headline(registry, label, reading) for label in labels}
-    return comparison.compare(*sides, headlines, reading, accept_data=accept_data)
+    tasks = {label: _opened(registry, label) for label in labels}
+    headlines = {label: _headline(task, reading) for label, task in tasks.items()}
+    lower = [label for label, task in tasks.items() if _reading(task, reading).lower_is_better]
+    return comparison.compare(*sides, headlines, reading, lower=lower, accept_data=accept_data)
 
 
 def _side(folder: Path) -> comparison.Side:
@@ -55,18 +58,27 @@ def _side(folder: Path) -> comparison.Side:
     )
 
 
-def _headline(registry: Registry, label: str, reading: str) -> comparison.Aggregated | None:
-    """What makes a task's headline of its samples; None where it is their mean."""
+def _opened(registry: Registry, label: str) -> AnyTask:
     name, _, protocol = label.partition("@")
     registry.task_card(name)
-    task: AnyTask = registry.open_task(
-        TaskSpec(name, registry.task_folders[name], protocol or None, with_media=False)
-    )
+    folder = registry.task_folders[name]
+    return registry.open_task(TaskSpec(name, folder, protocol or None, with_media=False))
+
+
+def _reading(task: AnyTask, reading: str) -> Reading[Any]:
+    """A task's reading. Raises UsageError where it has none of that name."""
+    if reading not in task.readings:
+        raise UsageError(
+            f"{task.label} has no reading {reading!r}; it has {', '.join(task.readings)}"
+        )
+    return task.readings[reading]
+
+
+def _headline(task: AnyTask, reading: str) -> comparison.Aggregated | None:
+    """What makes a task's headline of its samples; None where it is their mean."""
     if task.card.metric.aggregate == "mean":
         return None
-    if reading not in task.readings:
-        raise UsageError(f"{label} has no reading {reading!r}; it has {', '.join(task.readings)}")
-    aggregate = task.readings[reading].aggregate
+    aggregate = _reading(task, reading).aggregate
 
     def headline(scored: Sequence[Scored]) -> float:
         return aggregate(scored).score

@@ -92,8 +92,7 @@ class Reward:
             return verdict.parts[self._part]
         if verdict.score is None:
             return None
-        lower = self._tasks[task].card.metric.lower_is_better
-        return 1 - verdict.score if lower else verdict.score
+        return self._tasks[task].readings[self._reading].worth(verdict.score)
 
     def __call__(
         self,

@@ -46,9 +46,9 @@ def compare(
         show(to_json(made))
     else:
         _print(made)
-    low = [t for t in made.tasks if fail_below is not None and t.difference.value < fail_below]
+    low = [t for t in made.tasks if fail_below is not None and t.gain < fail_below]
     for task in low:
-        show(f"{task.task}: {task.difference.value:+.4f} is below --fail-below {fail_below}")
+        show(f"{task.task}: {task.gain:+.4f} is below --fail-below {fail_below}")
     if low:
         raise typer.Exit(BELOW)
 
@@ -56,6 +56,7 @@ def compare(
 def _print(made: Comparison) -> None:
     from er_bench.cli.tables import Table, percent, printed
     from er_bench.report.compare import MOST_LISTED
+    from er_bench.report.results import LOWER
 
     show(f"A: {made.names[0]}")
     show(f"B: {made.names[1]}")
@@ -70,7 +71,7 @@ def _print(made: Comparison) -> None:
     for task in made.tasks:
         interval = task.difference.ci95
         table.add_row(
-            task.task,
+            f"{task.task} {LOWER}" if task.lower_is_better else task.task,
             *map(percent, task.scores),
             f"{task.difference.value * 100:+.1f}",
             "-" if interval is None else " .. ".join(f"{x * 100:+.1f}" for x in interval),
@@ -80,6 +81,8 @@ def _print(made: Comparison) -> None:
             str(task.difference.n),
         )
     printed(table)
+    if any(task.lower_is_better for task in made.tasks):
+        show(f"{LOWER} lower is better: won are the samples where B is lower")
     show("p: exact McNemar where each sample is right or wrong and stands alone, else by the")
     show("clustered error; adjusted for the number of tasks (Holm)")
     for task in made.tasks:

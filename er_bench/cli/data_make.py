@@ -32,16 +32,20 @@ def answers(
     reward is the score, or one less it where a lower one is better.
     """
     from er_bench.core.errors import DataError
-    from er_bench.core.registry import Registry
+    from er_bench.core.registry import Registry, TaskSpec, unknown
     from er_bench.data.run_folder import read_manifest
     from er_bench.train.data.from_runs import META, Choice, records_of_run
 
     registry = Registry()
-    lower = {
-        label: registry.task_card(label.partition("@")[0]).metric.lower_is_better
-        for label in read_manifest(run).tasks
-    }
-    kept, refused = records_of_run(run, out, Choice(reading, at_least, lower))
+    worth = {}
+    for label in read_manifest(run).tasks:
+        name, _, protocol = label.partition("@")
+        folder = registry.task_folders[registry.task_card(name).name]
+        task = registry.open_task(TaskSpec(name, folder, protocol or None, with_media=False))
+        if reading not in task.readings:
+            raise unknown("reading", reading, task.readings)
+        worth[label] = task.readings[reading].worth
+    kept, refused = records_of_run(run, out, Choice(reading, at_least, worth))
     show(f"{kept} records, {refused} answers refused (rejected.jsonl)")
     if not kept:
         raise DataError(f"no answer of {run} is good enough to teach")

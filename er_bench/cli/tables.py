@@ -69,6 +69,8 @@ def plan_table(made: Evaluation) -> Table:
 
 def print_results(results: Results) -> None:
     """One run: a table with a line a task, then what a table has no room for."""
+    from er_bench.report.results import LOWER
+
     table = Table(title=f"{results.model.name} (percent)")
     for name in ("task", "split", "metric", "score", "95% interval", "robust", "chance", "scored",
                  "unparsed", "format", "errors", "status"):  # fmt: skip
@@ -76,6 +78,8 @@ def print_results(results: Results) -> None:
     for name, task in results.tasks.items():
         table.add_row(name, *_result_cells(task))
     printed(table)
+    if any(task.lower_is_better for task in results.tasks.values()):
+        show(f"{LOWER} lower is better; such a task is not in the mean")
     n_tasks = results.summary.n_tasks
     noun = "task" if n_tasks == 1 else "tasks"
     absent = [name for name, task in results.tasks.items() if task.status == "unavailable"]
@@ -83,7 +87,8 @@ def print_results(results: Results) -> None:
     marks = ", incomplete" if incomplete else ""
     marks += f"; cannot run here: {', '.join(absent)}" if absent else ""
     error = "" if results.summary.stderr is None else f" ±{percent(results.summary.stderr)}"
-    show(f"mean of {n_tasks} {noun}: {percent(results.summary.average)}{error}{marks}")
+    if n_tasks:
+        show(f"mean of {n_tasks} {noun}: {percent(results.summary.average)}{error}{marks}")
     for name, task in results.tasks.items():
         if metrics := task.readings["official"].metrics:
             show(f"{name}:", ", ".join(f"{what} {m:.3g}" for what, m in metrics.items()))
@@ -114,13 +119,16 @@ def print_results(results: Results) -> None:
 
 
 def _result_cells(task: TaskResult) -> list[str]:
+    from er_bench.report.results import LOWER
+
+    metric = f"{task.metric} {LOWER}" if task.lower_is_better else task.metric
     interval = "-" if task.ci95 is None else " .. ".join(percent(v) for v in task.ci95)
     errors = {
         "data": task.n_data_error, "model": task.n_model_error, "env": task.n_env_error,
     }  # fmt: skip
     named = ", ".join(f"{count} {kind}" for kind, count in errors.items() if count)
     return [
-        task.split, task.metric, percent(task.score), interval, percent(task.robust_score),
+        task.split, metric, percent(task.score), interval, percent(task.robust_score),
         percent(task.chance), f"{task.n_scored}/{task.n_total}", str(task.n_unparsed),
         str(task.n_format_failures), named or "0", task.status,
     ]  # fmt: skip
@@ -129,6 +137,7 @@ def _result_cells(task: TaskResult) -> list[str]:
 def print_leaderboard(board: Leaderboard) -> None:
     """Measured entries first, then reported ones under a line of their own; then the notes."""
     from er_bench.report.leaderboard import show as cell_text
+    from er_bench.report.results import LOWER
 
     table = Table(title="Leaderboard (percent)")
     table.add_column("rank", justify="right")
@@ -137,6 +146,8 @@ def print_leaderboard(board: Leaderboard) -> None:
     for column in board.columns:
         table.add_column(column, justify="right")
     notes = ["* incomplete: some samples were not scored; such a column is in no average"]
+    if any(LOWER in column for column in board.columns):
+        notes.append(f"{LOWER} lower is better; such a column is in no average")
     for kind in ("measured", "reported"):
         entries = [r for r in board.entries if r.entry.kind == kind]
         if entries and kind == "reported":

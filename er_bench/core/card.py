@@ -75,7 +75,6 @@ class Metric(_Card):
     name: str = Field(description="Short name shown in tables")
     description: str
     aggregate: str = Field(description="`mean` over samples, or the name of another rule")
-    lower_is_better: bool = Field(False, description="Whether 0 is best, as of a distance")
 
 
 class OfficialTexts(_Card):

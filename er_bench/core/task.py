@@ -36,6 +36,12 @@ class Reading(Generic[T]):
     """Where both were read."""
     judge: Callable[[Sample[T], Rollout], Verdict]
     aggregate: Callable[[Sequence[Scored]], Aggregate] = mean_of_samples
+    lower_is_better: bool = False
+    """Whether 0 is best, as of a distance."""
+
+    def worth(self, score: float) -> float:
+        """A score as more is better: itself, or one less it."""
+        return 1 - score if self.lower_is_better else score
 
 
 class Task(ABC, Generic[T]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -72,9 +72,15 @@ class TaskComparison:
     won: Sequence[str] = ()
     """Samples where the second is better, by id."""
     lost: Sequence[str] = ()
+    lower_is_better: bool = False
     only: tuple[Sequence[str], Sequence[str]] = ((), ())
     """Samples that the first alone has scored, and the second alone."""
     categories: Mapping[str, Difference] = field(default_factory=dict)
+
+    @property
+    def gain(self) -> float:
+        """The difference as more is better."""
+        return -self.difference.value if self.lower_is_better else self.difference.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +103,13 @@ def compare(
     headlines: Mapping[str, Aggregated | None],
     reading: str = OFFICIAL,
     *,
+    lower: Collection[str] = (),
     accept_data: bool = False,
 ) -> Comparison:
     """Two runs, paired. `headlines` has the aggregate of each task; None where it is the mean.
+
+    `lower` are the tasks where a lower score is better: won and lost are told by it, the difference
+    stays the second minus the first.
 
     Raises DataError for tasks with other rows, unless `accept_data`, and UsageError for runs
     without a task in common.
@@ -111,7 +121,13 @@ def compare(
         _check_rows(a.manifest, b.manifest, labels)
     seen_a, seen_b = (_by_sample(side.records, reading) for side in (a, b))
     tasks = [
-        _task(label, seen_a.get(label, {}), seen_b.get(label, {}), headlines.get(label))
+        _task(
+            label,
+            seen_a.get(label, {}),
+            seen_b.get(label, {}),
+            headlines.get(label),
+            lower=label in lower,
+        )
         for label in labels
     ]
     only = tuple(
@@ -172,7 +188,9 @@ def _by_sample(
     return found
 
 
-def _task(label: str, a: Samples, b: Samples, headline: Aggregated | None) -> TaskComparison:
+def _task(
+    label: str, a: Samples, b: Samples, headline: Aggregated | None, *, lower: bool
+) -> TaskComparison:
     ids = sorted(a.keys() & b.keys(), key=lambda i: (a[i][0][1].cluster, i))
     pairs = [(_of(a[i]), _of(b[i])) for i in ids]
     clusters = [a[i][0][1].cluster for i in ids]
@@ -180,6 +198,7 @@ def _task(label: str, a: Samples, b: Samples, headline: Aggregated | None) -> Ta
     found = _difference(pairs, clusters, means, headline)
     won = [i for i, (x, y) in zip(ids, means, strict=True) if _better(y, x)]
     lost = [i for i, (x, y) in zip(ids, means, strict=True) if _better(x, y)]
+    won, lost = (lost, won) if lower else (won, lost)
     whole = all(x in (0, 1, None) and y in (0, 1, None) for x, y in means)
     single = len(set(clusters)) == len(clusters)
     if headline is not None:
@@ -204,6 +223,7 @@ def _task(label: str, a: Samples, b: Samples, headline: Aggregated | None) -> Ta
         None,
         won,
         lost,
+        lower,
         (sorted(a.keys() - b.keys()), sorted(b.keys() - a.keys())),
         categories if len(categories) > 1 else {},
     )

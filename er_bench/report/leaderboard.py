@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from er_bench.report.reported import Reported
-from er_bench.report.results import Results, TaskResult
+from er_bench.report.results import LOWER, Results, TaskResult
 from er_bench.report.spreadsheet import csv_cell
 
 
@@ -26,6 +26,7 @@ class Cell:
     n_total: int | None = None
     doubt: str = ""
     """Why a reported number may be wrong."""
+    lower_is_better: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,17 @@ def measured(results: Results) -> Entry:
 
 def _column(name: str, task: TaskResult) -> str:
     """The task's name where reported scores may stand beside it, else one of its own."""
+    name = f"{name} {LOWER}" if task.lower_is_better else name
     if task.split == "official" and (name in task.comparable or task.status == "unavailable"):
         return name
     return f"{name} ({'own rows' if task.split == 'official' else task.split})"
 
 
 def _cell(task: TaskResult) -> Cell:
-    return Cell(task.score, task.status, task.stderr, task.ci95, task.n_scored, task.n_total)
+    return Cell(
+        task.score, task.status, task.stderr, task.ci95, task.n_scored, task.n_total,
+        lower_is_better=task.lower_is_better,
+    )  # fmt: skip
 
 
 def reported_entries(source: Reported, columns: Collection[str]) -> list[Entry]:
@@ -96,7 +101,8 @@ def rank(entries: Sequence[Entry]) -> Leaderboard:
 
     Where measured and reported entries share no column (the mini split has no reported scores),
     each kind is averaged over its own common columns. A cell without a score, or of an incomplete
-    run, is in no average: its column drops out for everybody. Reported entries are never ranked.
+    run, is in no average: its column drops out for everybody; nor is one where lower is better.
+    Reported entries are never ranked.
     """
     columns = list(dict.fromkeys(c for e in entries for c in e.cells))
     shared = _common(columns, entries)
@@ -118,7 +124,9 @@ def _common(columns: Sequence[str], entries: Sequence[Entry]) -> list[str]:
 
 
 def _counts(cell: Cell | None) -> bool:
-    return cell is not None and cell.score is not None and cell.status in ("complete", "reported")
+    if cell is None or cell.score is None or cell.lower_is_better:
+        return False
+    return cell.status in ("complete", "reported")
 
 
 def _average(entry: Entry, columns: Sequence[str]) -> float | None:

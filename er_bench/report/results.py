@@ -66,6 +66,10 @@ class Tokens(_Part):
     out: int | None
 
 
+LOWER = "\N{DOWNWARDS ARROW}"
+"""Marks a number of which less is better; it is in no average."""
+
+
 class ReadingResult(_Part):
     """The numbers of one reading: its reader, its rule and its aggregate."""
 
@@ -76,6 +80,7 @@ class ReadingResult(_Part):
     n_left_out: int = Field(description="Scored samples that the reading's mean leaves out")
     categories: dict[str, float] = Field(description="The headline in each category")
     metrics: dict[str, float] = Field(description="Other numbers by name, each in its own unit")
+    lower_is_better: bool = Field(False, description="Whether 0 is the best headline")
     reader: str = Field(description="How answers are read")
     rule: str = Field(description="How they are scored")
     source: str = Field(description="Where both were read")
@@ -98,6 +103,7 @@ class TaskResult(_Part):
     )
     protocol: str
     metric: str
+    lower_is_better: bool = Field(False, description="Whether 0 is the best headline")
     score: float | None = Field(description="Headline by the released code; null: not measured")
     robust_score: float | None = Field(description="Headline with the best reader")
     stderr: float | None = Field(description="Clustered standard error of the headline")
@@ -134,7 +140,10 @@ class TaskResult(_Part):
 class Summary(_Part):
     """Over the tasks of the run."""
 
-    average: float | None = Field(description="Mean of the scores of the tasks that have one")
+    average: float | None = Field(
+        description="Mean of the scores of the tasks that have one, those left out where lower is "
+        "better"
+    )
     stderr: float | None = Field(None, description="Standard error of that mean, tasks independent")
     n_tasks: int = Field(description="Tasks in that mean")
     complete: bool
@@ -258,6 +267,7 @@ def task_result(context: TaskContext, manifest: Manifest, counted: Counted) -> T
         split=context.split,
         protocol=task.protocol,
         metric=task.card.metric.name,
+        lower_is_better=task.readings[OFFICIAL].lower_is_better,
         score=official.score,
         robust_score=readings[ROBUST].score,
         stderr=official.stderr,
@@ -303,6 +313,7 @@ def _reading_result(
         n_left_out=sum(s.score is None for s in scored),
         categories=_numbers(made.categories),
         metrics=_numbers(made.metrics),
+        lower_is_better=reading.lower_is_better,
         reader=reading.reader,
         rule=reading.rule,
         source=reading.source,
@@ -392,7 +403,7 @@ def summary(tasks: Mapping[str, TaskResult]) -> Summary:
     estimates = [
         statistics.Estimate(t.score, t.stderr, t.ci95, t.n_scored, t.n_clusters)
         for t in tasks.values()
-        if t.score is not None
+        if t.score is not None and not t.lower_is_better
     ]
     average = statistics.average_of_tasks(estimates)
     return Summary(

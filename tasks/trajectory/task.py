@@ -116,8 +116,12 @@ class Trajectory(QuestionTask[Target]):
         rule = "mean of discrete Frechet, Hausdorff and RMSE; RMSE after 15 points at equal steps"
         paper = "distances as arXiv 2510.01623 reports them; reader: " + SOURCE
         return {
-            OFFICIAL: Reading("<output>, or the dialect's", rule, paper, official, distances),
-            ROBUST: Reading("points in any form", rule, "er-bench", robust, distances),
+            OFFICIAL: Reading(
+                "<output>, or the dialect's", rule, paper, official, distances, lower_is_better=True
+            ),
+            ROBUST: Reading(
+                "points in any form", rule, "er-bench", robust, distances, lower_is_better=True
+            ),
             **reward_readings(_rated(released_trace), _rated(trace)),
         }
 

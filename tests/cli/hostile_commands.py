@@ -54,6 +54,8 @@ SOUND: Mapping[str, Mapping[str, str]] = {
     "export": {"run": "run", "out": "new"},
     "convert": {"--model": "./folder", "--out": "new"},
     "sft": {"--recipe": "recipe.yaml", "--dry-run": ""},
+    "rl": {"--recipe": "recipe.yaml", "--dry-run": ""},
+    "data make answers": {"run": "run", "--out": "new"},
     "data status": {"tasks": "erqa"},
     "data get": {"tasks": "home_alfred", "--to": "new"},
     "data build": {"task": "paco_lavis", "--source": "folder", "--out": "new"},

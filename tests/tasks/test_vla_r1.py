@@ -129,7 +129,9 @@ def test_an_unread_trace_is_as_far_as_can_be_and_counted(tmp_path):
     assert made.score == pytest.approx((1 + 0.1 / 2**0.5) / 2)
     assert made.metrics["parse_rate"] == 0.5
     assert made.metrics["avg"] == pytest.approx(100)
-    assert task.card.metric.lower_is_better
+    assert {n: r.lower_is_better for n, r in task.readings.items()} == {
+        "official": True, "robust": True, "vla_r1": False, "vla_r1_closed": False,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["affordance", "trajectory"])

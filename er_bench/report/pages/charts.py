@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from er_bench.report.results import Results
+from er_bench.report.results import LOWER, Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ def scores(runs: Sequence[Results]) -> str:
         for number, run in enumerate(runs):
             shift = (number - (len(runs) - 1) / 2) * 0.28
             _draw(axes, labels, run, MARKERS[number % len(MARKERS)], shift, filled=not number)
-        axes.set_yticks(range(len(labels)), labels)
+        axes.set_yticks(range(len(labels)), [_marked(label, runs) for label in labels])
         axes.set_ylim(len(labels) - 0.5, -0.5)
         axes.set_xlim(-2, 102)
         axes.set_xlabel("score, percent, with 95% interval; | is chance")
@@ -47,6 +47,12 @@ def scores(runs: Sequence[Results]) -> str:
     svg = out.getvalue()
     svg = svg[svg.index("<svg") :]
     return re.sub("#000000", "currentColor", svg)
+
+
+def _marked(label: str, runs: Sequence[Results]) -> str:
+    """A task's label, with an arrow and words where a lower score is better."""
+    lower = any(run.tasks[label].lower_is_better for run in runs if label in run.tasks)
+    return f"{label} {LOWER} (lower is better)" if lower else label
 
 
 def _draw(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -23,9 +23,16 @@ LONGEST = 20_000
 
 
 def sample_view(
-    record: Record, picture: Picture, mask: Picture, parts_read: Mapping[str, Span]
+    record: Record,
+    picture: Picture,
+    mask: Picture,
+    parts_read: Mapping[str, Span],
+    lower: Collection[str] = (),
 ) -> View:
-    """A record with its pictures, its truth and every reading."""
+    """A record with its pictures, its truth and every reading.
+
+    `lower` names the readings where 0 is best.
+    """
     truth = record.truth
     return {
         "task": visible(record.task),
@@ -43,13 +50,14 @@ def sample_view(
             "points": truth.points_px_xy,
             "boxes": truth.boxes_px_xyxy,
             "polygons": truth.polygons_px,
+            "trace": truth.trace_px_xy,
             "mask": mask(truth.mask) if truth.mask is not None else None,
         },
         "turns": [_turn(turn, picture) for turn in record.rollout.turns],
         "ending": record.rollout.ending,
         "instruction": shortened(record.rollout.start.instruction) if record.rollout.start else "",
         "readings": {
-            name: _verdict(verdict, parts_read.get(name))
+            name: _verdict(verdict, parts_read.get(name), name in lower)
             for name, verdict in record.judgement.items()
         },
         "truncated": record.truncated,
@@ -80,16 +88,19 @@ def _step(step: Step) -> View:
     }
 
 
-def _verdict(verdict: Verdict, span: Span | None) -> View:
+def _verdict(verdict: Verdict, span: Span | None, lower: bool) -> View:
     answer = verdict.answer
-    if isinstance(answer.value, Points | Boxes):
-        told = f"{len(verdict.points_px_xy or verdict.boxes_px_xyxy)} in {answer.value.unit}"
+    if isinstance(answer.value, Points):
+        told = f"{len(answer.value.xy)} in {answer.value.unit}"
+    elif isinstance(answer.value, Boxes):
+        told = f"{len(answer.value.xyxy)} in {answer.value.unit}"
     elif isinstance(answer.value, Plan):
         told = json.dumps(asdict(answer.value)["steps"], ensure_ascii=False)
     else:
         told = "" if answer.value is None else str(answer.value)
     return {
         "score": verdict.score,
+        "lower": lower,
         "status": str(answer.status),
         "value": shortened(told),
         "why": shortened(verdict.why),

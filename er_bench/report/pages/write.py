@@ -20,7 +20,7 @@ from er_bench.data.run_folder import StoredPrompt, read_prompts
 from er_bench.report.pages import charts
 from er_bench.report.pages.pictures import Pictures
 from er_bench.report.pages.sample_view import Span, View, sample_view, shortened
-from er_bench.report.results import Results, TaskResult
+from er_bench.report.results import ReadingResult, Results, TaskResult
 
 CHUNK = 250
 """Samples in one file of data."""
@@ -110,6 +110,7 @@ def page(
     rendered: str = environment.get_template("report.html.jinja").render(
         runs=[{"name": _name(run), "results": run.results, "model": _model(run)} for run in runs],
         tasks=_tasks(results),
+        lower=any(task.lower_is_better for made in results for task in made.tasks.values()),
         chart=Markup(charts.scores(results)),  # made here, not told by anybody
         meta=Markup(in_script(meta)),
         contents=[(name, Markup(in_script(content))) for name, content in contents],
@@ -179,7 +180,13 @@ def _view(run: ShownRun, pictures: Pictures, record: Record) -> View:
         lambda ref: pictures.picture(record.task, ref),
         lambda ref: pictures.mask(record.task, ref),
         run.parts_read.get(record.key, {}),
+        [name for name, made in _readings(run, record.task).items() if made.lower_is_better],
     )
+
+
+def _readings(run: ShownRun, label: str) -> Mapping[str, ReadingResult]:
+    task = run.results.tasks.get(label)
+    return {} if task is None else task.readings
 
 
 def _prompt(prompt: StoredPrompt) -> list[View]:

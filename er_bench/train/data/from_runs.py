@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -42,8 +42,8 @@ class Choice:
 
     reading: str
     at_least: float
-    lower_is_better: Mapping[str, bool]
-    """By task."""
+    worth: Mapping[str, Callable[[float], float]]
+    """What makes more of a task's score better, by the task's label."""
 
     def refusal(self, record: Record) -> str | None:
         """Why a record's answer does not teach; None where it does."""
@@ -54,8 +54,7 @@ class Choice:
             return f"no reading {self.reading!r}"
         if verdict.score is None:
             return f"left out by {self.reading}: {verdict.why}"
-        lower = self.lower_is_better.get(record.task, False)
-        worth = 1 - verdict.score if lower else verdict.score
+        worth = self.worth[record.task](verdict.score)
         if worth < self.at_least:
             return f"{worth:.4g} is less than {self.at_least:g}: {verdict.why}"
         if record.truncated:

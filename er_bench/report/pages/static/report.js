@@ -56,11 +56,13 @@
   const readings = (sample) => Object.keys(sample.readings);
   const chosen = (sample) => sample.readings[$("reading").value] || sample.readings.official || null;
   const percent = (score) => (score === null || score === undefined ? "left out" : `${Math.round(score * 1000) / 10}`);
+  const worth = (verdict) => (verdict.lower ? 1 - verdict.score : verdict.score); // more is better
   function grade(verdict) {
     if (!verdict) return ["!", "wrong", "error"];
     if (verdict.score === null) return ["–", "none", "left out"];
-    if (verdict.score >= 0.9995) return ["✓", "right", "right"];
-    if (verdict.score <= 0.0005) return ["✗", "wrong", "wrong"];
+    const value = worth(verdict);
+    if (value >= 0.9995) return ["✓", "right", "right"];
+    if (value <= 0.0005) return ["✗", "wrong", "wrong"];
     return ["◐", "part", "partly right"];
   }
   const key = (sample) => `${sample.task}/${sample.id}/${sample.repeat}`;
@@ -70,17 +72,18 @@
   // -- filters -------------------------------------------------------------------------------
   const tests = {
     all: () => true,
-    wrong: (s) => { const v = chosen(s); return v && v.score !== null && v.score < 0.9995; },
-    right: (s) => { const v = chosen(s); return v && v.score !== null && v.score >= 0.9995; },
+    wrong: (s) => { const v = chosen(s); return v && v.score !== null && worth(v) < 0.9995; },
+    right: (s) => { const v = chosen(s); return v && v.score !== null && worth(v) >= 0.9995; },
     unparsed: (s) => { const v = chosen(s); return v && v.status !== "ok" && v.status !== "out_of_range"; },
     readings: (s) => new Set(scoresOf(s)).size > 1,
     errors: (s) => s.status !== "scored",
     truncated: (s) => s.truncated,
     differ: (s) => s.other && percent(chosen(s)?.score) !== percent(chosen(s.other)?.score),
   };
+  const rank = (verdict) => (verdict && verdict.score !== null ? worth(verdict) : -1);
   const orders = {
     run: null,
-    score: (a, b) => (chosen(a)?.score ?? -1) - (chosen(b)?.score ?? -1),
+    score: (a, b) => rank(chosen(a)) - rank(chosen(b)),
     id: (a, b) => a.id.localeCompare(b.id, "en", { numeric: true }),
     length: (a, b) => answer(b).length - answer(a).length,
   };
@@ -159,6 +162,13 @@
     }
     return made;
   }
+  function line(trace, name, unit) {
+    const points = trace.map(([x, y]) => `${x},${y}`).join(" ");
+    const end = trace[trace.length - 1];
+    const made = ["halo ", ""].map((before) => svg("polyline", { points, class: `${before}${name} trace` }));
+    if (end) made.push(svg("circle", { cx: end[0], cy: end[1], r: unit * 1.2, class: `${name} end` }));
+    return made;
+  }
   function overlay(sample, verdict, size) {
     const unit = Math.max(size.w, size.h) / 90;
     const drawn = svg("svg", { viewBox: `0 0 ${size.w} ${size.h}`, preserveAspectRatio: "none", "aria-hidden": "true" });
@@ -166,6 +176,11 @@
       const points = [];
       for (let k = 0; k + 1 < outline.length; k += 2) points.push(`${outline[k]},${outline[k + 1]}`);
       drawn.append(svg("polygon", { points: points.join(" "), class: "halo truth" }), svg("polygon", { points: points.join(" "), class: "truth" }));
+    }
+    const traced = sample.truth.trace.length > 0;
+    if (traced) {
+      drawn.append(...line(sample.truth.trace, "truth", unit));
+      if (verdict) drawn.append(...line(verdict.points, "told", unit));
     }
     drawn.append(...shapes(sample.truth.points, sample.truth.boxes, "truth", unit));
     if (verdict) drawn.append(...shapes(verdict.points, verdict.boxes, "told", unit));
@@ -178,7 +193,7 @@
     const media = sample.media.length || acted ? sample.media : (sample.turns[0] || { media: [] }).media;
     const placed = verdict && (verdict.points.length || verdict.boxes.length);
     const truth = sample.truth;
-    const drawn = placed || truth.points.length || truth.boxes.length || truth.polygons.length || truth.mask;
+    const drawn = placed || truth.points.length || truth.boxes.length || truth.polygons.length || truth.trace.length || truth.mask;
     const figures = media.map((medium, number) => {
       const caption = el("figcaption", {}, medium.name);
       if (!medium.picture) return el("figure", {}, el("p", { class: "hint" }, "This picture is not at hand: the data have moved, or the run kept none."), caption);
