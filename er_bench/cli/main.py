@@ -13,6 +13,7 @@ from er_bench.cli import (
     convert,
     data,
     doctor,
+    explain,
     export,
     leaderboard,
     listing,
@@ -48,6 +49,7 @@ app.command("dialects")(listing.dialects)
 app.command("describe")(listing.describe)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("compare")(compare.compare)
+app.command("explain")(explain.explain)
 app.command("power")(power.power)
 app.command("report")(report.report)
 app.command("view")(view.view)
