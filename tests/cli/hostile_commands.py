@@ -54,6 +54,7 @@ SOUND: Mapping[str, Mapping[str, str]] = {
     "export": {"run": "run", "out": "new"},
     "convert": {"--model": "./folder", "--out": "new"},
     "sft": {"--recipe": "recipe.yaml", "--dry-run": ""},
+    "explain": {"run": "run", "--reported": "Vlaser-8B@vlaser-table1"},
     "rl": {"--recipe": "recipe.yaml", "--dry-run": ""},
     "data make answers": {"run": "run", "--out": "new"},
     "data status": {"tasks": "erqa"},
