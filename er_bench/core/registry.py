@@ -59,7 +59,7 @@ _BUILT_IN = {
     Kind.DIALECT: "er_bench.models.dialects:DIALECTS",
     Kind.FAMILY: "er_bench.models:FAMILIES",
     Kind.SIMULATOR: "er_bench.sim.simulators:SIMULATORS",
-    Kind.EXPORTER: "er_bench.report.exporters:EXPORTERS",
+    Kind.EXPORTER: "er_bench.report.exports.formats:EXPORTERS",
 }
 """Where er-bench's own tables are: objects by name, or `module:attribute` in place of an object."""
 

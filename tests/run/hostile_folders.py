@@ -10,7 +10,8 @@ from pathlib import Path
 import er_bench as api
 from er_bench.cli.leaderboard import leaderboard
 from er_bench.data.run_folder import read_manifest, read_media, read_prompts, read_records
-from er_bench.report.exporters import export, to_csv
+from er_bench.report.exports.finished import export
+from er_bench.report.exports.spreadsheets import to_csv
 from er_bench.report.results import read_results
 from er_bench.run.repair import repair
 

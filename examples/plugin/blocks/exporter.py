@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from er_bench.report.exporters import FinishedRun
+from er_bench.report.exports.finished import FinishedRun
 
 
 def wrong_answers(run: FinishedRun, out: Path) -> Iterable[Path]:

@@ -19,13 +19,8 @@ from er_bench.core.record import Record, RecordStatus
 from er_bench.core.rollout import Rollout
 from er_bench.core.score import Verdict
 from er_bench.data.run_folder import read_manifest
-from er_bench.report.exporters import (
-    RESULT_COLUMNS,
-    SAMPLE_COLUMNS,
-    FinishedRun,
-    export,
-    to_csv,
-)
+from er_bench.report.exports.finished import FinishedRun, export
+from er_bench.report.exports.spreadsheets import RESULT_COLUMNS, SAMPLE_COLUMNS, to_csv
 from er_bench.report.results import read_results
 from er_bench.report.spreadsheet import csv_cell
 from er_bench.run.store import RunStore

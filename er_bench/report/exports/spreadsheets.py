@@ -1,45 +1,17 @@
-"""Runs in the formats of others."""
+"""Runs as CSV: numbers a line a task and reading, samples a line a sample and reading."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from er_bench.core.manifest import Manifest
 from er_bench.core.record import Record
-from er_bench.data.files import write_text, writing
-from er_bench.data.run_folder import read_manifest, read_records
-from er_bench.report.results import Results, read_results
+from er_bench.data.files import write_text
+from er_bench.report.exports.finished import FinishedRun
+from er_bench.report.results import Results
 from er_bench.report.spreadsheet import csv_cell
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedRun:
-    """What an exporter gets: a run folder, read."""
-
-    folder: Path
-    manifest: Manifest
-    results: Results
-
-    def records(self) -> Iterator[Record]:
-        """The records, one at a time."""
-        return read_records(self.folder)
-
-
-Exporter = Callable[[FinishedRun, Path], Iterable[Path]]
-"""Writes a run into a folder that exists, and says which files it wrote."""
-
-
-def export(folder: Path, exporter: Exporter, out: Path) -> list[Path]:
-    """Write a run in a format into a folder. Raises StoreError when `folder` is no finished run."""
-    run = FinishedRun(folder, read_manifest(folder), read_results(folder))
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-    return list(exporter(run, out))
-
 
 RESULT_COLUMNS = ("task", "split", "protocol", "status", "reading", "score", "stderr",
                   "ci95_low", "ci95_high", "n_scored", "n_total", "n_unparsed")  # fmt: skip
@@ -86,7 +58,3 @@ def _line(row: Sequence[object]) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerow(map(csv_cell, row))
     return out.getvalue().removesuffix("\r\n") + "\n"
-
-
-EXPORTERS: Mapping[str, Exporter] = {"csv": to_csv}
-"""The formats by name; `er_bench.exporters` adds to them."""
