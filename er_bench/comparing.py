@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from math import hypot, sqrt
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-from er_bench.core.errors import UsageError
+from er_bench.core.errors import DataError, UsageError
 from er_bench.core.registry import Registry, TaskSpec
 from er_bench.core.score import Scored
 from er_bench.core.task import OFFICIAL, AnyTask, Reading
 from er_bench.data.run_folder import read_manifest, read_records
 from er_bench.report import compare as comparison
+from er_bench.report.intervals import difference_interval
+from er_bench.report.leaderboard import column
 from er_bench.report.reported import read_reported
 from er_bench.report.results import read_results
 
@@ -50,6 +54,36 @@ def compare(
     headlines = {label: _headline(task, reading) for label, task in tasks.items()}
     lower = [label for label, task in tasks.items() if _reading(task, reading).lower_is_better]
     return comparison.compare(*sides, headlines, reading, lower=lower, accept_data=accept_data)
+
+
+def clearly_ahead(a: Path, b: Path, columns: Collection[str]) -> bool:
+    """Whether run A is better than run B on average over these columns of the leaderboard.
+
+    True where the 95% interval of the mean paired difference lies above zero; where the two ran
+    other rows, of the difference of two independent averages.
+    """
+    tasks_a, tasks_b = read_results(a).tasks, read_results(b).tasks
+    labels = [label for label, task in tasks_a.items() if column(label, task) in columns]
+    try:
+        made = [task for task in compare(b, a).tasks if task.task in labels]
+        told = [(task.gain, task.difference.stderr, task.difference.n) for task in made]
+    except (DataError, UsageError):
+        both = [(tasks_a[label], tasks_b[label]) for label in labels if label in tasks_b]
+        told = [
+            (
+                x.score - y.score,
+                hypot(x.stderr or 0.0, y.stderr or 0.0),
+                min(x.n_scored, y.n_scored),
+            )
+            for x, y in both
+            if x.score is not None and y.score is not None
+        ]
+    if not told or any(stderr is None for _, stderr, _ in told):
+        return False
+    value = fmean(gain for gain, _, _ in told)
+    stderr = sqrt(sum((error or 0.0) ** 2 for _, error, _ in told)) / len(told)
+    low, _ = difference_interval(value, stderr, min(n for _, _, n in told))
+    return low > 0
 
 
 def _side(folder: Path) -> comparison.Side:

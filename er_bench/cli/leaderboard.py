@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,9 +28,11 @@ def leaderboard(
 ) -> None:
     """Show runs side by side, ranked, and beside published scores.
 
-    Averages are over the columns that every line has.
+    Averages are over the columns that every line has. Runs share a rank where the interval of their
+    paired difference holds zero.
     """
     from er_bench.cli.tables import print_leaderboard
+    from er_bench.comparing import clearly_ahead
     from er_bench.core.errors import UsageError
     from er_bench.core.registry import Registry
     from er_bench.data.files import write_json, write_text
@@ -39,6 +42,11 @@ def leaderboard(
 
     folders = [folder for run in runs or [] for folder in run_folders(run)]
     entries = [board.measured(read_results(folder)) for folder in folders]
+    places = {id(entry): folder for entry, folder in zip(entries, folders, strict=True)}
+
+    def ahead(one: board.Entry, other: board.Entry, over: Sequence[str]) -> bool:
+        return clearly_ahead(places[id(one)], places[id(other)], over)
+
     names = {"none": [], "all": list(reported_sources())}.get(reported, reported.split(","))
     columns = set(Registry().task_folders)
     if reported == "all" and entries:  # a hundred rows: those that something here stands beside
@@ -47,7 +55,7 @@ def leaderboard(
         entries += board.reported_entries(read_reported(name), columns)
     if not entries:
         raise UsageError("give at least one RUN, or --reported SOURCE")
-    made = board.rank(entries)
+    made = board.rank(entries, ahead)
     if format_name == "table" and out is None:
         print_leaderboard(made)
     else:

@@ -148,6 +148,8 @@ def print_leaderboard(board: Leaderboard) -> None:
     notes = ["* incomplete: some samples were not scored; such a column is in no average"]
     if any(LOWER in column for column in board.columns):
         notes.append(f"{LOWER} lower is better; such a column is in no average")
+    if any(r.shared for r in board.entries):
+        notes.append("= a shared rank: the 95% interval of the paired difference holds zero")
     for kind in ("measured", "reported"):
         entries = [r for r in board.entries if r.entry.kind == kind]
         if entries and kind == "reported":
@@ -155,7 +157,7 @@ def print_leaderboard(board: Leaderboard) -> None:
         for r in entries:
             cells = [cell_text(r.entry.cells.get(c)) for c in board.columns]
             name = r.entry.name if kind == "measured" else f"{r.entry.name} [reported]"
-            table.add_row(str(r.rank or "-"), name, percent(r.average), *cells)
+            table.add_row(r.place or "-", name, percent(r.average), *cells)
         if entries and entries[0].over:
             notes.append(f"average of {kind} rows: over {', '.join(entries[0].over)}")
     if any(r.entry.kind == "reported" for r in board.entries):

@@ -21,7 +21,7 @@ def rows(board: Leaderboard) -> Rows:
     heading = ["rank", "model", "average", *board.columns]
     lines = [
         [
-            str(r.rank or ""),
+            r.place,
             r.entry.name if r.entry.kind == "measured" else f"{r.entry.name} [reported]",
             "" if r.average is None else f"{100 * r.average:.1f}",
             *(show(r.entry.cells.get(column)) for column in board.columns),

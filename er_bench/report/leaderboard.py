@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from er_bench.report.reported import Reported
@@ -49,6 +50,13 @@ class Ranked:
     average: float | None
     over: Sequence[str]
     rank: int | None
+    shared: bool = False
+    """Whether another entry has the same rank."""
+
+    @property
+    def place(self) -> str:
+        """The rank as it is shown: `2`, or `2=` where it is shared."""
+        return "" if self.rank is None else f"{self.rank}{'=' if self.shared else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +70,11 @@ class Leaderboard:
 def measured(results: Results) -> Entry:
     """A run as an entry; what is not comparable with reported scores has a column of its own."""
     note = f"{results.model.backend}, dialect {results.model.dialect}"
-    cells = {_column(name, task): _cell(task) for name, task in results.tasks.items()}
+    cells = {column(name, task): _cell(task) for name, task in results.tasks.items()}
     return Entry(results.model.name, "measured", results.run.id, note, cells)
 
 
-def _column(name: str, task: TaskResult) -> str:
+def column(name: str, task: TaskResult) -> str:
     """The task's name where reported scores may stand beside it, else one of its own."""
     name = f"{name} {LOWER}" if task.lower_is_better else name
     if task.split == "official" and (name in task.comparable or task.status == "unavailable"):
@@ -96,8 +104,15 @@ def reported_entries(source: Reported, columns: Collection[str]) -> list[Entry]:
     return entries
 
 
-def rank(entries: Sequence[Entry]) -> Leaderboard:
+Ahead = Callable[[Entry, Entry, Sequence[str]], bool]
+"""Whether the first entry is better than the second over some columns, beyond chance."""
+
+
+def rank(entries: Sequence[Entry], ahead: Ahead | None = None) -> Leaderboard:
     """Order entries by their average over the columns that all entries have.
+
+    An entry's rank is one more than the number of entries that are `ahead` of it; without that
+    function, that have a higher average. So entries that cannot be told apart share a rank.
 
     Where measured and reported entries share no column (the mini split has no reported scores),
     each kind is averaged over its own common columns. A cell without a score, or of an incomplete
@@ -113,10 +128,15 @@ def rank(entries: Sequence[Entry]) -> Leaderboard:
         averages = sorted((_average(e, over) or 0.0 for e in own), reverse=True)
         for entry in sorted(own, key=lambda e: -(_average(e, over) or 0.0)):
             average = _average(entry, over)
-            ranked = kind == "measured" and average is not None
-            place = averages.index(average or 0.0) + 1 if ranked else None
+            place = None
+            if kind == "measured" and average is not None:
+                place = averages.index(average) + 1
+                if ahead is not None:
+                    place = 1 + sum(ahead(o, entry, over) for o in own if o is not entry)
             placed.append(Ranked(entry, average, over, place))
-    return Leaderboard(columns, placed)
+    ranks = Counter(r.rank for r in placed if r.rank is not None)
+    shown = [replace(r, shared=r.rank is not None and ranks[r.rank] > 1) for r in placed]
+    return Leaderboard(columns, shown)
 
 
 def _common(columns: Sequence[str], entries: Sequence[Entry]) -> list[str]:
@@ -156,6 +176,7 @@ def to_json(board: Leaderboard) -> dict[str, Any]:
                 "name": r.entry.name,
                 "kind": r.entry.kind,
                 "rank": r.rank,
+                "rank_shared": r.shared,
                 "average": r.average,
                 "average_over": list(r.over),
                 "source": r.entry.source,

@@ -166,3 +166,17 @@ def test_a_paired_bootstrap_of_a_mean_is_the_formula() -> None:
     assert found.value == pytest.approx(sum(b - a for a, b in pairs) / 200)
     spread = sum((b - a - found.value) ** 2 for a, b in pairs) / 199
     assert found.stderr == pytest.approx(math.sqrt(spread / 200), rel=0.1)
+
+
+def test_where_lower_is_better_won_is_lower(tmp_path: Path) -> None:
+    for model in ("oracle", "blind"):
+        api.evaluate(
+            f"reference/{model}", ["trajectory"], split="mini", limit=8, out=tmp_path / model
+        )
+    (task,) = api.compare(tmp_path / "blind", tmp_path / "oracle").tasks
+    assert task.lower_is_better
+    assert task.difference.value < 0 < task.gain
+    assert (len(task.won), len(task.lost)) == (8, 0)
+    (task,) = api.compare(tmp_path / "blind", tmp_path / "oracle", reading="vla_r1").tasks
+    assert not task.lower_is_better
+    assert task.gain == task.difference.value > 0

@@ -171,3 +171,41 @@ def test_every_format_is_printed_or_written(
     assert (tmp_path / "t.tex").read_text().startswith("\\begin{tabular}{rlrr}")
     wrong = er_bench("leaderboard", "r", "--format", "markdown")
     assert wrong.returncode == 2 and "md" in wrong.stderr
+
+
+def test_entries_that_cannot_be_told_apart_share_a_rank() -> None:
+    entries = [entry("a", x=0.9), entry("b", x=0.5), entry("c", x=0.52), entry("d", x=0.1)]
+
+    def ahead(one: lb.Entry, other: lb.Entry, over: Any) -> bool:
+        assert over == ["x"]
+        return (one.cells["x"].score or 0) - (other.cells["x"].score or 0) > 0.1
+
+    board = lb.rank(entries, ahead)
+    assert [(r.entry.name, r.place) for r in board.entries] == [
+        ("a", "1"), ("c", "2="), ("b", "2="), ("d", "4"),
+    ]  # fmt: skip
+    assert [e["rank"] for e in lb.to_json(board)["entries"]] == [1, 2, 2, 4]
+    assert [r.place for r in lb.rank(entries).entries] == ["1", "2", "3", "4"]
+
+
+def test_ranks_rest_on_paired_samples(tmp_path: Path, er_bench: Command) -> None:
+    folders = []
+    for name, model, seed in (("a", "chance", 1), ("b", "chance", 2), ("c", "oracle", 0)):
+        folders.append(tmp_path / name)
+        api.evaluate(f"reference/{model}", ["erqa"], split="mini", seed=seed, out=folders[-1])
+    done = er_bench("leaderboard", *folders, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    entries = json.loads(done.stdout)["entries"]
+    assert [(e["name"], e["rank"], e["rank_shared"]) for e in entries] == [
+        ("reference/oracle", 1, False),
+        ("reference/chance", 2, True),
+        ("reference/chance", 2, True),
+    ]
+    assert "2=" in er_bench("leaderboard", *folders).stdout
+
+
+def test_a_column_where_lower_is_better_is_in_no_average() -> None:
+    lower = lb.Cell(0.3, "complete", lower_is_better=True)
+    board = lb.rank([entry("a", x=0.9, y=lower), entry("b", x=0.5, y=lower)])
+    assert [r.average for r in board.entries] == [0.9, 0.5]
+    assert board.entries[0].over == ["x"]
