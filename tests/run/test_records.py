@@ -268,7 +268,10 @@ def test_every_record_of_a_run_fits_the_schema(
 def test_every_record_says_what_was_asked_and_what_is_true(name: str, made: Made) -> None:
     for record in made.records[name]:
         assert record.status is RecordStatus.SCORED and record.question.strip()
-        assert record.judgement["official"].score == 1.0
+        best: Any = 0.0 if name == "trajectory" else 1.0
+        if name in ("affordance", "trajectory"):  # measures, of six written digits
+            best = pytest.approx(best, abs=1e-4)
+        assert record.judgement["official"].score == best
         truth = record.truth
         assert truth != Truth(), "the truth in one form at least"
         if name in CHOICES:
