@@ -178,6 +178,7 @@ def _execute(made: Evaluation, out: Path, resume: bool, tasks: str) -> int:
 
     from er_bench.cli.progress import RunProgress
     from er_bench.cli.tables import print_results
+    from er_bench.run.advice import advice
 
     try:
         with RunProgress(made.n_samples) as progress:
@@ -186,6 +187,10 @@ def _execute(made: Evaluation, out: Path, resume: bool, tasks: str) -> int:
         tell(f"\nstopped; what is done is kept. Continue: add --resume --out {out}")
         return 130
     print_results(run.results)
+    for opened in made.opened:
+        if opened.why_not is None:
+            for line in advice(opened.task, run.iter_records(), made.registry):
+                show(f"look: {line}")
     show(f"results: {out / 'results.json'}")
     return exit_code(run.results, tasks)
 
