@@ -13,8 +13,13 @@ from er_bench.cli import options as o
 from er_bench.cli.terminal import show, tell
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from er_bench.api import Evaluation
+    from er_bench.core.message import Message
+    from er_bench.core.record import Record
     from er_bench.report.results import Results
+    from er_bench.run.budget import Budget
 
 
 def _read_config(context: typer.Context, config: Path | None) -> None:
@@ -93,6 +98,19 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, print the plan, ask nothing.")
     ] = False,
+    prices: Annotated[
+        Path | None,
+        typer.Option(help="YAML with prices, {model: {input, output, picture}}, USD a million "
+                     "tokens: --dry-run estimates the cost."),
+    ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop once so many tokens are spent; --resume goes on."),
+    ] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(min=0, help="Stop once so many USD are spent by --prices; --resume goes on."),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(is_eager=True, callback=_read_config, help="YAML file with these options; "
@@ -127,11 +145,13 @@ def _run(
     out: Path | None, backend: str | None, model_args: str | None, gen_args: str | None,
     dialect: str | None, concurrency: int | None, repeats: int, seed: int,
     batch_size: int | None, frames: str, resume: bool, allow_missing: bool, accept_data: bool,
-    dry_run: bool, include_path: list[Path] | None, log_samples: bool,
+    dry_run: bool, prices: Path | None, max_tokens: int | None, max_cost: float | None,
+    include_path: list[Path] | None, log_samples: bool,
 ) -> int:  # fmt: skip
     from er_bench import api
     from er_bench.core.errors import UsageError
     from er_bench.core.key_values import typed_key_values
+    from er_bench.run.budget import Budget, read_price
 
     del log_samples  # every sample is always logged
     if not model or not tasks:
@@ -161,37 +181,93 @@ def _run(
         command=sys.argv,
         say=tell,
     )
+    budget = Budget(max_tokens, max_cost, read_price(prices, made.model.name) if prices else None)
     if dry_run:
-        return _plan(made)
-    return _execute(made, out or api.default_folder(made.model.name), resume, tasks)
+        return _plan(made, budget)
+    return _execute(made, out or api.default_folder(made.model.name), resume, tasks, budget)
 
 
-def _plan(made: Evaluation) -> int:
+def _plan(made: Evaluation, budget: Budget) -> int:
     from er_bench.cli.tables import plan_table, printed
+    from er_bench.run.budget import estimate, told
 
     printed(plan_table(made))
+    decoding = _decoding(made)
+    most = decoding.get("max_new_tokens")
+    estimates = [
+        estimate(o, made.options.repeats, most if isinstance(most, int) else None)
+        for o in made.opened
+    ]
+    for one in estimates:
+        if one.prompt is not None:
+            show(f"--- {one.label}: the first prompt")
+            for message in one.prompt.messages:
+                show(f"{message.role}: {_words(message)}")
+    show(f"--- decoding, where a task does not say: {json.dumps(decoding)}")
+    for line in told(estimates, budget.price):
+        show(line)
     return 0
 
 
-def _execute(made: Evaluation, out: Path, resume: bool, tasks: str) -> int:
+def _decoding(made: Evaluation) -> dict[str, JsonValue]:
+    """What the card says of decoding, the command line over it; open settings left out."""
+    told = made.model.identity().get("decoding")
+    parts = [told.get(name) for name in ("card", "forced")] if isinstance(told, dict) else []
+    found: dict[str, JsonValue] = {}
+    for part in parts:
+        if isinstance(part, dict):
+            found |= {name: value for name, value in part.items() if value is not None}
+    return found
+
+
+def _words(message: Message) -> str:
+    """A message as text; pictures and videos stand as their names."""
+    from er_bench.core.sample import Text
+
+    return " ".join(
+        part.text if isinstance(part, Text) else f"[{type(part).__name__.lower()}]"
+        for part in message.parts
+    )
+
+
+def _execute(made: Evaluation, out: Path, resume: bool, tasks: str, budget: Budget) -> int:
     import asyncio
 
+    from er_bench.api import counted
     from er_bench.cli.progress import RunProgress
     from er_bench.cli.tables import print_results
+    from er_bench.data.run_folder import read_records
     from er_bench.run.advice import advice
+    from er_bench.run.budget import SpentError
 
     try:
         with RunProgress(made.n_samples) as progress:
-            run = asyncio.run(made.run(out, resume=resume, on_record=progress.add))
+
+            def on_record(record: Record) -> None:
+                progress.add(record)
+                budget.add(record)
+
+            if resume:
+                budget.count(read_records(out))
+            run = asyncio.run(made.run(out, resume=resume, on_record=on_record))
+    except SpentError as error:
+        run, stopped = counted(out, made.opened), str(error)
     except KeyboardInterrupt:
         tell(f"\nstopped; what is done is kept. Continue: add --resume --out {out}")
         return 130
+    else:
+        stopped = ""
     print_results(run.results)
     for opened in made.opened:
         if opened.why_not is None:
             for line in advice(opened.task, run.iter_records(), made.registry):
                 show(f"look: {line}")
+    if budget.cost is not None:
+        show(f"cost: {budget.cost:.4f} USD")
     show(f"results: {out / 'results.json'}")
+    if stopped:
+        tell(f"stopped at {stopped}; go on with a higher limit: --resume --out {out}")
+        return 3
     return exit_code(run.results, tasks)
 
 
