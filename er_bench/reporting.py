@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from er_bench.core.errors import DataError, StoreError, UnavailableError, UsageError
 from er_bench.core.manifest import Manifest
 from er_bench.core.record import Key
 from er_bench.core.registry import Registry
 from er_bench.core.task import OFFICIAL, ROBUST
-from er_bench.data.run_folder import read_manifest, read_records
-from er_bench.report.results import read_results
+from er_bench.data.run_folder import RECORDS, read_manifest, read_records
+from er_bench.report.results import FILE as RESULTS
+from er_bench.report.results import Results, TaskContext, read_results, results_of
+from er_bench.run.open_tasks import Opened
 from er_bench.run.part_read import Span, parts_read
 from er_bench.run.score_again import opened_for_run
+
+if TYPE_CHECKING:
+    from er_bench.report.pages.serve import Viewer
 
 
 def write_report(
@@ -44,6 +50,38 @@ def write_report(
     if single:
         return write.write_single(shown, Path(out) if out else first / "report.html")
     return write.write_report(shown, Path(out) if out else first / "report")
+
+
+def open_viewer(
+    run: Path | str, *, data: Path | str | None = None, include: Iterable[Path | str] = ()
+) -> Viewer:
+    """Pages of a run of any size, to be served; a run that is still going is followed.
+
+    The numbers of a run that has no results yet are made of the records that there are. Raises
+    StoreError for what is no run folder, DataError when such a run's rows are not at hand.
+    """
+    from er_bench.report.pages.serve import Viewer
+
+    folder = Path(run)
+    manifest = read_manifest(folder)
+    opened: list[Opened] = []
+
+    def results() -> Results:
+        if _written_last(folder / RESULTS, folder / RECORDS):
+            return read_results(folder)
+        if not opened:
+            registry = Registry(tuple(map(Path, include)))
+            opened.extend(opened_for_run(registry, manifest, Path(data) if data else None))
+        contexts = [TaskContext(o.task, o.split, o.found.fingerprint, o.why_not) for o in opened]
+        return results_of(folder, manifest, contexts, read_records(folder))
+
+    return Viewer(folder, results)
+
+
+def _written_last(one: Path, other: Path) -> bool:
+    return one.exists() and (
+        not other.exists() or one.stat().st_mtime_ns >= other.stat().st_mtime_ns
+    )
 
 
 def _parts(

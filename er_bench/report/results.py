@@ -218,19 +218,26 @@ def make_results(
     folder: Path, manifest: Manifest, contexts: Sequence[TaskContext], records: Iterable[Record]
 ) -> Results:
     """The results of a run from its manifest and records, written into its folder."""
+    made = results_of(folder, manifest, contexts, records)
+    made.write(folder)
+    return made
+
+
+def results_of(
+    folder: Path, manifest: Manifest, contexts: Sequence[TaskContext], records: Iterable[Record]
+) -> Results:
+    """The results of a run from its manifest and the records that there are."""
     counted = count(_judged(records, folder))
     tasks = {
         c.task.label: task_result(c, manifest, counted.get(c.task.label, Counted()))
         for c in contexts
     }
-    made = Results(
+    return Results(
         run=RunEntry(id=folder.resolve().name, **manifest.info.model_dump()),
         model=manifest.model,
         tasks=tasks,
         summary=summary(tasks),
     )
-    made.write(folder)
-    return made
 
 
 def _judged(records: Iterable[Record], folder: Path) -> Iterator[Record]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -164,3 +166,46 @@ def test_the_page_fits_a_phone(browser: Any, report: Path) -> None:
 def _pixels(_: bytes, file: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
     with PIL.Image.open(file) as found:
         return np.asarray(found.convert("RGB"), np.float64)
+
+
+def test_traces_are_drawn_where_they_are(browser: Any, tmp_path: Path) -> None:
+    run = api.evaluate("reference/oracle", "trajectory", split="mini", limit=3, out=tmp_path / "r")
+    url = api.write_report([run.folder], out=tmp_path / "report").as_uri()
+    page = Page(browser, f"{url}#trajectory/1/0")
+    truth, told = (
+        page.page.get_attribute(f"polyline.trace.{who}:not(.halo)", "points")
+        for who in ("truth", "told")
+    )
+    record = next(record for record in run.records if record.id == "1")
+    for drawn, meant in ((truth, record.truth.trace_px_xy),
+                         (told, record.judgement["official"].points_px_xy)):  # fmt: skip
+        numbers = [float(n) for n in (drawn or "").replace(",", " ").split()]
+        assert numbers == pytest.approx([n for point in meant for n in point])
+    assert "lower is better" in page.page.inner_text("caption")
+    assert page.said == []
+    page.context.close()
+
+
+def test_a_run_that_is_still_going_is_followed(browser: Any, tmp_path: Path) -> None:
+    run = api.evaluate("reference/oracle", "erqa", split="mini", out=tmp_path / "r")
+    records = run.folder / "records.jsonl"
+    lines = records.read_bytes().splitlines(keepends=True)
+    (run.folder / "results.json").unlink()
+    records.write_bytes(b"".join(lines[:5]))
+    command = [sys.executable, "-m", "er_bench.cli.main", "view", str(run.folder), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
+        try:
+            assert served.stdout is not None
+            told = [served.stdout.readline(), served.stdout.readline()]
+            assert told[0].startswith("5 of 32 samples so far")
+            page = Page(browser, told[1].split()[0])
+            assert page.page.inner_text("#progress") == "still going: 5 of 32 samples"
+            assert page.count() == "5 of 5"
+            with records.open("ab") as file:
+                file.writelines(lines[5:])
+            page.page.wait_for_selector("#count:text-is('32 of 32')", timeout=20_000)
+            assert page.page.is_hidden("#progress")
+            assert page.said == []
+            page.context.close()
+        finally:
+            served.terminate()

@@ -24,7 +24,7 @@ from er_bench.data.run_folder import RECORDS, read_manifest, read_prompts, recor
 from er_bench.report.pages.pictures import VIDEO_SUFFIXES, Pictures
 from er_bench.report.pages.sample_view import View
 from er_bench.report.pages.write import CHUNK, ShownRun, chunk, in_script, page, static
-from er_bench.report.results import read_results
+from er_bench.report.results import Results, read_results
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 NAMES = ("127.0.0.1", "localhost")
@@ -55,21 +55,49 @@ class AskedPictures(Pictures):
 class Viewer:
     """One run behind an address."""
 
-    def __init__(self, folder: Path) -> None:
-        """Read where each record begins. Raises StoreError."""
-        manifest = read_manifest(folder)
-        self.shown = ShownRun(folder, manifest, read_results(folder), ())
-        self._pictures = AskedPictures(folder, manifest, None)
-        self._prompts = {prompt.sha256: prompt for prompt in read_prompts(folder)}
+    def __init__(self, folder: Path, results: Callable[[], Results] | None = None) -> None:
+        """Read where each record begins; `results` makes those of a run that is still going.
+
+        Raises StoreError.
+        """
+        self._folder, self._manifest = folder, read_manifest(folder)
+        self._results = results or (lambda: read_results(folder))
+        self._pictures = AskedPictures(folder, self._manifest, None)
         self._file = folder / RECORDS
         self._places: dict[str, array[int]] = {}
-        with self._file.open("rb") as lines:
-            place = 0
-            for line in lines:
-                if line.endswith(b"\n") and line.strip():
-                    label = record_of(line).task
-                    self._places.setdefault(label, array("Q")).append(place)
-                place += len(line)
+        self._next = 0
+        self.names: dict[str, tuple[str, int]] = {}
+        self.refresh()
+
+    @property
+    def n_records(self) -> int:
+        """How many records there are."""
+        return sum(map(len, self._places.values()))
+
+    @property
+    def n_total(self) -> int:
+        """How many there will be once the run is complete."""
+        return sum(plan.n_total for plan in self._manifest.tasks.values())
+
+    def refresh(self) -> None:
+        """Take in what the run has written since. Raises StoreError."""
+        if not self._file.exists() or self._file.stat().st_size < self._next:
+            self._places, self._next = {}, 0
+        before = self.n_records
+        if self._file.exists():
+            with self._file.open("rb") as lines:
+                lines.seek(self._next)
+                for line in lines:
+                    if not line.endswith(b"\n"):
+                        break
+                    if line.strip():
+                        label = record_of(line).task
+                        self._places.setdefault(label, array("Q")).append(self._next)
+                    self._next += len(line)
+        if self.names and self.n_records == before:
+            return
+        self._prompts = {prompt.sha256: prompt for prompt in read_prompts(self._folder)}
+        self.shown = ShownRun(self._folder, self._manifest, self._results(), ())
         self.names = {
             f"{safe_name(label)}-{number:05d}.js": (label, number)
             for label, places in self._places.items()
@@ -81,6 +109,7 @@ class Viewer:
         app = web.Application(middlewares=[_own_name_only])
         app.router.add_get("/", self._page)
         app.router.add_get("/{name:report\\.(?:js|css)}", self._static)
+        app.router.add_get("/progress", self._progress)
         app.router.add_get("/data/{name}", self._data)
         app.router.add_get("/media/{name}", self._medium)
         return app
@@ -97,11 +126,17 @@ class Viewer:
         made = chunk([self.shown], [self._pictures], label, number, records, {}, self._prompts)
         return f"ER_CHUNK({in_script(made)});\n"
 
+    async def _progress(self, request: web.Request) -> web.Response:
+        await asyncio.to_thread(self.refresh)
+        return web.json_response({"done": self.n_records, "total": self.n_total})
+
     async def _page(self, request: web.Request) -> web.Response:
+        await asyncio.to_thread(self.refresh)
         chunks: dict[str, list[str]] = {}
         for name, (label, _) in self.names.items():
             chunks.setdefault(label, []).append(f"data/{name}")
-        text = page([self.shown], chunks, single=False)
+        progress = (self.n_records, self.n_total)
+        text = page([self.shown], chunks, single=False, progress=progress)
         return web.Response(text=text, content_type="text/html")
 
     async def _static(self, request: web.Request) -> web.Response:

@@ -94,8 +94,12 @@ def page(
     *,
     single: bool,
     contents: Sequence[tuple[str, View]] = (),
+    progress: tuple[int, int] | None = None,
 ) -> str:
-    """The page: everything but the samples, which are in the chunks."""
+    """The page: everything but the samples, which are in the chunks.
+
+    `progress`, records done and in all, is of a page that is served: it follows the run.
+    """
     environment = Environment(
         loader=PackageLoader(PACKAGE), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -106,10 +110,12 @@ def page(
         "chunks": {shortened(label): names for label, names in chunks.items()},
         "runs": [_name(run) for run in runs],
         "single": single,
+        "progress": None if progress is None or progress[0] >= progress[1] else progress,
     }
     rendered: str = environment.get_template("report.html.jinja").render(
         runs=[{"name": _name(run), "results": run.results, "model": _model(run)} for run in runs],
         tasks=_tasks(results),
+        served=progress is not None,
         lower=any(task.lower_is_better for made in results for task in made.tasks.values()),
         chart=Markup(charts.scores(results)),  # made here, not told by anybody
         meta=Markup(in_script(meta)),

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 import er_bench as api
 from er_bench.report.pages import write
 from er_bench.report.pages.serve import Viewer
+from er_bench.reporting import open_viewer
 from tests.conftest import Command
 
 
@@ -102,3 +103,62 @@ def test_a_port_that_is_taken_is_told(run: api.Run, er_bench: Command) -> None:
         port = str(taken.getsockname()[1])
         done = er_bench("view", run.folder, "--port", port)
     assert done.returncode == 2 and f"port {port} cannot be used" in done.stderr
+
+
+@pytest.fixture
+def going(run: api.Run, tmp_path: Path) -> tuple[Path, list[bytes]]:
+    """The run as it was after ten records, and the lines that it wrote then."""
+    folder = tmp_path / "going"
+    folder.mkdir()
+    for name in ("manifest.json", "prompts.jsonl", "media.jsonl"):
+        (folder / name).write_bytes((run.folder / name).read_bytes())
+    lines = (run.folder / "records.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "records.jsonl").write_bytes(b"".join(lines[:10]) + lines[10][:50])
+    return folder, [lines[10][50:], *lines[11:]]
+
+
+def test_a_run_that_is_still_going_is_followed(going: tuple[Path, list[bytes]]) -> None:
+    folder, rest = going
+    viewer = open_viewer(folder)
+    assert (viewer.n_records, viewer.n_total) == (10, 56)
+    made = viewer.shown.results
+    assert sum(task.n_scored for task in made.tasks.values()) == 10
+    assert {task.status for task in made.tasks.values()} == {"incomplete"}
+
+    async def follow() -> None:
+        async with TestClient(TestServer(viewer.app())) as client:
+            assert '"progress":[10,56]' in await (await client.get("/")).text()
+            assert await (await client.get("/progress")).json() == {"done": 10, "total": 56}
+            with (folder / "records.jsonl").open("ab") as file:
+                file.writelines(rest[:20])
+            assert await (await client.get("/progress")).json() == {"done": 30, "total": 56}
+            with (folder / "records.jsonl").open("ab") as file:
+                file.writelines(rest[20:])
+            assert '"progress":null' in await (await client.get("/")).text()
+
+    asyncio.run(follow())
+    samples = [s["id"] for chunk in served(viewer) for s in chunk["samples"]]
+    assert len(samples) == viewer.n_records == 56
+    assert {task.status for task in viewer.shown.results.tasks.values()} == {"complete"}
+    assert not (folder / "results.json").exists(), "only the run itself writes there"
+
+
+def test_results_that_a_run_has_written_are_taken(run: api.Run) -> None:
+    viewer = open_viewer(run.folder)
+    assert viewer.shown.results == run.results
+    assert viewer.n_records == viewer.n_total
+
+
+def test_a_run_without_a_record_yet(going: tuple[Path, list[bytes]]) -> None:
+    folder, _ = going
+    (folder / "records.jsonl").unlink()
+    assert got_from(open_viewer(folder), "/")[0][0] == 200
+
+
+def got_from(viewer: Viewer, path: str) -> list[tuple[int, bytes]]:
+    async def ask() -> list[tuple[int, bytes]]:
+        async with TestClient(TestServer(viewer.app())) as client:
+            reply = await client.get(path)
+            return [(reply.status, await reply.read())]
+
+    return asyncio.run(ask())

@@ -335,4 +335,29 @@
   });
   const first = fromLink() || [Object.keys(meta.chunks)[0], null];
   if (first[0] !== undefined) task(...first);
+
+  // -- a run that is still going ---------------------------------------------------------------
+  if (meta.progress) {
+    const EVERY_MS = 3000, IDLE_MS = 4000; // nobody's reading is cut off
+    let touched = 0;
+    for (const kind of ["keydown", "pointerdown", "wheel", "touchstart"]) {
+      window.addEventListener(kind, () => { touched = performance.now(); }, { passive: true });
+    }
+    const tell = (done, total) => {
+      $("progress").hidden = false;
+      $("progress").textContent = `still going: ${done} of ${total} samples`;
+    };
+    tell(...meta.progress);
+    const look = async () => {
+      try {
+        const { done, total } = await (await fetch("progress")).json();
+        tell(done, total);
+        if (done > meta.progress[0] && performance.now() - touched > IDLE_MS) { location.reload(); return; }
+      } catch {
+        $("progress").textContent = "the server does not answer any more";
+      }
+      setTimeout(look, EVERY_MS);
+    };
+    setTimeout(look, EVERY_MS);
+  }
 })();
