@@ -57,6 +57,8 @@ SOUND: Mapping[str, Mapping[str, str]] = {
     "explain": {"run": "run", "--reported": "Vlaser-8B@vlaser-table1"},
     "rl": {"--recipe": "recipe.yaml", "--dry-run": ""},
     "data make answers": {"run": "run", "--out": "new"},
+    "data make cot": {"--task": "affordance", "--model": "reference/chance", "--out": "new",
+                      "--split": "mini", "--limit": "2"},
     "data status": {"tasks": "erqa"},
     "data get": {"tasks": "home_alfred", "--to": "new"},
     "data build": {"task": "paco_lavis", "--source": "folder", "--out": "new"},

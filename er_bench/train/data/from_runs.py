@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from er_bench.core.errors import StoreError, UsageError
 from er_bench.core.manifest import Manifest
 from er_bench.core.message import Message
-from er_bench.core.record import Record, RecordStatus
+from er_bench.core.record import Key, Record, RecordStatus
 from er_bench.core.sample import Image, MediaRef, Part, Text
 from er_bench.core.score import Verdict
 from er_bench.data.chat_records import chat_record
@@ -30,6 +30,7 @@ from er_bench.data.run_folder import (
     read_prompts,
     read_records,
 )
+from er_bench.train.data.stepwise import thoughts_of, with_thoughts
 
 RECORDS, REJECTED, META, PICTURES = "records.jsonl", "rejected.jsonl", "meta.json", "images"
 PROVENANCE = "provenance"
@@ -44,6 +45,10 @@ class Choice:
     at_least: float
     worth: Mapping[str, Callable[[float], float]]
     """What makes more of a task's score better, by the task's label."""
+    thoughts: bool = False
+    """Whether an answer without thoughts teaches nothing."""
+    objections: Mapping[Key, str] = field(default_factory=dict)
+    """What a judge of the reasoning objects to, by record."""
 
     def refusal(self, record: Record) -> str | None:
         """Why a record's answer does not teach; None where it does."""
@@ -59,6 +64,10 @@ class Choice:
             return f"{worth:.4g} is less than {self.at_least:g}: {verdict.why}"
         if record.truncated:
             return "cut off at the token limit"
+        if self.thoughts and not thoughts_of(record.rollout.completion):
+            return "no thoughts in <think>"
+        if record.key in self.objections:
+            return f"the judge of the reasoning: {self.objections[record.key]}"
         return None
 
 
@@ -123,12 +132,32 @@ def _line(
     root = out / PICTURES
     pictures = [Image(_picture(media, ref, root)) for ref in turn.media]
     messages = [
-        *(Message(m.role, tuple(_parts(m.parts, pictures))) for m in stored.messages),
-        Message("assistant", (Text(turn.completion.text),)),
+        *asked(stored, pictures),
+        Message("assistant", (Text(with_thoughts(turn.completion)),)),
     ]
     verdict = record.judgement[choice.reading]
     told = chat_record(f"{record.task}/{record.id}/{record.repeat}", messages, root)
     return told | {PROVENANCE: _provenance(record, manifest, verdict, choice)}
+
+
+def asked(stored: StoredPrompt, pictures: Sequence[Image]) -> list[Message]:
+    """A stored prompt with its pictures."""
+    return [Message(m.role, tuple(_parts(m.parts, pictures))) for m in stored.messages]
+
+
+def good_ones(run: Path, choice: Choice) -> Iterator[tuple[Record, Sequence[Message]]]:
+    """The records of a run that a choice takes, each with what was asked, pictures and all."""
+    manifest = read_manifest(run)
+    prompts = {prompt.sha256: prompt for prompt in read_prompts(run)}
+    places: dict[str, References] = {}
+    for record in read_records(run):
+        if choice.refusal(record) is not None:
+            continue
+        if record.task not in places:
+            places[record.task] = References(Path(manifest.tasks[record.task].root), run)
+        turn = record.rollout.turns[0]
+        pictures = [Image(places[record.task].blob(ref)) for ref in turn.media]
+        yield record, asked(prompts[turn.prompt_sha256], pictures)
 
 
 def _parts(stored: Sequence[StoredPart], pictures: Sequence[Image]) -> Iterator[Part]:
@@ -163,6 +192,7 @@ def _provenance(
     return {
         "model": manifest.model.name,
         "checkpoint": manifest.model.checkpoint,
+        **({"request": "four steps"} if "thinks" in manifest.model.settings else {}),
         "prompt_sha256": record.rollout.turns[0].prompt_sha256,
         "reading": choice.reading,
         "score": verdict.score,
