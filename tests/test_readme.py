@@ -44,4 +44,4 @@ def test_what_follows_the_demo_works_as_it_is_written(after_the_demo: Path) -> N
     assert done.returncode == 0, done.stderr
     for made in ("s0/results.json", "s1/results.json", "s2/results.json", "out/samples.csv"):
         assert (after_the_demo / made).is_file()
-    assert "GPT-4o-20241120" in done.stdout
+    assert "GPT-4o-2024" in done.stdout, "a name may go on below"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rich import table as rich_table
@@ -11,7 +12,7 @@ from er_bench.cli.terminal import show, visible
 
 if TYPE_CHECKING:
     from er_bench.api import Evaluation
-    from er_bench.report.leaderboard import Leaderboard
+    from er_bench.report.leaderboard import Entry, Leaderboard
     from er_bench.report.results import Results, TaskResult
 
 
@@ -35,15 +36,14 @@ def _clean(cell: Any) -> Any:
 
 
 def printed(table: Table) -> None:
-    """Print a table; on a pipe at a width that cuts nothing off."""
-    console = Console(markup=False)
-    if not console.is_terminal:
-        console = Console(markup=False, width=max(100, _width(table)))
-    console.print(table)
+    """Print a table in the terminal's width, on a pipe in 80 columns or `COLUMNS`; texts wrap."""
+    Console(markup=False).print(table)
 
 
-def _width(table: Table) -> int:
-    return Console(markup=False, width=10_000).measure(table).maximum
+def fits(table: Table) -> bool:
+    """Whether a table can be printed without breaking a cell."""
+    wide = Console(markup=False, width=10_000)
+    return wide.measure(table).maximum <= Console().width
 
 
 def percent(value: float | None) -> str:
@@ -72,9 +72,8 @@ def print_results(results: Results) -> None:
     from er_bench.report.results import LOWER
 
     table = Table(title=f"{results.model.name} (percent)")
-    for name in ("task", "split", "metric", "score", "95% interval", "robust", "chance", "scored",
-                 "unparsed", "format", "errors", "status"):  # fmt: skip
-        table.add_column(name, overflow="fold")
+    for name in ("task", "score", "95% interval", "robust", "scored", "remarks"):
+        table.add_column(name, overflow="fold", no_wrap=name in ("score", "95% interval"))
     for name, task in results.tasks.items():
         table.add_row(name, *_result_cells(task))
     printed(table)
@@ -121,23 +120,44 @@ def print_results(results: Results) -> None:
 def _result_cells(task: TaskResult) -> list[str]:
     from er_bench.report.results import LOWER
 
-    metric = f"{task.metric} {LOWER}" if task.lower_is_better else task.metric
     interval = "-" if task.ci95 is None else " .. ".join(percent(v) for v in task.ci95)
-    errors = {
-        "data": task.n_data_error, "model": task.n_model_error, "env": task.n_env_error,
+    counts = {
+        "unparsed": task.n_unparsed, "read otherwise by robust": task.n_format_failures,
+        "data errors": task.n_data_error, "model errors": task.n_model_error,
+        "env errors": task.n_env_error,
     }  # fmt: skip
-    named = ", ".join(f"{count} {kind}" for kind, count in errors.items() if count)
+    remarks = [f"{task.metric} {LOWER}" if task.lower_is_better else task.metric]
+    remarks += [task.split] if task.split != "official" else []
+    remarks += [f"chance {percent(task.chance)}"] if task.chance is not None else []
+    remarks += [f"{count} {what}" for what, count in counts.items() if count]
+    remarks += [task.status] if task.status != "complete" else []
     return [
-        task.split, metric, percent(task.score), interval, percent(task.robust_score),
-        percent(task.chance), f"{task.n_scored}/{task.n_total}", str(task.n_unparsed),
-        str(task.n_format_failures), named or "0", task.status,
+        percent(task.score), interval, percent(task.robust_score),
+        f"{task.n_scored}/{task.n_total}", ", ".join(remarks),
     ]  # fmt: skip
 
 
 def print_leaderboard(board: Leaderboard) -> None:
-    """Measured entries first, then reported ones under a line of their own; then the notes."""
+    """Measured entries first, then reported ones; then the notes.
+
+    A line a model where that fits, else a line a task and the models beside one another, in as many
+    tables as they need.
+    """
+    table = _a_line_a_model(board)
+    if fits(table):
+        printed(table)
+    else:
+        for part in _a_line_a_task(board):
+            printed(part)
+    show("\n".join(_notes(board)))
+
+
+def _name(entry: Entry) -> str:
+    return entry.name if entry.kind == "measured" else f"{entry.name} [reported]"
+
+
+def _a_line_a_model(board: Leaderboard) -> Table:
     from er_bench.report.leaderboard import show as cell_text
-    from er_bench.report.results import LOWER
 
     table = Table(title="Leaderboard (percent)")
     table.add_column("rank", justify="right")
@@ -145,6 +165,40 @@ def print_leaderboard(board: Leaderboard) -> None:
     table.add_column("average", justify="right")
     for column in board.columns:
         table.add_column(column, justify="right")
+    kinds = [r.entry.kind for r in board.entries]
+    for number, r in enumerate(board.entries):
+        if number and kinds[number] != kinds[number - 1]:
+            table.add_section()
+        cells = [cell_text(r.entry.cells.get(c)) for c in board.columns]
+        table.add_row(r.place or "-", _name(r.entry), percent(r.average), *cells)
+    return table
+
+
+def _a_line_a_task(board: Leaderboard) -> Iterator[Table]:
+    """Tables of as many models as fit, the tasks one below the other in each."""
+    from er_bench.report.leaderboard import show as cell_text
+
+    first = max(map(len, (*board.columns, "average")))
+    # A cell holds `100.0 ±10.0*` and its borders; a name is broken into lines of that width.
+    room = max(1, (Console().width - first - 4) // 14)
+    for start in range(0, len(board.entries), room):
+        entries = board.entries[start : start + room]
+        table = Table(title="Leaderboard (percent)" if not start else "")
+        table.add_column("")
+        for r in entries:
+            name = _name(r.entry).replace("/", "/\n")  # else it breaks anywhere
+            table.add_column(name, justify="right", overflow="fold", width=11)
+        table.add_row("rank", *(r.place or "-" for r in entries))
+        table.add_row("average", *(percent(r.average) for r in entries))
+        table.add_section()
+        for column in board.columns:
+            table.add_row(column, *(cell_text(r.entry.cells.get(column)) for r in entries))
+        yield table
+
+
+def _notes(board: Leaderboard) -> list[str]:
+    from er_bench.report.results import LOWER
+
     notes = ["* incomplete: some samples were not scored; such a column is in no average"]
     if any(LOWER in column for column in board.columns):
         notes.append(f"{LOWER} lower is better; such a column is in no average")
@@ -152,12 +206,6 @@ def print_leaderboard(board: Leaderboard) -> None:
         notes.append("= a shared rank: the 95% interval of the paired difference holds zero")
     for kind in ("measured", "reported"):
         entries = [r for r in board.entries if r.entry.kind == kind]
-        if entries and kind == "reported":
-            table.add_section()
-        for r in entries:
-            cells = [cell_text(r.entry.cells.get(c)) for c in board.columns]
-            name = r.entry.name if kind == "measured" else f"{r.entry.name} [reported]"
-            table.add_row(r.place or "-", name, percent(r.average), *cells)
         if entries and entries[0].over:
             notes.append(f"average of {kind} rows: over {', '.join(entries[0].over)}")
     if any(r.entry.kind == "reported" for r in board.entries):
@@ -171,5 +219,4 @@ def print_leaderboard(board: Leaderboard) -> None:
             for column, cell in r.entry.cells.items()
             if cell.doubt
         ]
-    printed(table)
-    show("\n".join(notes))
+    return notes

@@ -50,8 +50,11 @@ def test_every_command_has_help(er_bench: Command) -> None:
 
 
 def test_tasks_says_what_each_asks_and_whether_it_runs_here(
-    er_bench: Command, toy_path: Path
+    er_bench: Command, toy_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told = er_bench("tasks", "--include-path", toy_path).stdout
+    assert max(map(len, told.splitlines())) <= 80
+    monkeypatch.setenv("COLUMNS", "200")
     told = er_bench("tasks", "--include-path", toy_path).stdout
     assert "Choose the letter that the question names." in told
 

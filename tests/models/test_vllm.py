@@ -7,6 +7,7 @@ import io
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,17 @@ def pretend_vllm(folder: Path, signature: str) -> None:
     )
 
 
+def loaded() -> list[str]:
+    return [n for n in sys.modules if n == "vllm" or n.startswith("vllm.")]
+
+
 @pytest.fixture
-def clean_modules(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [n for n in sys.modules if n == "vllm" or n.startswith("vllm.")]:
+def clean_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in loaded():
         monkeypatch.delitem(sys.modules, name)
+    yield
+    for name in loaded():  # others look whether there is a vLLM
+        del sys.modules[name]
 
 
 def test_without_vllm_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,13 +111,20 @@ def test_an_unknown_source_lists_the_known() -> None:
         read_reported("nope")
 
 
-def test_the_command(er_bench: Command, toy_path: Path, tmp_path: Path) -> None:
+def test_the_command(
+    er_bench: Command, toy_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for kind in ("oracle", "blind"):
         er_bench("run", "--model", f"reference/{kind}", "--tasks", "toy", "--include-path",
                  toy_path, "--out", kind)  # fmt: skip
     done = er_bench("leaderboard", "oracle", "blind", "--reported", "vlaser-table1",
                     "--json", "b.json", "--csv", "b.csv")  # fmt: skip
     assert done.returncode == 0, done.stderr
+    lines = done.stdout.split("\n*")[0].splitlines()
+    assert max(map(len, lines)) <= 80, "a line a task, the models in several tables"
+    assert sum("rank" in line for line in lines) == sum("eb_habitat" in line for line in lines) > 3
+    monkeypatch.setenv("COLUMNS", "400")
+    done = er_bench("leaderboard", "oracle", "blind", "--reported", "vlaser-table1")
     assert done.stdout.index("reference/oracle") < done.stdout.index("reference/blind")
     for name in (
         "GPT-4o-20241120 [reported]",
