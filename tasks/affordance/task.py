@@ -19,7 +19,7 @@ from er_bench.core.record import Shown, Truth
 from er_bench.core.rollout import Rollout
 from er_bench.core.sample import Image, Sample
 from er_bench.core.score import Verdict
-from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
+from er_bench.core.task import OFFICIAL, ROBUST, Reading
 from er_bench.data.rows import Row
 from er_bench.reading.coordinates import extents, loose_quads, named_quads, place_texts
 from er_bench.reading.output_block import REGION_KEYS, Output, Region, read_released
@@ -30,10 +30,9 @@ from er_bench.tasks.base.one_box import beside, box_verdict, no_points, pixel_bo
 from er_bench.tasks.base.vla_r1 import (
     SOURCE,
     RobotRow,
+    RobotTask,
     TaskReward,
     answer_of,
-    check_picture,
-    picture_size,
     reward_readings,
     robot_rows,
     robot_sample,
@@ -97,10 +96,8 @@ OWN = Convention(Unit.FRACTION, _asked, _read, _read_tolerant, no_points, _write
 """VLA-R1's words and form."""
 
 
-class Affordance(QuestionTask[Target]):
+class Affordance(RobotTask[Target]):
     """One region for one instruction."""
-
-    judges_in_thread = True
 
     @cached_property
     def convention(self) -> Convention:
@@ -148,14 +145,6 @@ class Affordance(QuestionTask[Target]):
         region = REGION.format(sample.text)
         said = self.convention.ask(QUESTION.format(region), region)
         return Prompt((user(Image(sample.image), said),), Expect.BOXES)
-
-    def size_wh(self, sample: Sample[Target]) -> Size:
-        """By the row, else from the picture's header."""
-        return picture_size(sample, sample.target.original_wh)
-
-    def check(self, sample: Sample[Target]) -> None:
-        """The box must lie on a picture of the row's size."""
-        check_picture(sample, sample.target.original_wh, self.root)
 
     def shown(self, sample: Sample[Target]) -> Shown:
         """The instruction and the true box."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from er_bench.core.answer import Answer, Boxes, Points, Status
 from er_bench.core.errors import DataError
@@ -19,7 +20,7 @@ from er_bench.core.geometry import Size, Unit
 from er_bench.core.rollout import Rollout
 from er_bench.core.sample import Blob, Image, Sample, T, Text
 from er_bench.core.score import Aggregate, Score, Scored, Verdict, mean, mean_of_samples
-from er_bench.core.task import Reading
+from er_bench.core.task import QuestionTask, Reading
 from er_bench.data.media import image_size
 from er_bench.data.rows import FileBlob, Row, find_files, inside, one_image, read_rows
 from er_bench.reading.output_block import Output, read_once, read_released
@@ -128,23 +129,37 @@ def robot_sample(found: RobotRow, target: T) -> Sample[T]:
     )
 
 
-def picture_size(sample: Sample[T], original_wh: Size | None) -> Size:
-    """The size by the row, else by the picture's header. Raises DataError."""
-    return original_wh or image_size(sample.image)
+class Sized(Protocol):
+    """A truth that may know the size of its picture."""
+
+    @property
+    def original_wh(self) -> Size | None:
+        """The size in which the row counts pixels, where it tells it."""
 
 
-def check_picture(sample: Sample[T], original_wh: Size | None, root: Path) -> None:
-    """Raise DataError where the picture has not the size that the row's pixels count in."""
-    if original_wh is None:
-        return
-    (w, h), (true_w, true_h) = image_size(sample.image), original_wh
-    if (w, h) != (true_w, true_h):
-        raise DataError(
-            f"the truth counts pixels of {true_w}x{true_h}, the image is {w}x{h}",
-            file=root,
-            row=sample.where,
-            field="meta_data",
-        )
+S = TypeVar("S", bound=Sized)
+
+
+class RobotTask(QuestionTask[S]):
+    """A task on rows of either layout."""
+
+    judges_in_thread = True
+
+    def size_wh(self, sample: Sample[S]) -> Size:
+        """By the row, else from the picture's header. Raises DataError."""
+        return sample.target.original_wh or image_size(sample.image)
+
+    def check(self, sample: Sample[S]) -> None:
+        """The picture must have the size that the row's pixels count in. Raises DataError."""
+        told, found = sample.target.original_wh, image_size(sample.image)
+        if told is not None and told != found:
+            raise DataError(
+                f"the truth counts pixels of {told[0]}x{told[1]}, the image is "
+                f"{found[0]}x{found[1]}",
+                file=self.root,
+                row=sample.where,
+                field="meta_data",
+            )
 
 
 _NO_NUMBER = Answer.unparsed("a number is not finite")

@@ -8,14 +8,13 @@ seeds give rows to teach with.
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
 from pathlib import Path
 
 from er_bench.core.geometry import Point
 from er_bench.scenes import Scene, Thing, draw, random_scene
 from er_bench.scenes.marks import gripper
+from er_bench.tasks.base.share_robot_mini import Drawn, main, write_rows
 
 SEED, ROWS, THINGS, POINTS = 20251003, 24, 4, 8
 REQUESTS = ("reach for the {}", "move to the {}", "go and touch the {}", "approach the {}")
@@ -48,47 +47,21 @@ def _near(point: Point, thing: Thing) -> bool:
     return away < thing.radius_px + 16
 
 
+def drawn(rng: random.Random, things: int) -> Drawn:
+    """A scene with a gripper, and the way to one of its things."""
+    scene = random_scene(rng, things)
+    thing = rng.choice(scene.things)
+    start, picture = free_start(scene, rng), draw(scene)
+    gripper(picture, start)
+    instruction = rng.choice(REQUESTS).format(thing.label)
+    middles = [[round(c, 3) for c in t.centre_px_xy] for t in scene.things]
+    return picture, instruction, {"points": way(start, thing.centre_px_xy)}, middles
+
+
 def build(folder: Path, rows: int = ROWS, seed: int = SEED, things: int = THINGS) -> None:
     """Write rows, pictures and the middles of all things into a folder."""
-    rng = random.Random(seed)
-    (folder / "images").mkdir(parents=True, exist_ok=True)
-    made, objects = [], {}
-    for number in range(rows):
-        scene = random_scene(rng, things)
-        thing, name = rng.choice(scene.things), f"image_{number:05d}.png"
-        start, picture = free_start(scene, rng), draw(scene)
-        gripper(picture, start)
-        picture.save(folder / "images" / name)
-        w, h = scene.size_wh
-        made.append(
-            {
-                "id": number,
-                "image": name,
-                "meta_data": {
-                    "original_dataset": "drawn",
-                    "original_width": w,
-                    "original_height": h,
-                },
-                "instruction": rng.choice(REQUESTS).format(thing.label),
-                "points": way(start, thing.centre_px_xy),
-            }
-        )
-        objects[str(number)] = [[round(c, 3) for c in t.centre_px_xy] for t in scene.things]
-    (folder / "trajectory.json").write_text(json.dumps(made, indent=1) + "\n")
-    (folder / "objects.json").write_text(json.dumps(objects) + "\n")
-
-
-def main() -> None:
-    """Parse and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    default = Path(__file__).parent / "mini"
-    parser.add_argument("folder", type=Path, nargs="?", default=default)
-    parser.add_argument("--rows", type=int, default=ROWS)
-    parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--things", type=int, default=THINGS)
-    wanted = parser.parse_args()
-    build(wanted.folder, wanted.rows, wanted.seed, wanted.things)
+    write_rows(folder, "trajectory", drawn, rows, seed, things)
 
 
 if __name__ == "__main__":
-    main()
+    main(build, __doc__, Path(__file__).parent / "mini", ROWS, SEED, THINGS)

@@ -21,7 +21,7 @@ from er_bench.core.record import Shown, Truth
 from er_bench.core.rollout import Rollout
 from er_bench.core.sample import Image, Sample
 from er_bench.core.score import Aggregate, Score, Scored, Verdict, mean
-from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
+from er_bench.core.task import OFFICIAL, ROBUST, Reading
 from er_bench.reading.coordinates import loose_pairs, place_texts
 from er_bench.reading.output_block import Output, read_released
 from er_bench.scorers.trajectory import discrete_frechet, hausdorff, rmse
@@ -30,10 +30,9 @@ from er_bench.tasks.base.located import Convention, Read, located, no_boxes, poi
 from er_bench.tasks.base.vla_r1 import (
     SOURCE,
     RobotRow,
+    RobotTask,
     TaskReward,
     answer_of,
-    check_picture,
-    picture_size,
     reward_readings,
     robot_rows,
     robot_sample,
@@ -92,10 +91,8 @@ OWN = Convention(Unit.FRACTION, _asked, _read, _read_tolerant, _write, no_boxes)
 """VLA-R1's words and form."""
 
 
-class Trajectory(QuestionTask[Target]):
+class Trajectory(RobotTask[Target]):
     """One trace for one instruction."""
-
-    judges_in_thread = True
 
     @cached_property
     def convention(self) -> Convention:
@@ -161,17 +158,9 @@ class Trajectory(QuestionTask[Target]):
         said = self.convention.ask(question, question)
         return Prompt((user(Image(sample.image), said),), Expect.POINTS)
 
-    def size_wh(self, sample: Sample[Target]) -> Size:
-        """By the row, else from the picture's header."""
-        return picture_size(sample, sample.target.original_wh)
-
     def truth_px(self, sample: Sample[Target]) -> list[Point]:
         """The true trace in pixels. Raises DataError for a picture that cannot be read."""
         return points_to_px(sample.target.trace_xy, Unit.FRACTION, self.size_wh(sample))
-
-    def check(self, sample: Sample[Target]) -> None:
-        """The trace must lie on a picture of the row's size."""
-        check_picture(sample, sample.target.original_wh, self.root)
 
     def shown(self, sample: Sample[Target]) -> Shown:
         """The instruction and the true trace."""
