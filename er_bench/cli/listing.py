@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -78,6 +79,10 @@ def dialects(include_path: o.Include = None) -> None:
 
 def describe(
     name: Annotated[str, typer.Argument(help="A task, a model card or a dialect.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Of a dialect: draw its example here, on a picture with its numbers."),
+    ] = None,
     include_path: o.Include = None,
 ) -> None:
     """Print all that is known of a task, a model or a dialect, with its sources."""
@@ -94,14 +99,18 @@ def describe(
     elif name in registry.model_files:
         show(yaml.safe_dump(registry.model_card(name).model_dump(), sort_keys=False, width=98))
     elif name in registry.dialect_names():
-        _describe_dialect(registry.dialect(name))
+        _describe_dialect(registry.dialect(name), out)
     else:
         names = [*registry.task_folders, *registry.model_files, *registry.dialect_names()]
         raise unknown("task, model or dialect", name, names)
 
 
-def _describe_dialect(found: AnyDialect) -> None:
+def _describe_dialect(found: AnyDialect, out: Path | None) -> None:
     from er_bench.core.dialect import Benchmark
+    from er_bench.core.errors import UsageError
+
+    if out is not None and isinstance(found, Benchmark):
+        raise UsageError("the benchmark's own words have no example to draw; name a dialect")
 
     show(f"dialect {found.name}")
     if isinstance(found, Benchmark):
@@ -118,3 +127,10 @@ def _describe_dialect(found: AnyDialect) -> None:
         show(f"\nan answer:\n{found.box_example}")
     else:
         show("\nwrites no boxes")
+    if out is None:
+        show(f"\ndrawn on a picture: er-bench describe {found.name} --out {found.name}.png")
+        return
+    from er_bench.report.dialect_picture import draw
+
+    draw(found, out)
+    show(f"\nwritten: {out}")
