@@ -162,6 +162,8 @@ class Settings(TypedDict, total=False):
     include: Sequence[Path | str]
     """Folders with tasks, cards and plug-ins of your own."""
     command: Sequence[str]
+    name: str
+    """What to call the run in tables and pages, instead of its model."""
     say: Say
 
 
@@ -204,6 +206,7 @@ def prepare(
         limits,
         settings.get("frames", "small"),
         settings.get("command", ()),
+        settings.get("name", ""),
     )
     told = {"say": settings["say"]} if "say" in settings else {}
     opened = open_tasks(registry, choice, model.dialect.name, model, **told)

@@ -66,6 +66,9 @@ def run(
         Path | None,
         typer.Option("--out", "--output-path", "--output_path", help="Run folder."),
     ] = None,
+    name: Annotated[
+        str, typer.Option(help="What to call the run in tables and pages, instead of its model.")
+    ] = "",
     backend: Annotated[str | None, typer.Option(help="transformers, vllm, openai, ...")] = None,
     model_args: Annotated[
         str | None,
@@ -142,7 +145,7 @@ def run(
 
 def _run(
     *, model: str | None, tasks: str | None, split: str, data: Path | None, limit: int | None,
-    out: Path | None, backend: str | None, model_args: str | None, gen_args: str | None,
+    out: Path | None, name: str, backend: str | None, model_args: str | None, gen_args: str | None,
     dialect: str | None, concurrency: int | None, repeats: int, seed: int,
     batch_size: int | None, frames: str, resume: bool, allow_missing: bool, accept_data: bool,
     dry_run: bool, prices: Path | None, max_tokens: int | None, max_cost: float | None,
@@ -179,6 +182,7 @@ def _run(
         accept_data=accept_data,
         include=include_path or (),
         command=sys.argv,
+        name=name,
         say=tell,
     )
     budget = Budget(max_tokens, max_cost, read_price(prices, made.model.name) if prices else None)

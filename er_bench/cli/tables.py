@@ -71,7 +71,7 @@ def print_results(results: Results) -> None:
     """One run: a table with a line a task, then what a table has no room for."""
     from er_bench.report.results import LOWER
 
-    table = Table(title=f"{results.model.name} (percent)")
+    table = Table(title=f"{results.run.name or results.model.name} (percent)")
     for name in ("task", "score", "95% interval", "robust", "scored", "remarks"):
         table.add_column(name, overflow="fold", no_wrap=name in ("score", "95% interval"))
     for name, task in results.tasks.items():

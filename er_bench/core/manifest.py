@@ -25,6 +25,7 @@ class ModelInfo(_Part):
 class RunInfo(_Part):
     """When, with what."""
 
+    name: str = Field("", description="What the user calls the run; empty: after its model")
     created: str = Field(description="When the run began, ISO 8601, UTC")
     er_bench_version: str
     git_sha: str | None = Field(description="Commit of er-bench, if run from a checkout")

@@ -71,7 +71,8 @@ def measured(results: Results) -> Entry:
     """A run as an entry; what is not comparable with reported scores has a column of its own."""
     note = f"{results.model.backend}, dialect {results.model.dialect}"
     cells = {column(name, task): _cell(task) for name, task in results.tasks.items()}
-    return Entry(results.model.name, "measured", results.run.id, note, cells)
+    name = results.run.name or results.model.name
+    return Entry(name, "measured", results.run.id, note, cells)
 
 
 def column(name: str, task: TaskResult) -> str:

@@ -35,6 +35,7 @@ class RunEntry(_Part):
     """Who, when, with what."""
 
     id: str = Field(description="Name of the run folder")
+    name: str = Field("", description="What the user calls the run; empty: after its model")
     created: str = Field(description="When the run began, ISO 8601, UTC")
     er_bench_version: str
     git_sha: str | None = Field(description="Commit of er-bench, if run from a checkout")

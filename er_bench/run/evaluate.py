@@ -37,6 +37,8 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     frames: FrameSize = "small"
     command: Sequence[str] = ()
+    name: str = ""
+    """What the user calls the run."""
 
     def __post_init__(self) -> None:
         """Raise UsageError for numbers that no run can go with."""
@@ -133,7 +135,7 @@ def new_manifest(
     data = None if choice.data is None else str(choice.data.resolve())
     return Manifest(
         schema_version=SCHEMA_VERSION,
-        info=run_info(options.command),
+        info=run_info(options.command, options.name),
         model=model_info(registry, model),
         identity=Identity(
             model=model.identity(),

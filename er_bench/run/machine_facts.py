@@ -17,9 +17,10 @@ from er_bench.core.secrets import cut_from_text
 PACKAGES = ("numpy", "pillow", "torch", "transformers", "vllm", "aiohttp", "av", "mujoco")
 
 
-def run_info(command: Sequence[str]) -> RunInfo:
-    """When and with what a run begins."""
+def run_info(command: Sequence[str], name: str = "") -> RunInfo:
+    """When and with what a run begins, and what the user calls it."""
     return RunInfo(
+        name=name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         er_bench_version=own_version(),
         git_sha=git_sha(),

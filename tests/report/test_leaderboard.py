@@ -216,3 +216,14 @@ def test_a_column_where_lower_is_better_is_in_no_average() -> None:
     board = lb.rank([entry("a", x=0.9, y=lower), entry("b", x=0.5, y=lower)])
     assert [r.average for r in board.entries] == [0.9, 0.5]
     assert board.entries[0].over == ["x"]
+
+
+def test_a_run_is_called_as_its_user_calls_it(tmp_path: Path, er_bench: Command) -> None:
+    done = er_bench("run", "--model", "reference/oracle", "--tasks", "erqa", "--split", "mini",
+                    "--limit", "2", "--name", "the | ceiling", "--out", "r")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "the | ceiling (percent)" in done.stdout
+    assert api.load_run(tmp_path / "r").manifest.info.name == "the | ceiling"
+    assert "the | ceiling" in er_bench("leaderboard", "r").stdout
+    page = api.write_report([tmp_path / "r"]).read_text()
+    assert "the | ceiling" in page

@@ -214,7 +214,7 @@ def _tasks(results: Sequence[Results]) -> list[tuple[str, list[TaskResult | None
 
 
 def _name(run: ShownRun) -> str:
-    return f"{run.manifest.model.name} · {run.results.run.id}"
+    return f"{run.results.run.name or run.manifest.model.name} · {run.results.run.id}"
 
 
 def _model(run: ShownRun) -> dict[str, str]:
