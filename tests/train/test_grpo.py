@@ -1,6 +1,9 @@
 """er-bench rl: what is asked is what is measured, whole runs, resuming, and how a run ends."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -245,3 +248,16 @@ def test_settings_are_kept(whole):
     kept = json.loads((whole / "recipe.json").read_text())
     assert kept["recipe"]["generations"] == 4
     assert len(kept["prompts"]) == 64
+
+
+def test_two_ranks_teach_together(tmp_path):
+    file = tmp_path / "r.yaml"
+    made = recipe(tmp_path / "out", max_steps=1, micro_batch_size=4)
+    file.write_text(made.model_dump_json(exclude_defaults=True))
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone",
+               "-m", "er_bench.cli.main", "rl", "--recipe", str(file)]  # fmt: skip
+    environ = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("step 1/1") == 1, "one rank speaks"
+    assert (tmp_path / "out" / "final" / "model.safetensors").is_file()
