@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -261,3 +262,16 @@ def test_two_ranks_teach_together(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("step 1/1") == 1, "one rank speaks"
     assert (tmp_path / "out" / "final" / "model.safetensors").is_file()
+
+
+def test_an_adapter_learns_is_resumed_and_ends_in_a_whole_model(tmp_path):
+    made = {"lora_rank": 2, "max_steps": 2, "save_every": 1, "learning_rate": 1e-2}
+    final = train(recipe(tmp_path / "a", **made), resume=False, console=QUIET)
+    before, after = weights(TINY), weights(final)
+    assert before.keys() == after.keys()
+    learned = {n for n in before if not torch.equal(before[n].float(), after[n].float())}
+    assert learned and all("language_model" in name and "proj" in name for name in learned)
+    for name in ("checkpoint-2", "final"):
+        shutil.rmtree(tmp_path / "a" / name)
+    again = weights(train(recipe(tmp_path / "a", **made), resume=True, console=QUIET))
+    assert all(torch.equal(after[name], again[name]) for name in after)

@@ -15,7 +15,10 @@ STATE = "trainer_state.json"
 """The Trainer writes it last: a checkpoint without it was cut off, not taken apart."""
 PARTS = {
     STATE: (STATE,),
-    "its weights": ("model*.safetensors", "pytorch_model_fsdp*", "global_step*"),
+    "its weights": (
+        *("model*.safetensors", "adapter_model*.safetensors"),
+        *("pytorch_model_fsdp*", "global_step*"),
+    ),
     "optimizer.pt": ("optimizer.pt", "optimizer.bin", "optimizer_*", "global_step*"),
     "scheduler.pt": ("scheduler.pt",),
     "rng_state.pth": ("rng_state*.pth",),

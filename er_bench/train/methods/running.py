@@ -94,6 +94,9 @@ def save_final(recipe: Training, family: Trainable, codec: Codec, trainer: Sound
     if trainer.is_world_process_zero():
         dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
         model = trainer.accelerator.unwrap_model(trainer.model)
+        if hasattr(model, "merge_and_unload"):  # an adapter: its weights go into the model's
+            model = model.merge_and_unload()
+            state = model.state_dict()
         # Tied weights share their memory, and must do so after the cast.
         cast = {tensor.data_ptr(): tensor.to(dtype) for tensor in state.values()}
         state = {name: cast[tensor.data_ptr()] for name, tensor in state.items()}
