@@ -27,12 +27,8 @@ from er_bench.data.run_folder import (
     read_prompts,
     read_records,
 )
-from er_bench.report.results import (
-    Results,
-    TaskContext,
-    make_results,
-    read_results,
-)
+from er_bench.report.results import Results, read_results
+from er_bench.report.results_of_records import TaskContext, make_results
 from er_bench.run import evaluate as evaluation
 from er_bench.run.asking import Limits
 from er_bench.run.evaluate import Options

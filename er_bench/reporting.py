@@ -13,7 +13,8 @@ from er_bench.core.registry import Registry
 from er_bench.core.task import OFFICIAL, ROBUST
 from er_bench.data.run_folder import RECORDS, read_manifest, read_records
 from er_bench.report.results import FILE as RESULTS
-from er_bench.report.results import Results, TaskContext, read_results, results_of
+from er_bench.report.results import Results, read_results
+from er_bench.report.results_of_records import TaskContext, results_of
 from er_bench.run.open_tasks import Opened
 from er_bench.run.part_read import Span, parts_read
 from er_bench.run.score_again import opened_for_run

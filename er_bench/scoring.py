@@ -16,7 +16,7 @@ from er_bench.core.registry import Registry, unknown
 from er_bench.core.task import OFFICIAL, ROBUST
 from er_bench.data.run_folder import MEDIA, PROMPTS, TEXTS, read_manifest, read_records
 from er_bench.report.counted import Counted
-from er_bench.report.results import changed_numbers, numbers
+from er_bench.report.results_of_records import changed_numbers, numbers
 from er_bench.run import evaluate as evaluation
 from er_bench.run import score_again
 from er_bench.run.machine_facts import run_info
