@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -22,8 +22,8 @@ from er_bench.core.limits import POLYGON_PIXELS
 from er_bench.core.message import user
 from er_bench.core.prompt import Decoding, Expect, Prompt
 from er_bench.core.sample import Image, Sample, Text
-from er_bench.core.score import Aggregate, Scored
-from er_bench.core.task import QuestionTask
+from er_bench.core.score import Aggregate, Scored, mean_of_samples
+from er_bench.core.task import QuestionTask, Reading
 from er_bench.data.media import image_size
 from er_bench.data.rows import FileBlob, Row, find_files, inside, read_rows
 from er_bench.reading.coordinates import (
@@ -207,3 +207,12 @@ def micro_precision(scored: Sequence[Scored]) -> Aggregate:
 def _precision(scored: Sequence[Scored]) -> float:
     total = sum(s.parts["total"] for s in scored)
     return sum(s.parts["hits"] for s in scored) / total if total else float("nan")
+
+
+ITEM_MEAN = "item_mean"
+
+
+def item_mean(official: Reading[E]) -> Reading[E]:
+    """The official reading with every item counted alike, as harnesses that know no pooling do."""
+    rule = official.rule.removesuffix(", pooled") + "; mean over items"
+    return replace(official, rule=rule, source="er-bench", aggregate=mean_of_samples)

@@ -118,6 +118,24 @@ def boxes_from_px(boxes_px_xyxy: Sequence[Box], unit: Unit, size_wh: Size) -> tu
 
 Locate = Callable[[Completion, Size, str], Located]
 """A completion, the image's size and where the row is, to places."""
+
+
+def once(locate: Locate) -> Locate:
+    """The same, reading a completion once for all readings that share it, one after the other."""
+    last: tuple[Completion, Size, Located] | None = None
+
+    def locate_once(completion: Completion, size_wh: Size, where: str) -> Located:
+        nonlocal last
+        held = last  # another thread may put its own there
+        if held is not None and held[0] is completion and held[1] == size_wh:
+            return held[2]
+        found = locate(completion, size_wh, where)
+        last = (completion, size_wh, found)
+        return found
+
+    return locate_once
+
+
 Rate = Callable[[Sample[T], Located], Score]
 
 

@@ -20,9 +20,11 @@ from er_bench.core.task import OFFICIAL, ROBUST, Reading
 from er_bench.data.rows import Row
 from er_bench.scorers.points import hits_in_mask
 from er_bench.tasks.base.expression_points import (
+    ITEM_MEAN,
     QUESTION,
     Expression,
     ExpressionTask,
+    item_mean,
     micro_precision,
     pooled,
 )
@@ -47,16 +49,18 @@ class PacoLavis(ExpressionTask[Target]):
     def readings(self) -> Mapping[str, Reading[Target]]:
         """The script's pairs, and any pairs."""
         rule = "points in the union of the instances, pooled"
+        official = place_reading(
+            by(self.convention.read),
+            self.size_wh,
+            self._rate,
+            reader="every [x, y], or the dialect's strict reader",
+            rule=rule,
+            source="OpenGVLab/Vlaser eval/evaluate_point_paco.py, commit 40d7821",
+            aggregate=micro_precision,
+        )
         return {
-            OFFICIAL: place_reading(
-                by(self.convention.read),
-                self.size_wh,
-                self._rate,
-                reader="every [x, y], or the dialect's strict reader",
-                rule=rule,
-                source="OpenGVLab/Vlaser eval/evaluate_point_paco.py, commit 40d7821",
-                aggregate=micro_precision,
-            ),
+            OFFICIAL: official,
+            ITEM_MEAN: item_mean(official),
             ROBUST: place_reading(
                 by(self.convention.read_tolerant),
                 self.size_wh,

@@ -26,10 +26,12 @@ from er_bench.core.task import OFFICIAL, ROBUST, Reading
 from er_bench.data.rows import Row
 from er_bench.scorers.points import Matched, hits_in_radius, matched
 from er_bench.tasks.base.expression_points import (
+    ITEM_MEAN,
     QUESTION,
     REF,
     Expression,
     ExpressionTask,
+    item_mean,
     micro_precision,
     pooled,
     turns,
@@ -84,8 +86,10 @@ class PixmoPoints(ExpressionTask[Target]):
         ) -> Reading[Target]:
             return Reading(reader, rule, source, partial(self._judge, read, rate), aggregate)
 
+        official = reading(pairs, PRECISION, VLASER, strict, self._released, _with_molmo)
         return {
-            OFFICIAL: reading(pairs, PRECISION, VLASER, strict, self._released, _with_molmo),
+            OFFICIAL: official,
+            ITEM_MEAN: item_mean(official),
             ROBUST: reading(best, PRECISION, "er-bench", tolerant, self._hits, _with_molmo),
             "molmo_f1": reading(
                 best, "F1 of one-to-one matching", molmo, tolerant, self._f1, _mean_f1

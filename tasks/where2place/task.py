@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from er_bench.core.dialect import BENCHMARK
-from er_bench.core.geometry import Size
+from er_bench.core.geometry import Mask, Size
 from er_bench.core.message import Message, user
 from er_bench.core.prompt import Expect, Prompt
 from er_bench.core.record import Shown, Truth
@@ -33,10 +33,12 @@ from er_bench.tasks.base.located import (
     Convention,
     Located,
     box_convention,
+    once,
     place_reading,
     point_convention,
 )
 from er_bench.tasks.base.masks import Masks, check_size, mask_ref
+from er_bench.tasks.base.region_readings import region_readings
 from er_bench.tasks.base.tuple_points import OWN_BOXES, OWN_POINTS, TUPLE_DIALECTS
 from er_bench.tasks.where2place.axes import WithAxes
 
@@ -95,6 +97,7 @@ class Where2Place(QuestionTask[Target]):
     def readings(self) -> Mapping[str, Reading[Target]]:
         """The released reader, the best one, and lmms-eval's."""
         soft = "mean of mask / 255 over points and filled boxes"
+        best = once(tuple_points.best(self.dialect, self.convention))
         made = {
             OFFICIAL: place_reading(
                 tuple_points.strict(READERS, self.dialect, self.convention),
@@ -105,7 +108,7 @@ class Where2Place(QuestionTask[Target]):
                 source="wentaoyuan/RoboPoint summarize_vqa.py, commit adbee8d",
             ),
             ROBUST: place_reading(
-                tuple_points.best(self.dialect, self.convention),
+                best,
                 self.size_wh,
                 self._soft,
                 reader="tuples in any brackets after the thoughts",
@@ -113,6 +116,8 @@ class Where2Place(QuestionTask[Target]):
                 source="er-bench",
             ),
         }
+        if not self.asks_for_boxes:
+            made |= region_readings(best, self.size_wh, self._hard_mask)
         if tuple_points.asks_for_tuples(self.dialect) and not self.asks_for_boxes:
             made["lmms_eval"] = place_reading(
                 tuple_points.LMMS_EVAL,
@@ -128,7 +133,11 @@ class Where2Place(QuestionTask[Target]):
         return _mean(found, self.masks.values(sample.target.mask), 255)
 
     def _hard(self, sample: Sample[Target], found: Located) -> Score:
-        return _mean(found, self.masks.over(sample.target.mask, 127), 1)
+        return _mean(found, self._hard_mask(sample), 1)
+
+    def _hard_mask(self, sample: Sample[Target]) -> Mask:
+        """round(mask / 255), as lmms-eval hardens it."""
+        return self.masks.over(sample.target.mask, 127)
 
     def samples(self) -> Iterator[Sample[Target]]:
         """Every question, in the order that numbers the masks."""
