@@ -15,6 +15,8 @@ from er_bench.report.results import TaskResult
 _NOTHING = re.compile(r"\b(?:not (?:published|stated|said|known|given)|unknown|unclear|unsaid)\b")
 NEAR = 0.02
 """Two scores that are this near, fractions, are taken to be alike where no interval is known."""
+WIDE = 0.4
+"""An interval that is wider says hardly anything."""
 MUCH = 0.10
 """Another frame that gains this much is told, whatever was published."""
 ASPECTS: Mapping[str, Sequence[str]] = {
@@ -132,6 +134,11 @@ def _conclusion(
             f"Read {_as(best)} the same answers score {best.score:.1%}, not {own}: {card}, and the "
             "numbers look like something else; see --dialect."
         )
+    if not apart and task.ci95 is not None and task.ci95[1] - task.ci95[0] > WIDE:
+        return (
+            f"{task.n_scored} of {task.n_total} samples are too few to tell {own} from "
+            f"{reported:.1%}: the interval is {task.ci95[0]:.1%} .. {task.ci95[1]:.1%}."
+        )
     if not apart:
         return f"{own} and {reported:.1%} agree within this run's interval: nothing to explain."
     return (
@@ -155,12 +162,22 @@ def _settings(
         "prompt": f"{label}, protocol {task.protocol}, dialect {model.dialect}",
         "engine": model.backend,
         "checkpoint": f"{model.checkpoint}{f' @ {model.revision}' if model.revision else ''}",
-        "decoding": {name: value for name, value in model.decoding.items() if value is not None},
+        "decoding": _decoding(model.decoding),
         "split": f"{task.split}: {task.n_scored} of {task.n_total} samples{of_source}",
     }
     for name in ("system_message", "max_tiles", "frames", "frame_sampling", "max_pixels"):
         if name in told:
             found[name.replace("_", " ")] = told[name]
+    return found
+
+
+def _decoding(told: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """What card and command line say of decoding, the command line over the card."""
+    found: dict[str, JsonValue] = {}
+    for part in (told, told.get("card"), told.get("forced")):
+        if isinstance(part, Mapping):
+            known = {k: v for k, v in part.items() if v is not None and k not in ("card", "forced")}
+            found |= known
     return found
 
 

@@ -152,3 +152,11 @@ def test_the_frames_of_boxes_too():
     point = turned.read_points_tolerant("(1, 2)").value
     assert point == Points(((2, 1),), Unit.PIXEL)
     assert turned.read_points("nothing").value is None
+
+
+def test_few_samples_tell_nothing(tmp_path, published):
+    published(60.0)
+    er_bench.evaluate("reference/blind", ["where2place"], split="mini", limit=3, out=tmp_path / "r")
+    (made,) = er_bench.explain(tmp_path / "r", "Model@paper")
+    assert "3 of 3 samples are too few to tell" in made.conclusion
+    assert made.settings["decoding"] == {}
