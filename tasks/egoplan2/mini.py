@@ -19,10 +19,10 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from er_bench.core.geometry import Point
+from er_bench.data.clip import write_clip
 from er_bench.scenes import COLOURS, Scene, Thing, draw, marks
 from er_bench.scenes.questions import balanced_letters, options
 from er_bench.scenes.shapes import BACKGROUNDS, SHAPES
-from er_bench.scenes.video import write_clip
 
 SEED = 2523
 SIZE_WH = (256, 192)

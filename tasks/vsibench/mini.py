@@ -14,6 +14,7 @@ from itertools import combinations, permutations
 from pathlib import Path
 from typing import Any
 
+from er_bench.data.clip import write_clip
 from er_bench.scenes.questions import balanced_letters, options
 from er_bench.scenes.rooms import (
     MARGIN_PX,
@@ -25,7 +26,6 @@ from er_bench.scenes.rooms import (
     random_room,
 )
 from er_bench.scenes.shapes import COLOURS, SHAPES, Thing
-from er_bench.scenes.video import write_clip
 
 SEED = 51089
 N_FRAMES, FPS = 48, 12

@@ -209,3 +209,36 @@ def test_a_run_that_is_still_going_is_followed(browser: Any, tmp_path: Path) -> 
             page.context.close()
         finally:
             served.terminate()
+
+
+def test_an_episode_plays(browser: Any, tmp_path: Path) -> None:
+    run = api.evaluate(
+        "reference/chance", "home_rearrange", split="mini", limit=1, out=tmp_path / "r"
+    )
+    page = Page(browser, api.write_report([run.folder], out=tmp_path / "report").as_uri())
+    _plays(page, len(next(iter(run.iter_records())).rollout.turns))
+    command = [sys.executable, "-m", "er_bench.cli.main", "view", str(run.folder), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
+        try:
+            assert served.stdout is not None
+            page = Page(browser, served.stdout.readline().split()[0])
+            _plays(page, len(next(iter(run.iter_records())).rollout.turns))
+        finally:
+            served.terminate()
+
+
+def _plays(page: Page, duration_s: float) -> None:
+    """See that the sample's video shows something and lasts as long as it should."""
+    assert not any(url.endswith(".mp4") for url in page.asked), "asked for by nobody yet"
+    found = page.page.evaluate(
+        """async () => {
+          const film = document.querySelector("video");
+          film.playbackRate = 16;
+          await film.play();
+          await new Promise((end) => film.addEventListener("ended", end));
+          return [film.videoWidth, film.currentTime];
+        }"""
+    )
+    assert found[0] > 100 and found[1] == pytest.approx(duration_s, abs=0.1)
+    assert page.said == []
+    page.context.close()

@@ -3,6 +3,7 @@ import random
 import pytest
 
 from er_bench.core.sample import Video
+from er_bench.data.clip import write_clip
 from er_bench.data.video import decode_frames
 from er_bench.scenes.questions import balanced_letters, options
 from er_bench.scenes.rooms import (
@@ -14,7 +15,6 @@ from er_bench.scenes.rooms import (
     random_room,
 )
 from er_bench.scenes.shapes import COLOURS, Thing
-from er_bench.scenes.video import write_clip
 
 
 def thing(x_m, y_m):

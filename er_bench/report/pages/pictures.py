@@ -5,19 +5,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
+from PIL import ImageOps
 
 from er_bench.core.errors import DataError
 from er_bench.core.manifest import Manifest
 from er_bench.core.sample import MediaRef
+from er_bench.data.clip import why_no_h264, write_clip
 from er_bench.data.media import image
 from er_bench.data.referenced import References
 from er_bench.data.video import frames_at, video_header
-from er_bench.report.pages.sample_view import View
+from er_bench.report.pages.sample_view import View, shortened
 
 LONGEST_SIDE = 900
 QUALITY = 82
@@ -25,6 +28,8 @@ MASK_RGBA = (0, 158, 115, 120)
 """Bluish green, which people tell from vermilion whatever colours they see (Okabe and Ito)."""
 VIDEO_SUFFIXES = {".mp4", ".mkv", ".avi", ".webm", ".mov", ".m4v"}
 VIDEO_FRAMES = 6
+FILM_FPS = 1
+"""Frames of an episode that its video shows in a second: one a plan."""
 
 
 @dataclass
@@ -45,6 +50,52 @@ class Pictures:
     def mask(self, task: str, ref: MediaRef) -> View | None:
         """A mask as a transparent picture of one colour."""
         return self._once(task, ref, "mask")
+
+    def film(self, task: str, frames: Sequence[MediaRef]) -> View | None:
+        """A video of an episode's frames: `src`, or `why` there is none.
+
+        None where fewer than two frames were kept.
+        """
+        kept = tuple(ref for ref in frames if ref.file)
+        if len(kept) < 2:
+            return None
+        if (why := self._why_no_film()) is not None:
+            return {"why": why}
+        try:
+            return {"src": self._film(task, kept, name_of(f"film {task} {kept}"))}
+        except DataError as error:
+            return {"why": shortened(str(error))}
+
+    def _why_no_film(self) -> str | None:
+        if self.folder is None:
+            return "one file holds no videos; a folder does (leave --single out)"
+        return why_no_h264()
+
+    def _film(self, task: str, frames: Sequence[MediaRef], name: str) -> str:
+        assert self.folder is not None, "asked for before"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.write_film(task, frames, self.folder / f"{name}.mp4")
+        return f"{self.folder.name}/{name}.mp4"
+
+    def write_film(self, task: str, frames: Sequence[MediaRef], file: Path) -> None:
+        """Write frames as an MP4, all in the size of the first; whole or not at all.
+
+        Raises DataError.
+        """
+        partial = file.with_stem(f"{file.stem}-partial")
+        try:
+            write_clip(partial, self._film_frames(task, frames), FILM_FPS, keyframes=1)
+            partial.replace(file)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _film_frames(self, task: str, frames: Sequence[MediaRef]) -> Iterator[PIL.Image.Image]:
+        size: tuple[int, int] | None = None
+        for ref in frames:
+            frame = self._opened(task, ref).convert("RGB")
+            frame.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+            size = size or (frame.width + frame.width % 2, frame.height + frame.height % 2)
+            yield ImageOps.pad(frame, size)
 
     def _once(self, task: str, ref: MediaRef, kind: str) -> View | None:
         key = f"{kind} {task} {asdict(ref)}"
@@ -92,10 +143,15 @@ class Pictures:
     def _kept(self, content: bytes, mime: str, key: str) -> str:
         if self.folder is None:
             return f"data:{mime};base64,{base64.b64encode(content).decode()}"
-        name = f"{hashlib.sha256(key.encode()).hexdigest()[:20]}.{mime.rpartition('/')[2]}"
+        name = f"{name_of(key)}.{mime.rpartition('/')[2]}"
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / name).write_bytes(content)
         return f"{self.folder.name}/{name}"
+
+
+def name_of(key: str) -> str:
+    """A name for what a key stands for, the same for the same key."""
+    return hashlib.sha256(key.encode()).hexdigest()[:20]
 
 
 def _encoded(found: PIL.Image.Image, kind: str) -> tuple[bytes, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,6 +18,8 @@ View = dict[str, Any]
 Span = tuple[int, int]
 Picture = Callable[[MediaRef], View | None]
 """A medium of the record to its file, width and height on the page; None where it is not there."""
+Film = Callable[[Sequence[MediaRef]], View | None]
+"""The first picture of each turn, in order, to a video on the page; None where there is none."""
 LONGEST = 20_000
 """Characters of a text that a page holds."""
 
@@ -26,6 +28,7 @@ def sample_view(
     record: Record,
     picture: Picture,
     mask: Picture,
+    film: Film,
     parts_read: Mapping[str, Span],
     lower: Collection[str] = (),
 ) -> View:
@@ -54,6 +57,7 @@ def sample_view(
             "mask": mask(truth.mask) if truth.mask is not None else None,
         },
         "turns": [_turn(turn, picture) for turn in record.rollout.turns],
+        "film": _film(record, film),
         "ending": record.rollout.ending,
         "instruction": shortened(record.rollout.start.instruction) if record.rollout.start else "",
         "readings": {
@@ -62,6 +66,12 @@ def sample_view(
         },
         "truncated": record.truncated,
     }
+
+
+def _film(record: Record, film: Film) -> View | None:
+    if record.rollout.start is None:
+        return None
+    return film([turn.media[0] for turn in record.rollout.turns if turn.media])
 
 
 def _turn(turn: Turn, picture: Picture) -> View:

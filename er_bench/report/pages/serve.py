@@ -8,26 +8,31 @@ be a page elsewhere that had itself resolved to 127.0.0.1.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from array import array
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
+from tempfile import TemporaryDirectory
+from threading import Lock
 
 from aiohttp import web
 
 from er_bench.core.errors import DataError
 from er_bench.core.sample import MediaRef
+from er_bench.data.clip import why_no_h264
 from er_bench.data.files import safe_name
 from er_bench.data.media import image_size
 from er_bench.data.run_folder import RECORDS, read_manifest, read_prompts, record_of
-from er_bench.report.pages.pictures import VIDEO_SUFFIXES, Pictures
+from er_bench.report.pages.pictures import VIDEO_SUFFIXES, Pictures, name_of
 from er_bench.report.pages.sample_view import View
 from er_bench.report.pages.write import CHUNK, ShownRun, chunk, in_script, page, static
 from er_bench.report.results import Results, read_results
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 NAMES = ("127.0.0.1", "localhost")
+KEPT = {"Cache-Control": "private, max-age=86400, immutable"}
+"""Of pictures and videos: a page that loads again takes them from the browser."""
 
 
 @dataclass
@@ -36,13 +41,18 @@ class AskedPictures(Pictures):
 
     asked: dict[str, tuple[str, MediaRef, str]] = field(default_factory=dict)
     """By the name in the address: task, reference and kind."""
+    films: dict[str, tuple[str, Sequence[MediaRef]]] = field(default_factory=dict)
+    """By the name in the address: task and frames."""
+    _server: str = field(default_factory=lambda: token_hex(8))
+    """Part of every name, for browsers keep what an address held."""
+    _making: Lock = field(default_factory=Lock)
 
     def _make(self, task: str, ref: MediaRef, kind: str, key: str) -> View:
         if Path(ref.file).suffix.lower() in VIDEO_SUFFIXES:
             w, h = 6 * 160, 120  # a strip; nothing is drawn on it
         else:
             w, h = image_size(self._reference(task).blob(ref))
-        name = hashlib.sha256(key.encode()).hexdigest()[:20]
+        name = name_of(f"{self._server} {key}")
         self.asked[name] = (task, ref, kind)
         return {"src": f"media/{name}", "w": w, "h": h}
 
@@ -50,6 +60,24 @@ class AskedPictures(Pictures):
         """A picture's bytes and type. Raises KeyError, DataError."""
         task, ref, kind = self.asked[name]
         return self.encoded(task, ref, kind)
+
+    def film_file(self, name: str) -> Path:
+        """A video in `folder`, made by the first who asks. Raises KeyError, DataError."""
+        task, frames = self.films[name]
+        assert self.folder is not None, "set while the app runs"
+        file = self.folder / name
+        with self._making:
+            if not file.exists():
+                self.write_film(task, frames, file)
+        return file
+
+    def _why_no_film(self) -> str | None:
+        return why_no_h264()
+
+    def _film(self, task: str, frames: Sequence[MediaRef], name: str) -> str:
+        address = f"{name_of(f'{self._server} {name}')}.mp4"
+        self.films[address] = (task, frames)
+        return f"media/{address}"
 
 
 class Viewer:
@@ -107,6 +135,7 @@ class Viewer:
     def app(self) -> web.Application:
         """The server's routes."""
         app = web.Application(middlewares=[_own_name_only])
+        app.cleanup_ctx.append(self._room_for_films)
         app.router.add_get("/", self._page)
         app.router.add_get("/{name:report\\.(?:js|css)}", self._static)
         app.router.add_get("/progress", self._progress)
@@ -125,6 +154,11 @@ class Viewer:
                 records.append(record_of(file.readline()))
         made = chunk([self.shown], [self._pictures], label, number, records, {}, self._prompts)
         return f"ER_CHUNK({in_script(made)});\n"
+
+    async def _room_for_films(self, app: web.Application) -> AsyncIterator[None]:
+        with TemporaryDirectory() as folder:
+            self._pictures.folder = Path(folder)
+            yield
 
     async def _progress(self, request: web.Request) -> web.Response:
         await asyncio.to_thread(self.refresh)
@@ -151,13 +185,16 @@ class Viewer:
             raise web.HTTPNotFound from None
         return web.Response(text=text, content_type="text/javascript")
 
-    async def _medium(self, request: web.Request) -> web.Response:
+    async def _medium(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
         try:
-            name = request.match_info["name"]
+            if name.endswith(".mp4"):
+                file = await asyncio.to_thread(self._pictures.film_file, name)
+                return web.FileResponse(file, headers=KEPT)
             content, kind = await asyncio.to_thread(self._pictures.content, name)
         except (KeyError, DataError):
             raise web.HTTPNotFound from None
-        return web.Response(body=content, content_type=kind)
+        return web.Response(body=content, content_type=kind, headers=KEPT)
 
 
 @web.middleware

@@ -185,6 +185,7 @@ def _view(run: ShownRun, pictures: Pictures, record: Record) -> View:
         record,
         lambda ref: pictures.picture(record.task, ref),
         lambda ref: pictures.mask(record.task, ref),
+        lambda frames: pictures.film(record.task, frames),
         run.parts_read.get(record.key, {}),
         [name for name, made in _readings(run, record.task).items() if made.lower_is_better],
     )

@@ -108,7 +108,7 @@ def evil_record() -> Record:
 
 
 def test_nothing_in_a_record_becomes_more_than_text() -> None:
-    view = sample_view(evil_record(), lambda ref: None, lambda ref: None, {})
+    view = sample_view(evil_record(), lambda ref: None, lambda ref: None, lambda frames: None, {})
     text = in_script(view)
     assert "<" not in text and ">" not in text and "&" not in text and "\u2028" not in text
     text.encode()

@@ -78,6 +78,8 @@ def test_page_data_and_pictures_are_served(run: api.Run) -> None:
             picture = await client.get(f"/{sources[0]}")
             assert picture.status == 200 and picture.content_type == "image/jpeg"
             assert (await picture.read())[:2] == b"\xff\xd8"
+            assert "immutable" in picture.headers["Cache-Control"], "no picture comes twice"
+            assert sources[0] not in Viewer(run.folder).data(name), "another server, other names"
 
     asyncio.run(ask())
 

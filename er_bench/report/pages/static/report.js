@@ -265,7 +265,13 @@
         el("details", {}, el("summary", {}, "Answer"), el("pre", { tabindex: "0", "aria-label": `Answer ${number + 1}` }, turn.text)), promptOf(turn));
     });
     return el("div", {}, el("p", { class: "meta" }, `${sample.instruction} — ended: ${sample.ending}`),
-      el("ol", { class: "strip", tabindex: "0", "aria-label": "Plans of the episode, in order" }, ...items));
+      film(sample), el("ol", { class: "strip", tabindex: "0", "aria-label": "Plans of the episode, in order" }, ...items));
+  }
+  function film(sample) {
+    if (!sample.film) return null;
+    if (!sample.film.src) return el("p", { class: "hint" }, `No video: ${sample.film.why}`);
+    const first = sample.turns.flatMap((turn) => turn.media).find((medium) => medium.picture);
+    return el("video", { class: "film", src: sample.film.src, poster: first && first.picture.src, controls: true, muted: true, preload: "none", "aria-label": "What the agent saw before each plan, one plan a second" });
   }
   function show(sample, focus) {
     current = sample;
@@ -316,7 +322,7 @@
     const writing = event.target.matches("input, select, textarea");
     if (event.key === "Escape" && writing) { event.target.blur(); return; }
     if (writing) return;
-    const scrolls = event.target.matches("pre, .scroll, .strip");
+    const scrolls = event.target.matches("pre, .scroll, .strip, video");
     if (event.key === "j" || (event.key === "ArrowDown" && !scrolls)) step(1);
     else if (event.key === "k" || (event.key === "ArrowUp" && !scrolls)) step(-1);
     else if (event.key === "/") $("search").focus();

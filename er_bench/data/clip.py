@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from PIL import Image
 
 from er_bench.core.errors import MissingExtraError
+
+H264_ENCODER: Final = "libx264"
 
 
 def write_clip(
@@ -24,7 +27,7 @@ def write_clip(
         import av
     except ImportError as error:
         raise MissingExtraError("writing video", "video", str(error)) from error
-    h264 = "libx264" in av.codecs_available
+    h264 = H264_ENCODER in av.codecs_available
     settings: dict[str, object] = (
         {"crf": str(crf), "preset": "slow", "threads": "1"} if h264 else {"q": "5"}
     )
@@ -32,7 +35,7 @@ def write_clip(
         stream = None
         for frame in frames:
             if stream is None:
-                stream = container.add_stream("libx264" if h264 else "mpeg4", rate=Fraction(fps))
+                stream = container.add_stream(H264_ENCODER if h264 else "mpeg4", rate=Fraction(fps))
                 stream.width, stream.height = frame.size
                 stream.pix_fmt, stream.options = "yuv420p", settings if h264 else {}
                 stream.codec_context.gop_size = keyframes
@@ -40,3 +43,14 @@ def write_clip(
             container.mux(stream.encode(picture))
         if stream is not None:
             container.mux(stream.encode())
+
+
+def why_no_h264() -> str | None:
+    """Why nothing here writes H.264, which browsers play; None where it can be written."""
+    try:
+        import av
+    except ImportError:
+        return "PyAV is not installed: pip install 'er-bench[video]'"
+    if H264_ENCODER not in av.codecs_available:
+        return f"the PyAV that is installed has no H.264 encoder ({H264_ENCODER})"
+    return None
