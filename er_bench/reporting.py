@@ -20,6 +20,7 @@ from er_bench.run.part_read import Span, parts_read
 from er_bench.run.score_again import opened_for_run
 
 if TYPE_CHECKING:
+    from er_bench.report.compare import Link
     from er_bench.report.pages.serve import Viewer
 
 
@@ -77,6 +78,17 @@ def open_viewer(
         return results_of(folder, manifest, contexts, read_records(folder))
 
     return Viewer(folder, results)
+
+
+def sample_links(report: Path | str, runs: Sequence[Path | str]) -> Link:
+    """The addresses of samples in pages that `write_report` wrote of these runs, or of one.
+
+    Raises StoreError for what is no run, UsageError for pages of other runs.
+    """
+    from er_bench.report.pages import links, write
+
+    names = [write.shown_name(read_manifest(run), read_results(run)) for run in map(Path, runs)]
+    return links.sample_links(Path(report), names)
 
 
 def _written_last(one: Path, other: Path) -> bool:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from er_bench.cli import options as o
-from er_bench.cli.terminal import show
+from er_bench.cli.terminal import show, tell
 
 if TYPE_CHECKING:
-    from er_bench.report.compare import Comparison
+    from er_bench.report.compare import Comparison, Link, TaskComparison
 
+FORMATS = ("table", "json", "csv", "md")
+WIDTH = 80
 BELOW = 4
 """Exit code: a difference is below --fail-below."""
 
@@ -31,75 +35,80 @@ def compare(
     accept_data: Annotated[
         bool, typer.Option("--accept-data", help="Compare runs over other rows, by sample id.")
     ] = False,
-    format_name: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
+    format_name: Annotated[str, typer.Option("--format", help="table, json, csv or md.")] = "table",
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Pages that `report A B --out DIR` wrote: samples won and lost become links.",
+        ),
+    ] = None,
     include_path: o.Include = None,
 ) -> None:
     """Compare two runs sample by sample: settings, differences with intervals, won and lost."""
     from er_bench.comparing import compare as compared
     from er_bench.core.errors import UsageError
+    from er_bench.report import compare_text
     from er_bench.report.compare import to_json
+    from er_bench.reporting import sample_links
 
-    if format_name not in ("table", "json"):
-        raise UsageError(f"--format takes table, json, not {format_name!r:.80}")
+    if format_name not in FORMATS:
+        raise UsageError(f"--format takes {', '.join(FORMATS)}, not {format_name!r:.80}")
+    if report is not None and format_name == "csv":
+        raise UsageError("CSV has counts of samples, no links; take --report with table, json, md")
     made = compared(a, b, reading=reading, accept_data=accept_data, include=include_path or ())
+    if report is not None and not made.paired:
+        raise UsageError("a reported score has no samples; leave --report out")
+    link = None if report is None else sample_links(report, [a, b])
     if format_name == "json":
-        show(to_json(made))
+        show(to_json(made, link))
+    elif format_name == "csv":
+        show(compare_text.to_csv(made).removesuffix("\n"))
+    elif format_name == "md":
+        show(compare_text.to_markdown(made, link).removesuffix("\n"))
     else:
-        _print(made)
+        _print(made, link)
     low = [t for t in made.tasks if fail_below is not None and t.gain < fail_below]
-    for task in low:
-        show(f"{task.task}: {task.gain:+.4f} is below --fail-below {fail_below}")
+    for task in low:  # nothing but the data where a program reads them
+        say = show if format_name == "table" else tell
+        say(f"{task.task}: {task.gain:+.4f} is below --fail-below {fail_below}")
     if low:
         raise typer.Exit(BELOW)
 
 
-def _print(made: Comparison) -> None:
-    from er_bench.cli.tables import Table, percent, printed
-    from er_bench.report.compare import MOST_LISTED
-    from er_bench.report.results import LOWER
+def _print(made: Comparison, link: Link | None) -> None:
+    from er_bench.cli.tables import Table, printed
+    from er_bench.report import compare_text
 
     show(f"A: {made.names[0]}")
     show(f"B: {made.names[1]}")
     show(f"reading: {made.reading}; differences are B - A, in percent")
-    if not made.paired:
-        show("a reported score has no samples: compared unpaired, as if it had no error of its own")
     for name, (was, now) in made.settings.items():
         show(f"differs: {name}: {_short(was)} | {_short(now)}")
     table = Table(title="B - A (percent)")
-    for name in ("task", "A", "B", "B - A", "95% interval", "p", "won", "lost", "n"):
+    for name in compare_text.HEADING:
         table.add_column(name, overflow="fold")
     for task in made.tasks:
-        interval = task.difference.ci95
-        table.add_row(
-            f"{task.task} {LOWER}" if task.lower_is_better else task.task,
-            *map(percent, task.scores),
-            f"{task.difference.value * 100:+.1f}",
-            "-" if interval is None else " .. ".join(f"{x * 100:+.1f}" for x in interval),
-            "-" if task.p_holm is None else f"{task.p_holm:.3g}",
-            str(len(task.won)),
-            str(len(task.lost)),
-            str(task.difference.n),
-        )
+        table.add_row(*compare_text.cells(task))
     printed(table)
-    if any(task.lower_is_better for task in made.tasks):
-        show(f"{LOWER} lower is better: won are the samples where B is lower")
-    show("p: exact McNemar where each sample is right or wrong and stands alone, else by the")
-    show("clustered error; adjusted for the number of tasks (Holm)")
+    for line in (*compare_text.remarks(made), *compare_text.categories(made)):
+        show(fill(line, WIDTH, break_long_words=False, break_on_hyphens=False))
     for task in made.tasks:
-        for what, ids in (("won", task.won), ("lost", task.lost)):
-            if ids:
-                rest = f" and {len(ids) - MOST_LISTED} more" if len(ids) > MOST_LISTED else ""
-                show(f"{task.task}, {what}: {', '.join(ids[:MOST_LISTED])}{rest}")
-        for side, ids in zip("AB", task.only, strict=True):
-            if ids:
-                show(f"{task.task}: {len(ids)} samples are scored in {side} alone")
-        for category, found in task.categories.items():
-            interval = found.ci95
-            shown = "" if interval is None else f" ({interval[0]:+.1%} .. {interval[1]:+.1%})"
-            show(f"{task.task}, {category}: {found.value:+.1%}{shown}, n {found.n}")
-    for side, labels in zip("AB", made.not_shared, strict=True):
-        if labels:
-            show(f"in {side} alone: {', '.join(labels)}")
+        _print_samples(task, link)
+
+
+def _print_samples(task: TaskComparison, link: Link | None) -> None:
+    """Samples won and lost: in one line, or with links a line each."""
+    from er_bench.report.compare import MOST_LISTED
+
+    for what, ids in (("won", task.won), ("lost", task.lost)):
+        shown, rest = ids[:MOST_LISTED], len(ids) - MOST_LISTED
+        more = [f"and {rest} more"] if rest > 0 else []
+        if ids and link is None:
+            show(f"{task.task}, {what}: {' '.join([', '.join(shown), *more])}")
+        elif ids and link is not None:
+            lines = [*(f"{i}  {link(task.task, i)}" for i in shown), *more]
+            show("\n  ".join([f"{task.task}, {what}:", *lines]))
 
 
 def _short(value: object) -> str:

@@ -31,10 +31,10 @@ def rows(board: Leaderboard) -> Rows:
     return [heading, *lines]
 
 
-def markdown(table: Rows) -> str:
-    """A pipe table (GitHub Flavored Markdown)."""
+def markdown(table: Rows, named: int = 1) -> str:
+    """A pipe table (GitHub Flavored Markdown); all but the column `named` is set to the right."""
     lines = [" | ".join(_one_line(cell).replace("|", "\\|") for cell in row) for row in table]
-    dashes = " | ".join("---" if k == 1 else "--:" for k in range(len(table[0])))
+    dashes = " | ".join("---" if k == named else "--:" for k in range(len(table[0])))
     return "".join(f"| {line} |\n" for line in [lines[0], dashes, *lines[1:]])
 
 

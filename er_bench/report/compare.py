@@ -26,6 +26,8 @@ from er_bench.report.statistics import Estimate, paired_difference
 
 Aggregated = Callable[[Sequence[Scored]], float]
 """A task's headline of its samples."""
+Link = Callable[[str, str], str]
+"""The address of a sample in pages, by task and id."""
 MOST_LISTED = 20
 """Samples that a table names; data have all."""
 
@@ -326,9 +328,16 @@ def _flat(value: JsonValue, name: str = "") -> dict[str, JsonValue]:
     return found
 
 
-def to_json(made: Comparison) -> str:
-    """A comparison as JSON: names, settings, tasks with differences, ids won and lost."""
-    return json.dumps(_plain(asdict(made)), indent=2, ensure_ascii=False)
+def to_json(made: Comparison, link: Link | None = None) -> str:
+    """A comparison as JSON: names, settings, tasks with differences, ids won and lost.
+
+    With `link`, a task has `links`, by the ids of its samples won and lost.
+    """
+    told = asdict(made)
+    if link is not None:
+        for task in told["tasks"]:
+            task["links"] = {i: link(task["task"], i) for i in (*task["won"], *task["lost"])}
+    return json.dumps(_plain(told), indent=2, ensure_ascii=False)
 
 
 def _plain(value: object) -> object:

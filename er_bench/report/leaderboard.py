@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -11,7 +9,7 @@ from typing import Any, Literal
 
 from er_bench.report.reported import Reported
 from er_bench.report.results import LOWER, Results, TaskResult
-from er_bench.report.spreadsheet import csv_cell
+from er_bench.report.spreadsheet import csv_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,15 +188,13 @@ def to_json(board: Leaderboard) -> dict[str, Any]:
 
 
 def to_csv(board: Leaderboard) -> str:
-    """One line an entry and column: `kind, name, source, column, status, score, stderr`."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["kind", "name", "source", "column", "status", "score", "stderr"])
+    """One line an entry and column; `rank` is the entry's, `2=` where it is shared."""
+    heading = ("kind", "name", "source", "column", "status", "score", "stderr", "rank")
+    lines: list[Sequence[object]] = [heading]
     for r in board.entries:
-        for column, cell in r.entry.cells.items():
-            writer.writerow(
-                [r.entry.kind, *map(csv_cell, (r.entry.name, r.entry.source, column)), cell.status,
-                 "" if cell.score is None else repr(cell.score),
-                 "" if cell.stderr is None else repr(cell.stderr)]
-            )  # fmt: skip
-    return out.getvalue()
+        about = (r.entry.kind, r.entry.name, r.entry.source)
+        lines += [
+            (*about, column, cell.status, cell.score, cell.stderr, r.place)
+            for column, cell in r.entry.cells.items()
+        ]
+    return "".join(map(csv_line, lines))

@@ -1,8 +1,11 @@
-"""Cells of CSV files that spreadsheets open as text, never as a formula."""
+"""Lines and cells of CSV files that spreadsheets open as text, never as a formula."""
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+from collections.abc import Sequence
 
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -16,3 +19,11 @@ def csv_cell(value: object) -> object:
     if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
         return f"'{value}"
     return value
+
+
+def csv_line(row: Sequence[object]) -> str:
+    """A line of a CSV file, of safe cells; None is empty."""
+    # Told of another line end than CRLF, Python 3.11 leaves a carriage return without quotes.
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow(map(csv_cell, row))
+    return out.getvalue().removesuffix("\r\n") + "\n"

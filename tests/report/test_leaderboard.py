@@ -138,6 +138,7 @@ def test_the_command(
     assert {e["rank"] for e in written["entries"] if e["kind"] == "reported"} == {None}
     rows = list(csv.DictReader((tmp_path / "b.csv").read_text().splitlines()))
     assert len(rows) == 2 + 17 * 12
+    assert [row["rank"] for row in rows[:3]] == ["1", "2", ""], "reported rows have none"
     nothing = er_bench("leaderboard")
     assert nothing.returncode == 2 and "--reported" in nothing.stderr
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +9,7 @@ from er_bench.core.record import Record
 from er_bench.data.files import write_text
 from er_bench.report.exports.finished import FinishedRun
 from er_bench.report.results import Results
-from er_bench.report.spreadsheet import csv_cell
+from er_bench.report.spreadsheet import csv_line
 
 RESULT_COLUMNS = ("task", "split", "protocol", "status", "reading", "score", "stderr",
                   "ci95_low", "ci95_high", "n_scored", "n_total", "n_unparsed")  # fmt: skip
@@ -50,11 +48,4 @@ def _sample_rows(records: Iterable[Record]) -> Iterator[Sequence[object]]:
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    return "".join(map(_line, [columns, *rows]))
-
-
-def _line(row: Sequence[object]) -> str:
-    # Told of another line end than CRLF, Python 3.11 leaves a carriage return without quotes.
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow(map(csv_cell, row))
-    return out.getvalue().removesuffix("\r\n") + "\n"
+    return "".join(map(csv_line, [columns, *rows]))

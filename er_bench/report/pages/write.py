@@ -106,14 +106,22 @@ def page(
     )  # fmt: skip
     environment.filters["percent"] = _percent
     results = [run.results for run in runs]
+    names = [shown_name(run.manifest, run.results) for run in runs]
     meta = {
         "chunks": {shortened(label): names for label, names in chunks.items()},
-        "runs": [_name(run) for run in runs],
+        "runs": names,
         "single": single,
         "progress": None if progress is None or progress[0] >= progress[1] else progress,
     }
     rendered: str = environment.get_template("report.html.jinja").render(
-        runs=[{"name": _name(run), "results": run.results, "model": _model(run)} for run in runs],
+        runs=[
+            {
+                "name": shown_name(run.manifest, run.results),
+                "results": run.results,
+                "model": _model(run),
+            }
+            for run in runs
+        ],
         tasks=_tasks(results),
         served=progress is not None,
         lower=any(task.lower_is_better for made in results for task in made.tasks.values()),
@@ -214,8 +222,9 @@ def _tasks(results: Sequence[Results]) -> list[tuple[str, list[TaskResult | None
     return [(label, [run.tasks.get(label) for run in results]) for label in labels]
 
 
-def _name(run: ShownRun) -> str:
-    return f"{run.results.run.name or run.manifest.model.name} · {run.results.run.id}"
+def shown_name(manifest: Manifest, results: Results) -> str:
+    """What a page calls a run."""
+    return f"{results.run.name or manifest.model.name} · {results.run.id}"
 
 
 def _model(run: ShownRun) -> dict[str, str]:
