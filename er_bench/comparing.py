@@ -18,7 +18,7 @@ from er_bench.report import compare as comparison
 from er_bench.report.intervals import difference_interval
 from er_bench.report.leaderboard import column
 from er_bench.report.reported import read_reported
-from er_bench.report.results import read_results
+from er_bench.report.results import Results, TaskResult, read_results
 
 REPORTED = "reported:"
 
@@ -56,34 +56,64 @@ def compare(
     return comparison.compare(*sides, headlines, reading, lower=lower, accept_data=accept_data)
 
 
-def clearly_ahead(a: Path, b: Path, columns: Collection[str]) -> bool:
-    """Whether run A is better than run B on average over these columns of the leaderboard.
+class Ahead:
+    """Tells which of two runs is better; each pair is compared once."""
 
-    True where the 95% interval of the mean paired difference lies above zero; where the two ran
-    other rows, of the difference of two independent averages.
-    """
-    tasks_a, tasks_b = read_results(a).tasks, read_results(b).tasks
-    labels = [label for label, task in tasks_a.items() if column(label, task) in columns]
-    try:
-        made = [task for task in compare(b, a).tasks if task.task in labels]
-        told = [(task.gain, task.difference.stderr, task.difference.n) for task in made]
-    except (DataError, UsageError):
-        both = [(tasks_a[label], tasks_b[label]) for label in labels if label in tasks_b]
-        told = [
-            (
-                x.score - y.score,
-                hypot(x.stderr or 0.0, y.stderr or 0.0),
-                min(x.n_scored, y.n_scored),
-            )
-            for x, y in both
-            if x.score is not None and y.score is not None
-        ]
-    if not told or any(stderr is None for _, stderr, _ in told):
-        return False
-    value = fmean(gain for gain, _, _ in told)
-    stderr = sqrt(sum((error or 0.0) ** 2 for _, error, _ in told)) / len(told)
-    low, _ = difference_interval(value, stderr, min(n for _, _, n in told))
-    return low > 0
+    def __init__(self) -> None:
+        """Of no runs yet."""
+        self._results: dict[Path, Results] = {}
+        self._compared: dict[tuple[Path, Path], Mapping[str, comparison.TaskComparison] | None] = {}
+
+    def __call__(self, a: Path, b: Path, columns: Collection[str]) -> bool:
+        """Whether run A is better than run B on average over these columns of the leaderboard.
+
+        True where the 95% interval of the mean paired difference lies above zero; where the two ran
+        other rows, of the difference of two independent averages.
+        """
+        tasks = self._tasks(a)
+        labels = [label for label, task in tasks.items() if column(label, task) in columns]
+        paired = self._paired(a, b)
+        if paired is None:
+            told = _unpaired(tasks, self._tasks(b), labels)
+        else:
+            made = [paired[label] for label in labels if label in paired]
+            told = [(task.gain, task.difference.stderr, task.difference.n) for task in made]
+        if not told or any(stderr is None for _, stderr, _ in told):
+            return False
+        value = fmean(gain for gain, _, _ in told)
+        stderr = sqrt(sum((error or 0.0) ** 2 for _, error, _ in told)) / len(told)
+        low, _ = difference_interval(value, stderr, min(n for _, _, n in told))
+        return low > 0
+
+    def _tasks(self, run: Path) -> Mapping[str, TaskResult]:
+        if run not in self._results:
+            self._results[run] = read_results(run)
+        return self._results[run].tasks
+
+    def _paired(self, a: Path, b: Path) -> Mapping[str, comparison.TaskComparison] | None:
+        """B to A by task; None where they ran other rows."""
+        if (a, b) not in self._compared:
+            try:
+                made = {task.task: task for task in compare(b, a).tasks}
+            except (DataError, UsageError):
+                made = None
+            self._compared[a, b] = made
+        return self._compared[a, b]
+
+
+def _unpaired(
+    a: Mapping[str, TaskResult], b: Mapping[str, TaskResult], labels: Sequence[str]
+) -> list[tuple[float, float | None, int]]:
+    """By how much A is better, the error, and the samples of the smaller side, for each task."""
+    told: list[tuple[float, float | None, int]] = []
+    for one, other in ((a[label], b[label]) for label in labels if label in b):
+        if one.score is not None and other.score is not None:
+            gain = one.score - other.score
+            known = one.stderr is not None and other.stderr is not None
+            stderr = hypot(one.stderr or 0.0, other.stderr or 0.0) if known else None
+            n = min(one.n_scored, other.n_scored)
+            told.append((-gain if one.lower_is_better else gain, stderr, n))
+    return told
 
 
 def _side(folder: Path) -> comparison.Side:

@@ -28,11 +28,11 @@ def leaderboard(
 ) -> None:
     """Show runs side by side, ranked, and beside published scores.
 
-    Averages are over the columns that every line has. Runs share a rank where the interval of their
-    paired difference holds zero.
+    Averages are over the columns that every line has. Runs share a rank (2=) where the interval of
+    their paired difference holds zero; json and csv have ranks in each column too.
     """
     from er_bench.cli.tables import print_leaderboard
-    from er_bench.comparing import clearly_ahead
+    from er_bench.comparing import Ahead
     from er_bench.core.errors import UsageError
     from er_bench.core.registry import Registry
     from er_bench.data.files import write_json, write_text
@@ -44,8 +44,10 @@ def leaderboard(
     entries = [board.measured(read_results(folder)) for folder in folders]
     places = {id(entry): folder for entry, folder in zip(entries, folders, strict=True)}
 
+    compared = Ahead()
+
     def ahead(one: board.Entry, other: board.Entry, over: Sequence[str]) -> bool:
-        return clearly_ahead(places[id(one)], places[id(other)], over)
+        return compared(places[id(one)], places[id(other)], over)
 
     names = {"none": [], "all": list(reported_sources())}.get(reported, reported.split(","))
     columns = set(Registry().task_folders)

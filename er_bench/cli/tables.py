@@ -202,7 +202,7 @@ def _notes(board: Leaderboard) -> list[str]:
     notes = ["* incomplete: some samples were not scored; such a column is in no average"]
     if any(LOWER in column for column in board.columns):
         notes.append(f"{LOWER} lower is better; such a column is in no average")
-    if any(r.shared for r in board.entries):
+    if any(r.overall is not None and r.overall.shared for r in board.entries):
         notes.append("= a shared rank: the 95% interval of the paired difference holds zero")
     for kind in ("measured", "reported"):
         entries = [r for r in board.entries if r.entry.kind == kind]

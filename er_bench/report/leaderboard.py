@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from er_bench.report.reported import Reported
@@ -41,20 +41,38 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A rank, and whether another entry has the same."""
+
+    rank: int
+    shared: bool
+
+    def __str__(self) -> str:
+        """As it is shown: `2`, or `2=` where it is shared."""
+        return f"{self.rank}{'=' if self.shared else ''}"
+
+
+@dataclass(frozen=True, slots=True)
 class Ranked:
-    """An entry with its average over the columns `over`; only measured entries have a rank."""
+    """An entry with its average over the columns `over`; only measured entries have places."""
 
     entry: Entry
     average: float | None
     over: Sequence[str]
-    rank: int | None
-    shared: bool = False
-    """Whether another entry has the same rank."""
+    overall: Place | None = None
+    """By the average."""
+    by_column: Mapping[str, Place] = field(default_factory=dict)
+    """In each column with a score of a complete run."""
+
+    @property
+    def rank(self) -> int | None:
+        """The overall rank."""
+        return None if self.overall is None else self.overall.rank
 
     @property
     def place(self) -> str:
-        """The rank as it is shown: `2`, or `2=` where it is shared."""
-        return "" if self.rank is None else f"{self.rank}{'=' if self.shared else ''}"
+        """The overall rank as it is shown; empty where there is none."""
+        return str(self.overall or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +128,9 @@ Ahead = Callable[[Entry, Entry, Sequence[str]], bool]
 def rank(entries: Sequence[Entry], ahead: Ahead | None = None) -> Leaderboard:
     """Order entries by their average over the columns that all entries have.
 
-    An entry's rank is one more than the number of entries that are `ahead` of it; without that
-    function, that have a higher average. So entries that cannot be told apart share a rank.
+    An entry's rank, overall and in each column, is one more than the number of entries that are
+    `ahead` of it; without that function, that are better by the number. So entries that cannot be
+    told apart share a rank.
 
     Where measured and reported entries share no column (the mini split has no reported scores),
     each kind is averaged over its own common columns. A cell without a score, or of an incomplete
@@ -124,18 +143,44 @@ def rank(entries: Sequence[Entry], ahead: Ahead | None = None) -> Leaderboard:
     for kind in ("measured", "reported"):
         own = [e for e in entries if e.kind == kind]
         over = shared or _common(columns, own)
-        averages = sorted((_average(e, over) or 0.0 for e in own), reverse=True)
-        for entry in sorted(own, key=lambda e: -(_average(e, over) or 0.0)):
-            average = _average(entry, over)
-            place = None
-            if kind == "measured" and average is not None:
-                place = averages.index(average) + 1
-                if ahead is not None:
-                    place = 1 + sum(ahead(o, entry, over) for o in own if o is not entry)
-            placed.append(Ranked(entry, average, over, place))
-    ranks = Counter(r.rank for r in placed if r.rank is not None)
-    shown = [replace(r, shared=r.rank is not None and ranks[r.rank] > 1) for r in placed]
-    return Leaderboard(columns, shown)
+        averages = [_average(e, over) for e in own]
+        places, by_column = dict[int, Place](), dict[str, dict[int, Place]]()
+        if kind == "measured":
+            places = _places(own, averages, over, ahead)
+            by_column = {c: _places(own, [_worth(e, c) for e in own], [c], ahead) for c in columns}
+        lines = []
+        for k, entry in enumerate(own):
+            in_columns = {c: found[k] for c, found in by_column.items() if k in found}
+            lines.append(Ranked(entry, averages[k], over, places.get(k), in_columns))
+        placed += sorted(lines, key=lambda r: -(r.average or 0.0))
+    return Leaderboard(columns, placed)
+
+
+def _places(
+    entries: Sequence[Entry],
+    values: Sequence[float | None],
+    over: Sequence[str],
+    ahead: Ahead | None,
+) -> dict[int, Place]:
+    """Places by the number of the entry, of those with a value; more is better."""
+    known = {k: value for k, value in enumerate(values) if value is not None}
+
+    def better(one: int, other: int) -> bool:
+        if ahead is None:
+            return known[one] > known[other]
+        return one != other and ahead(entries[one], entries[other], over)
+
+    ranks = {k: 1 + sum(better(other, k) for other in known) for k in known}
+    counts = Counter(ranks.values())
+    return {k: Place(found, counts[found] > 1) for k, found in ranks.items()}
+
+
+def _worth(entry: Entry, column: str) -> float | None:
+    """A cell's score as more is better; None where it has none, or its run is incomplete."""
+    cell = entry.cells.get(column)
+    if cell is None or cell.score is None or cell.status != "complete":
+        return None
+    return -cell.score if cell.lower_is_better else cell.score
 
 
 def _common(columns: Sequence[str], entries: Sequence[Entry]) -> list[str]:
@@ -174,27 +219,35 @@ def to_json(board: Leaderboard) -> dict[str, Any]:
             {
                 "name": r.entry.name,
                 "kind": r.entry.kind,
-                "rank": r.rank,
-                "rank_shared": r.shared,
+                **_told(r.overall),
                 "average": r.average,
                 "average_over": list(r.over),
                 "source": r.entry.source,
                 "note": r.entry.note,
-                "scores": {column: asdict(cell) for column, cell in r.entry.cells.items()},
+                "scores": {
+                    column: asdict(cell) | _told(r.by_column.get(column))
+                    for column, cell in r.entry.cells.items()
+                },
             }
             for r in board.entries
         ],
     }
 
 
+def _told(place: Place | None) -> dict[str, Any]:
+    rank, shared = (None, False) if place is None else (place.rank, place.shared)
+    return {"rank": rank, "rank_shared": shared}
+
+
 def to_csv(board: Leaderboard) -> str:
-    """One line an entry and column; `rank` is the entry's, `2=` where it is shared."""
-    heading = ("kind", "name", "source", "column", "status", "score", "stderr", "rank")
+    """One line an entry and column; ranks in the column and overall, `2=` where they are shared."""
+    heading = (
+        "kind", "name", "source", "column", "status", "score", "stderr", "rank", "rank_overall",
+    )  # fmt: skip
     lines: list[Sequence[object]] = [heading]
     for r in board.entries:
         about = (r.entry.kind, r.entry.name, r.entry.source)
-        lines += [
-            (*about, column, cell.status, cell.score, cell.stderr, r.place)
-            for column, cell in r.entry.cells.items()
-        ]
+        for column, cell in r.entry.cells.items():
+            ranks = (str(r.by_column.get(column, "")), r.place)
+            lines.append((*about, column, cell.status, cell.score, cell.stderr, *ranks))
     return "".join(map(csv_line, lines))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 import er_bench as api
+from er_bench.comparing import Ahead
 from er_bench.core.errors import UsageError
 from er_bench.core.registry import Registry
 from er_bench.report import board_text
@@ -138,7 +140,8 @@ def test_the_command(
     assert {e["rank"] for e in written["entries"] if e["kind"] == "reported"} == {None}
     rows = list(csv.DictReader((tmp_path / "b.csv").read_text().splitlines()))
     assert len(rows) == 2 + 17 * 12
-    assert [row["rank"] for row in rows[:3]] == ["1", "2", ""], "reported rows have none"
+    assert [row["rank_overall"] for row in rows[:3]] == ["1", "2", ""], "reported rows have none"
+    assert [row["rank"] for row in rows[:3]] == ["1", "2", ""]
     nothing = er_bench("leaderboard")
     assert nothing.returncode == 2 and "--reported" in nothing.stderr
 
@@ -210,6 +213,47 @@ def test_ranks_rest_on_paired_samples(tmp_path: Path, er_bench: Command) -> None
         ("reference/chance", 2, True),
     ]
     assert "2=" in er_bench("leaderboard", *folders).stdout
+
+
+def test_ranks_in_columns_are_of_complete_measured_scores_alone() -> None:
+    lower = {k: lb.Cell(k, "complete", lower_is_better=True) for k in (0.1, 0.3)}
+    entries = [
+        entry("a", x=0.9, y=lower[0.3], z=lb.Cell(0.5, "incomplete")),
+        entry("b", x=0.9, y=lower[0.1], z=0.2),
+        entry("c", x=0.95),
+        entry("d", "reported", x=0.99),
+    ]
+    board = lb.rank(entries)
+    shown = {r.entry.name: {c: str(p) for c, p in r.by_column.items()} for r in board.entries}
+    assert shown == {"a": {"x": "2=", "y": "2"}, "b": {"x": "2=", "y": "1", "z": "1"},
+                     "c": {"x": "1"}, "d": {}}  # fmt: skip
+    told = {e["name"]: e["scores"]["x"] for e in lb.to_json(board)["entries"]}
+    assert (told["a"]["rank"], told["a"]["rank_shared"]) == (2, True)
+    assert (told["d"]["rank"], told["d"]["rank_shared"]) == (None, False)
+    rows = list(csv.DictReader(io.StringIO(lb.to_csv(board), newline="")))
+    assert [row["rank"] for row in rows if row["column"] == "x"] == ["1", "2=", "2=", ""]
+
+
+def test_each_column_is_asked_for_by_itself(tmp_path: Path) -> None:
+    """One run is better in the first task alone, the other in the second."""
+    folders = []
+    for name in ("a", "b"):
+        folders.append(tmp_path / name)
+        api.evaluate("reference/oracle", "erqa,where2place", split="mini", out=folders[-1])
+    for folder, bad in zip(folders, ("where2place", "erqa"), strict=True):
+        lines = (folder / "records.jsonl").read_text().splitlines()
+        records = [json.loads(line) for line in lines]
+        for record in records:
+            if record["task"] == bad:
+                record["judgement"]["official"]["score"] = 0.0
+        text = "".join(json.dumps(record) + "\n" for record in records)
+        (folder / "records.jsonl").write_text(text)
+    ahead = Ahead()
+    a, b = folders
+    for better, worse, column in ((a, b, "erqa (mini)"), (b, a, "where2place (mini)")):
+        assert ahead(better, worse, [column]) and not ahead(worse, better, [column])
+    both = ["erqa (mini)", "where2place (mini)"]
+    assert not ahead(a, b, both) and not ahead(b, a, both)
 
 
 def test_a_column_where_lower_is_better_is_in_no_average() -> None:
