@@ -205,6 +205,13 @@ def test_a_run_that_is_still_going_is_followed(browser: Any, tmp_path: Path) -> 
                 file.writelines(lines[5:])
             page.page.wait_for_selector("#count:text-is('32 of 32')", timeout=20_000)
             assert page.page.is_hidden("#progress")
+            page.page.wait_for_load_state("networkidle")
+            sent = page.page.evaluate(
+                """() => performance.getEntriesByType("resource")
+                  .filter((entry) => entry.name.includes("/media/"))
+                  .map((entry) => entry.transferSize)"""
+            )
+            assert sent and not any(sent), "pictures that were there are not sent again"
             assert page.said == []
             page.context.close()
         finally:
