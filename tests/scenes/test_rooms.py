@@ -2,9 +2,6 @@ import random
 
 import pytest
 
-from er_bench.core.sample import Video
-from er_bench.data.clip import write_clip
-from er_bench.data.video import decode_frames
 from er_bench.scenes.questions import balanced_letters, options
 from er_bench.scenes.rooms import (
     MARGIN_PX,
@@ -40,16 +37,6 @@ def test_a_room_is_drawn_to_scale():
         x, y = (round(v) + MARGIN_PX for v in found.centre_px_xy)
         assert image.getpixel((x, y)) == COLOURS[label.split()[0]]
     assert distance_m(thing(0, 0), thing(3, 4)) == 5
-
-
-def test_a_clip_holds_its_frames_in_order(tmp_path):
-    room = random_room(random.Random(2), 3, 2, [("red", "circle")])
-    picture = draw_room(room)
-    shades = [picture.point(lambda v, k=k: v * k // 10) for k in range(1, 11)]
-    write_clip(tmp_path / "a.mp4", shades, fps=10)
-    frames = decode_frames(Video(tmp_path / "a.mp4"), 10, "linspace")
-    means = [sum(f.convert("L").tobytes()) / (f.width * f.height) for f in frames]
-    assert frames[0].size == picture.size and means == sorted(means) and means[0] < means[-1] / 5
 
 
 def test_the_right_option_stands_at_its_letter():
