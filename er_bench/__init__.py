@@ -33,11 +33,13 @@ __all__ = [
     "evaluate",
     "evaluate_async",
     "explain",
+    "leaderboard",
     "load_run",
     "prepare",
     "score",
     "score_responses",
     "write_report",
+    "write_site",
 ]
 
 _HOMES = {
@@ -46,9 +48,11 @@ _HOMES = {
     "Results": "er_bench.report.results",
     "compare": "er_bench.comparing",
     "explain": "er_bench.explaining",
+    "leaderboard": "er_bench.ranking",
     "score": "er_bench.scoring",
     "score_responses": "er_bench.scoring",
     "write_report": "er_bench.reporting",
+    "write_site": "er_bench.ranking",
 }
 
 

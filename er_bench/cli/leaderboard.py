@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from er_bench.cli.terminal import show
+from er_bench.cli import options as o
+from er_bench.cli.terminal import show, tell
 
 if TYPE_CHECKING:
     from er_bench.report.leaderboard import Leaderboard
@@ -22,44 +22,38 @@ def leaderboard(
     format_name: Annotated[
         str, typer.Option("--format", help="table, json, csv, md, latex or html.")
     ] = "table",
-    out: Annotated[Path | None, typer.Option(help="Write it here instead of printing it.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write it here instead of printing it. With --format html a name without an "
+            "ending is a folder: a site with a page a benchmark, the samples of every run, and "
+            "all exports."
+        ),
+    ] = None,
+    samples: Annotated[
+        bool, typer.Option(help="Whether such a site has the samples and exports of the runs.")
+    ] = True,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write JSON here.")] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write CSV here.")] = None,
+    include_path: o.Include = None,
 ) -> None:
     """Show runs side by side, ranked, and beside published scores.
 
     Averages are over the columns that every line has. Runs share a rank (2=) where the interval of
     their paired difference holds zero; json and csv have ranks in each column too.
     """
+    from er_bench import ranking
     from er_bench.cli.tables import print_leaderboard
-    from er_bench.comparing import Ahead
-    from er_bench.core.errors import UsageError
-    from er_bench.core.registry import Registry
     from er_bench.data.files import write_json, write_text
     from er_bench.report import leaderboard as board
-    from er_bench.report.reported import read_reported, reported_sources
-    from er_bench.report.results import read_results, run_folders
 
-    folders = [folder for run in runs or [] for folder in run_folders(run)]
-    entries = [board.measured(read_results(folder)) for folder in folders]
-    places = {id(entry): folder for entry, folder in zip(entries, folders, strict=True)}
-
-    compared = Ahead()
-
-    def ahead(one: board.Entry, other: board.Entry, over: Sequence[str]) -> bool:
-        return compared(places[id(one)], places[id(other)], over)
-
-    names = {"none": [], "all": list(reported_sources())}.get(reported, reported.split(","))
-    columns = set(Registry().task_folders)
-    if reported == "all" and entries:  # a hundred rows: those that something here stands beside
-        columns &= {column for entry in entries for column in entry.cells}
-    for name in names:
-        entries += board.reported_entries(read_reported(name), columns)
-    if not entries:
-        raise UsageError("give at least one RUN, or --reported SOURCE")
-    made = board.rank(entries, ahead)
+    names = [] if reported == "none" else reported.split(",")
+    made = ranking.leaderboard(runs or [], reported=names, include=include_path or ())
     if format_name == "table" and out is None:
         print_leaderboard(made)
+    elif format_name == "html" and out is not None and not out.suffix:
+        page = ranking.write_site(made, out, samples=samples, include=include_path or (), tell=tell)
+        show(f"written: {page}")
     else:
         text = _text(made, format_name)
         if out is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from er_bench.report.reported import Reported
@@ -35,9 +36,11 @@ class Entry:
     name: str
     kind: Literal["measured", "reported"]
     source: str
-    """The run folder, or the publication."""
+    """The name of the run folder, or of the publication."""
     note: str
     cells: Mapping[str, Cell]
+    folder: Path | None = None
+    """Where the run is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +86,12 @@ class Leaderboard:
     entries: Sequence[Ranked]
 
 
-def measured(results: Results) -> Entry:
+def measured(results: Results, folder: Path | None = None) -> Entry:
     """A run as an entry; what is not comparable with reported scores has a column of its own."""
     note = f"{results.model.backend}, dialect {results.model.dialect}"
     cells = {column(name, task): _cell(task) for name, task in results.tasks.items()}
     name = results.run.name or results.model.name
-    return Entry(name, "measured", results.run.id, note, cells)
+    return Entry(name, "measured", results.run.id, note, cells, folder)
 
 
 def column(name: str, task: TaskResult) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,19 +13,9 @@ import PIL.Image
 import pytest
 
 import er_bench as api
+from tests.browser.opened_page import CHROMIUM, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")
@@ -38,29 +27,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for model in ("reference/chance", "reference/oracle")
     ]
     return api.write_report([run.folder for run in runs], out=folder / "report")
-
-
-class Page:
-    """A page that was opened, and all that it said and asked for."""
-
-    def __init__(self, browser: Any, url: str, **context: Any) -> None:
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **context)
-        self.page = self.context.new_page()
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(url)
-        self.page.wait_for_selector("#sample h3")
-
-    def count(self) -> str:
-        text: str = self.page.inner_text("#count")
-        return text
-
-    def current(self) -> str:
-        text: str = self.page.inner_text("#sample h3")
-        return text
 
 
 @pytest.fixture
@@ -145,21 +111,15 @@ def test_answers_are_drawn_at_their_pixel(page: Page, report: Path) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_fault_of_accessibility(scheme: str, browser: Any, report: Path) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     opened = Page(browser, f"{report.as_uri()}#erqa/ERQA_3/0", color_scheme=scheme)
     opened.page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
-    found = Axe().run(opened.page).response["violations"]
-    serious = {v["id"]: [n["target"] for n in v["nodes"]][:3] for v in found
-               if v["impact"] in ("serious", "critical")}  # fmt: skip
+    assert opened.serious_faults() == {}
     opened.context.close()
-    assert serious == {}
 
 
 def test_the_page_fits_a_phone(browser: Any, report: Path) -> None:
     opened = Page(browser, report.as_uri())
-    opened.page.set_viewport_size({"width": 390, "height": 800})
-    assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert opened.width_on_a_phone() <= 390
     opened.context.close()
 
 

@@ -333,11 +333,13 @@
   });
   function fromLink() {
     const parts = location.hash.slice(1).split("/").map(decodeURIComponent);
-    return parts.length === 3 && meta.chunks[parts[0]] ? [parts[0], parts.join("/")] : null;
+    if (!meta.chunks[parts[0]]) return null; // a task, or a sample: task, id and repeat
+    return parts.length === 3 ? [parts[0], parts.join("/")] : [parts[0], null];
   }
   window.addEventListener("hashchange", () => {
     const to = fromLink();
-    if (to && (!current || key(current) !== to[1])) task(...to);
+    const there = current && (to?.[1] ? key(current) === to[1] : current.task === to?.[0]);
+    if (to && !there) task(...to);
   });
   const first = fromLink() || [Object.keys(meta.chunks)[0], null];
   if (first[0] !== undefined) task(...first);
