@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 THOR := .venv-thor-2.1
+METAWORLD := .venv-metaworld
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
@@ -11,8 +12,9 @@ SOURCES := pyproject.toml constraints.txt
 demo: $(VENV)/demo.stamp
 	sh examples/demo.sh $(BIN)/er-bench
 
-test: $(VENV)/dev.stamp $(THOR)/stamp
-	ER_BENCH_TEST_THOR_2_1=$(CURDIR)/$(THOR)/bin/python $(BIN)/python -m pytest -n 2
+test: $(VENV)/dev.stamp $(THOR)/stamp $(METAWORLD)/stamp
+	ER_BENCH_TEST_THOR_2_1=$(CURDIR)/$(THOR)/bin/python \
+	ER_BENCH_TEST_METAWORLD=$(CURDIR)/$(METAWORLD)/bin/python $(BIN)/python -m pytest -n 2
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -36,5 +38,11 @@ $(THOR)/stamp:
 	$(THOR)/bin/python -m pip install --quiet ai2thor==2.1.0 flask==3.1.3 werkzeug==3.1.9 numpy==2.4.6
 	touch $@
 
+# Meta-World, which takes no other MuJoCo than 3.3.0.
+$(METAWORLD)/stamp:
+	$(PYTHON) -m venv $(METAWORLD)
+	$(METAWORLD)/bin/python -m pip install --quiet metaworld==3.1.1 packaging
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(THOR)
+	rm -rf $(VENV) $(THOR) $(METAWORLD)

@@ -5,6 +5,8 @@
 - `reference/blind` never looks: the most frequent letter, the image centre, the median number.
 - `reference/random-object` points at a random object, where a sample lists its objects.
 - `reference/random-action` acts at random in an episode.
+
+Where a task needs a policy, they are one (`reference_policies.py`).
 """
 
 from __future__ import annotations
@@ -20,10 +22,12 @@ from er_bench.core.completion import Completion
 from er_bench.core.errors import UsageError
 from er_bench.core.geometry import Unit
 from er_bench.core.model import Asked, Model, ModelSettings, Subject
+from er_bench.core.policy import Policy
 from er_bench.core.prompt import Expect, Prompt
 from er_bench.core.reference import AnyReference
 from er_bench.core.registry import unknown
 from er_bench.core.task import AnySample
+from er_bench.models import reference_policies
 
 KINDS = ("oracle", "chance", "blind", "random-object", "random-action")
 
@@ -49,6 +53,7 @@ class Reference(Model):
     def __init__(self, settings: ModelSettings) -> None:
         self.kind, self.seed = settings.checkpoint, settings.seed
         self.name, self.dialect, self._settings = settings.name, settings.dialect, settings
+        self.acts = self.kind in reference_policies.KINDS
         self._truths: dict[tuple[str, str], Value] = {}
 
     def identity(self) -> dict[str, JsonValue]:
@@ -81,6 +86,11 @@ class Reference(Model):
             return Completion(text, "stop", image_sizes=(size,) if size else ())
 
         return answer
+
+    def policy(self, subject: Subject) -> Policy:
+        """Act in one sample's episodes."""
+        name = f"{self.seed}/{subject.sample.id}/{subject.repeat}"
+        return reference_policies.ReferencePolicy(self.kind, name)
 
     def _value(
         self, reference: AnyReference, sample: AnySample, prompt: Prompt, rng: random.Random

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="sim",
-    help="Simulators: serve one, or check one against the wire protocol.",
+    help="Simulators: install one, serve one, check one against the wire protocol.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -43,6 +43,19 @@ def list_known(include_path: o.Include = None) -> None:
         known = simulator(name, registry=registry)
         table.add_row(known.name, known.variable, why_unavailable(known) or "yes")
     printed(table)
+
+
+@app.command()
+def install(name: Name) -> None:
+    """Install a simulator into an environment of its own; nothing else changes.
+
+    It lies in er-bench's cache folder (ER_BENCH_CACHE), where runs find it.
+    """
+    from er_bench.cli.terminal import show, tell
+    from er_bench.sim.install import install as installed
+
+    python = installed(_known(name, None, None), tell)
+    show(f"{name} is installed: {python}")
 
 
 @app.command()
@@ -108,8 +121,9 @@ def _known(name: str, option: list[str] | None, include_path: list[Path] | None)
 
 def _python(known: Known) -> str:
     from er_bench.core.errors import UsageError
+    from er_bench.sim.simulators import place
 
-    where = os.environ.get(known.variable, "") or sys.executable
+    where = place(known) or sys.executable
     if where.startswith(("tcp:", "replay:")):
         raise UsageError(
             f"{known.variable} is {where}; to serve, it must name a Python interpreter"

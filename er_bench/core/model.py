@@ -1,4 +1,4 @@
-"""A model: something that answers prompts."""
+"""A model: something that answers prompts, or acts in episodes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from er_bench.core.completion import Completion
 from er_bench.core.dialect import BENCHMARK, AnyDialect
+from er_bench.core.policy import Policy
 from er_bench.core.prompt import Decoding, Prompt
 from er_bench.core.reference import AnyReference
 from er_bench.core.registry import Registry
@@ -44,6 +45,10 @@ class Model(ABC):
     """How long one request may take, unless the user says; None for models in this process."""
     pictures: str = ""
     """What is done to every picture before it is sent, in words."""
+    asks: bool = True
+    """Whether it answers prompts."""
+    acts: bool = False
+    """Whether it is a policy, which acts in a robot's episodes."""
 
     @abstractmethod
     async def ask(self, prompt: Prompt) -> Completion:
@@ -64,6 +69,10 @@ class Model(ABC):
         """
         del subject
         return self.ask
+
+    def policy(self, subject: Subject) -> Policy:
+        """The policy that acts in the episodes of one sample; of models that are one (`acts`)."""
+        raise NotImplementedError
 
     def unable(self, reference: AnyReference | None) -> str | None:
         """Why this model cannot answer a task at all, by its companion; None if it can."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol, Self
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,11 @@ from er_bench.core.environment import Episode, Started, Stepped
 from er_bench.core.errors import ModelError
 from er_bench.core.picture import Picture, Rgb, is_rgb, rgb_hwc
 from er_bench.core.space import Space
+
+EXPERT = "expert_"
+"""How the names of arrays begin that say what a scripted expert would do."""
+EXPERT_ACTION = f"{EXPERT}action_d"
+"""The expert's next action, `(D,)` float64 in the action space."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +34,12 @@ class Observation:
     """What `state_d` holds."""
     arrays: Mapping[str, Array] = field(default_factory=dict)
     """Whatever else the simulator showed (`wrist_depth_m_hw`), by name."""
+
+    def without_expert(self) -> Self:
+        """The observation as a policy under test sees it: not told what an expert would do."""
+        return replace(
+            self, arrays={n: a for n, a in self.arrays.items() if not n.startswith(EXPERT)}
+        )
 
     @classmethod
     def of(cls, start: Started, seen: Started | Stepped) -> Self:
@@ -76,6 +87,11 @@ class Actions:
 
 class Policy(Protocol):
     """Acts in one episode at a time; as many episodes as there are run at once."""
+
+    sees: ClassVar[bool]
+    """Whether it looks at pictures: drawing them takes most of a simulator's time."""
+    knows_expert: ClassVar[bool]
+    """Whether it is told what a scripted expert would do: reference policies alone."""
 
     def for_episode(self, episode: Episode, start: Started) -> Policy:
         """The policy of a new episode, which remembers no other.

@@ -113,8 +113,8 @@ class Record(BaseModel):
         return self.model_copy(update=told)
 
     def completions(self) -> Iterator[Completion]:
-        """Every completion, in order."""
-        return (turn.completion for turn in self.rollout.turns)
+        """Every completion, in order; a policy has none."""
+        return (turn.completion for turn in self.rollout.turns if turn.control is None)
 
     @property
     def truncated(self) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from er_bench.core.completion import Completion
 from er_bench.core.errors import DataError
 from er_bench.core.sample import MediaRef
+from er_bench.core.space import Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,18 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Control:
+    """What a policy said at once, as far as it was carried out, and what came of each action."""
+
+    actions_td: tuple[tuple[float, ...], ...]
+    """In the episode's `action_space`, in order."""
+    success: tuple[bool, ...] = ()
+    """After each action."""
+    rewards: tuple[float, ...] = ()
+    """After each action; empty where the simulator has none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One exchange: what was shown, what was answered, what an environment said back."""
 
@@ -44,6 +58,13 @@ class Turn:
     """The pictures and videos of the prompt, in order."""
     steps: tuple[Step, ...] = ()
     """What was done with the answer, in an episode."""
+    control: Control | None = None
+    """Of a policy, which is shown an observation and answers with actions; no completion then."""
+
+    @property
+    def said(self) -> str:
+        """The answer as text: the completion's, or a policy's actions as JSON."""
+        return json.dumps(self.control.actions_td) if self.control else self.completion.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +78,8 @@ class EpisodeStart:
     """What simulates and draws."""
     fingerprint: str = ""
     """SHA-256 over the episode's start."""
+    action_space: Space | None = None
+    """What a policy's actions are; `actions` is empty then."""
 
 
 @dataclass(frozen=True, slots=True)

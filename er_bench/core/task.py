@@ -52,6 +52,8 @@ class Task(ABC, Generic[T]):
 
     judges_in_thread: bool = False
     """Whether judging opens files (masks), so that it must stay off the event loop."""
+    needs_policy: bool = False
+    """Whether its samples are acted in by a policy, not asked by prompts."""
 
     def __init__(
         self,

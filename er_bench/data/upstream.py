@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from er_bench.core.cache import cache_root
 from er_bench.core.card import OfficialTexts
 from er_bench.core.errors import ConfigError, DataError
 from er_bench.core.limits import OFFICIAL_BYTES
@@ -22,14 +22,6 @@ from er_bench.data.text_files import read_bytes
 
 Fetch = Callable[[str], bytes]
 TIMEOUT_S = 30.0
-
-
-def cache_root() -> Path:
-    """`$ER_BENCH_CACHE`, or `er-bench` in the user's cache folder."""
-    told = os.environ.get("ER_BENCH_CACHE")
-    if told:
-        return Path(told)
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "er-bench"
 
 
 def fetch(url: str) -> bytes:

@@ -6,17 +6,22 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from er_bench.core.completion import Completion, well_formed
+from er_bench.core.environment import Episode, Started
 from er_bench.core.errors import ModelError, UsageError
 from er_bench.core.model import Asked
+from er_bench.core.picture import png
+from er_bench.core.policy import Actions, Observation, Policy
 from er_bench.core.prompt import Prompt
 from er_bench.core.record import Key
-from er_bench.core.rollout import Turn
+from er_bench.core.rollout import Control, Turn
 from er_bench.core.sample import Image, MediaRef, Text, Video
+from er_bench.data.rows import BytesBlob
 from er_bench.run.frames import FrameKeeper
 from er_bench.run.records import relative
 
@@ -136,6 +141,9 @@ class Gate:
         self._changed.set()
 
 
+R = TypeVar("R", Completion, Actions)
+
+
 @dataclass(slots=True)
 class Health:
     """Whether the model has answered lately; shared by all requests of a run."""
@@ -155,8 +163,10 @@ class Asking:
         root: Path,
         key: Key,
         frames: FrameKeeper | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self._ask, self._limits, self._health = ask, limits, health
+        self._policy, self.policy_sees = policy, policy is not None and policy.sees
         self._root, self._key, self._frames = root, key, frames
         self.turns: list[Turn] = []
         self.prompts: dict[str, Prompt] = {}
@@ -167,7 +177,7 @@ class Asking:
 
     async def ask(self, prompt: Prompt) -> Turn:
         """Ask, with retries. Raises ModelError when the last try failed."""
-        completion = await self._completion(prompt)
+        completion = await self._tried(lambda: self._ask(prompt))
         sha256, parts = prompt.sha256(), list(prompt.parts())
         media = [await self._kept(p) for p in parts if not isinstance(p, Text)]
         turn = Turn(completion, sha256, tuple(media))
@@ -175,11 +185,40 @@ class Asking:
         self.prompts[sha256] = prompt
         return turn
 
-    async def _completion(self, prompt: Prompt) -> Completion:
+    def begin(self, episode: Episode, start: Started) -> Acting:
+        """Begin an episode. Raises ModelError when the policy cannot act there."""
+        if self._policy is None:
+            raise ModelError("it answers prompts; this episode needs a policy")
+        return Acting(self, self._policy.for_episode(episode, start), start)
+
+    async def acted(
+        self, policy: Policy, start: Started, observation: Observation, *, keep: bool
+    ) -> Turn:
+        """Let a policy act, with retries. Raises ModelError when the last try failed."""
+        seen = observation if policy.knows_expert else observation.without_expert()
+
+        async def act() -> Actions:
+            actions = await policy.act(seen)
+            if start.action_space is not None:
+                actions.check(start.action_space)
+            return actions
+
+        begun = time.monotonic()
+        actions = await self._tried(act)
+        latency_s = time.monotonic() - begun
+        media = []
+        for name, picture in observation.images.items() if keep else ():
+            media.append(await self._kept(Image(BytesBlob(f"{name}.png", png(picture)))))
+        chunk = tuple(tuple(map(float, action)) for action in actions.actions_td)
+        turn = Turn(Completion("", latency_s=latency_s), "", tuple(media), (), Control(chunk))
+        self.turns.append(turn)
+        return turn
+
+    async def _tried(self, call: Callable[[], Awaitable[R]]) -> R:
         attempt = refusals = 0
         while True:
             try:
-                completion = await self._through_gate(prompt)
+                answer = await self._through_gate(call)
             except ModelError as error:
                 attempt, refusals = attempt + (not error.busy), refusals + error.busy
                 if not error.retryable or self._is_lost(attempt, refusals):
@@ -194,7 +233,7 @@ class Asking:
                     self.waited_s += time.monotonic() - start
             else:
                 self._health.failures_in_a_row = 0
-                return completion
+                return answer
 
     def _is_lost(self, attempt: int, refusals: int) -> bool:
         """Whether a request that failed so often, and was refused so often, is given up."""
@@ -212,27 +251,27 @@ class Asking:
         if error.busy:
             gate.close(self._limits.shared_wait_s(gate.refusals_in_a_row, error.retry_after_s))
 
-    async def _through_gate(self, prompt: Prompt) -> Completion:
+    async def _through_gate(self, call: Callable[[], Awaitable[R]]) -> R:
         gate, start = self._health.gate, time.monotonic()
         entered = await gate.enter()
         self.waited_s += time.monotonic() - start
         try:
-            completion = await self._try(prompt)
+            answer = await self._try(call)
         except ModelError as error:
             if error.busy:
                 gate.refused(entered)
             raise
         else:
             gate.answered()
-            return completion
+            return answer
         finally:
             gate.leave()
 
-    async def _try(self, prompt: Prompt) -> Completion:
+    async def _try(self, call: Callable[[], Awaitable[R]]) -> R:
         timeout_s = self._limits.request_timeout_s
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._ask(prompt)
+                return await call()
         except TimeoutError:
             raise ModelError(f"no answer within {timeout_s:g} s", retryable=True) from None
 
@@ -246,3 +285,16 @@ class Asking:
             self._n_frames += 1
             ref = await asyncio.to_thread(keep, self._key, number, part.blob)
         return relative(ref, self._root) if ref else MediaRef("", "run")
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """The `Actor` of one episode: a policy whose actions are of the episode's space."""
+
+    agent: Asking
+    policy: Policy
+    start: Started
+
+    async def act(self, observation: Observation, *, keep: bool = True) -> Turn:
+        """Say what to do next. Raises ModelError."""
+        return await self.agent.acted(self.policy, self.start, observation, keep=keep)

@@ -98,7 +98,7 @@ def _open(
     root, split, revision = _root(registry, spec.name, choice)
     task = registry.open_task(replace(spec, root=root))
     reference = registry.reference(task)
-    if model is not None and (why := model.unable(reference)):
+    if model is not None and (why := _unable(model, task, reference)):
         raise UnavailableError(why)
     say(f"{word}: looking over the rows in {root}")
     for remark in task.remarks():
@@ -109,6 +109,15 @@ def _open(
     differences = [] if split == "mini" else preflight.mismatch(task.dataset, found)
     label = _split_label(split, found, differences)
     return Opened(task, label, found, differences, revision, reference)
+
+
+def _unable(model: Model, task: AnyTask, reference: AnyReference | None) -> str | None:
+    """Why a model cannot be put to a task at all; None if it can."""
+    if task.needs_policy:
+        return None if model.acts else f"it needs a policy; {model.name} answers prompts"
+    if not model.asks:
+        return f"it asks questions; {model.name} is a policy, which acts"
+    return model.unable(reference)
 
 
 def _check_prompt(task: AnyTask, found: Inspection, model: Model) -> None:

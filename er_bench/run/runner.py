@@ -118,8 +118,10 @@ class _Worker:
     ) -> tuple[Record, Mapping[str, Prompt]]:
         task, start = job.task, time.monotonic()
         key = (task.label, sample.id, repeat)
-        asked = self.model.about(Subject(job.reference, sample, repeat))
-        agent = Asking(asked, self.limits, self.health, task.root, key, self.frames)
+        subject = Subject(job.reference, sample, repeat)
+        ask = self.model.ask if task.needs_policy else self.model.about(subject)
+        policy = self.model.policy(subject) if task.needs_policy else None
+        agent = Asking(ask, self.limits, self.health, task.root, key, self.frames, policy)
         rollout = Rollout()
         judgement: Judgement = {}
         status, error = RecordStatus.SCORED, job.faults.get(sample.id, "")

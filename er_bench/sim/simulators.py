@@ -7,7 +7,8 @@
   serve`), with the token in `ER_BENCH_SIM_TOKEN`;
 - `replay:FOLDER`, for episodes recorded before.
 
-Unset, this Python is tried: in a process of its own, or, for the built-in home, in this one.
+Unset, the environment that `er-bench sim install` made is taken, else this Python is tried: in a
+process of its own, or, for the built-in home, in this one.
 `ER_BENCH_SIM_<NAME>_OPTIONS` holds `key=value,key=value` for the server file (`x_display=0` for a
 THOR that needs one). `ER_BENCH_SIM_PROCESSES` is how many may run at once (2 by default),
 `ER_BENCH_SIM_RECORD` a folder to record every episode into.
@@ -26,6 +27,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, cast
 
+from er_bench.core.cache import cache_root
 from er_bench.core.environment import Environments
 from er_bench.core.errors import UsageError
 from er_bench.core.key_values import key_values
@@ -52,6 +54,8 @@ class Known:
     file: Path
     install: str
     options: Mapping[str, str] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
+    """What `er-bench sim install` puts into an environment of its own; empty where it cannot."""
     in_process: bool = False
     """Whether it runs in this process unless told where it is; its file then holds
     `create_in_process(options)`."""
@@ -94,6 +98,12 @@ SIMULATORS = {
             in_process=True,
         ),
         Known(
+            "metaworld",
+            _HERE / "servers" / "metaworld_3.py",
+            "er-bench sim install metaworld (it needs MuJoCo 3.3.0, no other)",
+            packages=("metaworld==3.1.1", "packaging"),
+        ),
+        Known(
             "habitat_0_3",
             _HERE / "servers" / "habitat_0_3.py",
             "conda create -n habitat -c conda-forge -c aihabitat python=3.9 "
@@ -121,9 +131,20 @@ def simulator(
     return replace(known, options={**known.options, **(options or {}), **told})
 
 
+def place(known: Known, environ: Mapping[str, str] = os.environ) -> str:
+    """Where a simulator is: as told, else as installed by er-bench, else empty."""
+    return environ.get(known.variable, "") or installed_python(known)
+
+
+def installed_python(known: Known) -> str:
+    """The interpreter of the environment that `er-bench sim install` made; empty if none."""
+    folder = cache_root() / "sim" / known.name
+    return str(folder / "bin" / "python") if (folder / "complete").exists() else ""
+
+
 def launches(known: Known, environ: Mapping[str, str] = os.environ) -> list[Launch]:
     """One launch for each process that may run. Raises UsageError for an address that is none."""
-    where = environ.get(known.variable, "") or sys.executable
+    where = place(known, environ) or sys.executable
     if where.startswith("replay:"):
         raise UsageError(f"{known.variable} is {where}: a recording, which no process plays")
     if where.startswith("tcp:"):
@@ -152,7 +173,7 @@ def environments(
     known: Known, deadlines: Deadlines | None = None, environ: Mapping[str, str] = os.environ
 ) -> Environments:
     """A source of this simulator, as the environment variables say."""
-    where = environ.get(known.variable, "")
+    where = place(known, environ)
     if where.startswith("replay:"):
         return Recorded(Path(where.removeprefix("replay:")))
     source: Environments
@@ -166,7 +187,7 @@ def environments(
 
 def why_unavailable(known: Known, environ: Mapping[str, str] = os.environ) -> str | None:
     """Why the simulator cannot run here, with what to do about it; None when it can."""
-    where = environ.get(known.variable, "")
+    where = place(known, environ)
     if not where and known.in_process:
         return None
     where = where or sys.executable
@@ -175,11 +196,11 @@ def why_unavailable(known: Known, environ: Mapping[str, str] = os.environ) -> st
         return None if found else f"{known.variable}: {where}: there is no such folder"
     if where.startswith("tcp:"):
         return _unreachable(known, _ports(known, where))
-    why = _probed(known.command(where, "--probe"))
+    why = probed(known.command(where, "--probe"))
     return f"simulator {known.name} is not installed: {why}; {known.install}" if why else None
 
 
-def _probed(command: list[str]) -> str:
+def probed(command: list[str]) -> str:
     """Why a server file cannot run; empty when it can.
 
     Its words go to files, not pipes, so that nothing which it leaves behind can keep us waiting.

@@ -37,6 +37,7 @@ ALSO: Mapping[str, str] = {
     # What a benchmark or a family brings beside its judgement.
     "tasks/*/mini.py": "scenes worlds",
     "tasks/*/build.py": "scenes",
+    "tasks/base/control.py": "sim",
     "tasks/base/episodes.py": "sim",
     "tasks/base/embodiedbench.py": "sim",
     "tasks/base/home*.py": "sim worlds",

@@ -36,7 +36,7 @@ DOCS = Path(api.__file__).parent.parent / "docs"
 QUESTIONS = [
     name
     for name, folder in NAMES.task_folders.items()
-    if (folder / "mini").is_dir() and not name.startswith("home_")
+    if (folder / "mini").is_dir() and isinstance(NAMES.open_mini(name), QuestionTask)
 ]
 HOMES = ["home_alfred", "home_rearrange"]
 CHOICES = {"erqa", "egoplan2", "mmsibench"}

@@ -11,13 +11,14 @@ from er_bench import api
 from er_bench.core.dialect import Benchmark
 from er_bench.core.geometry import Unit
 from er_bench.core.registry import Registry
+from er_bench.core.task import QuestionTask
 from er_bench.report.results import TaskResult
 
 REGISTRY = Registry()
 STATIC = sorted(
     name
     for name, folder in REGISTRY.task_folders.items()
-    if (folder / "mini").is_dir() and "episodes" not in REGISTRY.task_card(name).groups
+    if (folder / "mini").is_dir() and isinstance(REGISTRY.open_mini(name), QuestionTask)
 )
 
 

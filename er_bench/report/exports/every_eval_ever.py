@@ -235,7 +235,7 @@ def _messages(record: Record) -> list[dict[str, object]]:
     start = record.rollout.start
     said = [("user", start.instruction if start is not None else record.question)]
     for turn in record.rollout.turns:
-        said.append(("assistant", turn.completion.text))
+        said.append(("assistant", turn.said))
         said += [("tool", f"{step.action}: {step.feedback}") for step in turn.steps]
     return [{"turn_idx": k, "role": role, "content": text} for k, (role, text) in enumerate(said)]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from er_bench.core.answer import Boxes, Plan, Points
 from er_bench.core.record import Record
-from er_bench.core.rollout import Step, Turn
+from er_bench.core.rollout import Rollout, Step, Turn
 from er_bench.core.sample import MediaRef
 from er_bench.core.score import Verdict
 
@@ -56,7 +56,8 @@ def sample_view(
             "trace": truth.trace_px_xy,
             "mask": mask(truth.mask) if truth.mask is not None else None,
         },
-        "turns": [_turn(turn, picture) for turn in record.rollout.turns],
+        "turns": [_turn(turn, picture) for turn in record.rollout.turns if turn.control is None],
+        "control": _control(record.rollout, picture),
         "film": _film(record, film),
         "ending": record.rollout.ending,
         "instruction": shortened(record.rollout.start.instruction) if record.rollout.start else "",
@@ -86,6 +87,32 @@ def _turn(turn: Turn, picture: Picture) -> View:
         "media": [_medium(ref, picture) for ref in turn.media],
         "steps": [_step(step) for step in turn.steps],
     }
+
+
+def _control(rollout: Rollout, picture: Picture) -> list[View]:
+    """What a policy did, in parts that each begin with a picture that was kept."""
+    parts: list[View] = []
+    n_steps = 0
+    for turn in rollout.turns:
+        if (control := turn.control) is None:
+            continue
+        if turn.media or not parts:
+            media = [_medium(ref, picture) for ref in turn.media]
+            parts.append({"media": media, "first": n_steps, "n": 0, "rewards": []})
+        part = parts[-1]
+        part["n"] += len(control.actions_td)
+        part["rewards"] += control.rewards
+        part["last"] = control.actions_td[-1] if control.actions_td else ()
+        part["success"] = any(control.success)
+        n_steps += len(control.actions_td)
+    space = rollout.start.action_space if rollout.start else None
+    names = [visible(name) for name in space.names] if space else []
+    units = [visible(unit) for unit in space.units] if space else []
+    for part in parts:
+        rewards = part.pop("rewards")
+        part["reward"] = sum(rewards) if rewards else None
+        part["last"] = [list(told) for told in zip(names, part["last"], units, strict=False)]
+    return parts
 
 
 def _step(step: Step) -> View:

@@ -189,7 +189,7 @@
     return drawn;
   }
   function pictures(sample, verdict) {
-    const acted = sample.turns.some((turn) => turn.steps.length); // its film has the pictures
+    const acted = sample.control.length || sample.turns.some((turn) => turn.steps.length); // its film has the pictures
     const media = sample.media.length || acted ? sample.media : (sample.turns[0] || { media: [] }).media;
     const placed = verdict && (verdict.points.length || verdict.boxes.length);
     const truth = sample.truth;
@@ -245,7 +245,8 @@
   }
   function answers(sample, title) {
     const parts = [el("h4", {}, title)];
-    if (sample.turns.length > 1 || sample.turns.some((turn) => turn.steps.length)) parts.push(episode(sample));
+    if (sample.control.length) parts.push(control(sample));
+    else if (sample.turns.length > 1 || sample.turns.some((turn) => turn.steps.length)) parts.push(episode(sample));
     else for (const turn of sample.turns) {
       if (turn.thoughts) parts.push(el("details", {}, el("summary", {}, `Thoughts, ${turn.thoughts.length.toLocaleString("en")} characters`), el("pre", { tabindex: "0", "aria-label": "Thoughts" }, turn.thoughts)));
       const verdict = chosen(sample);
@@ -267,11 +268,23 @@
     return el("div", {}, el("p", { class: "meta" }, `${sample.instruction} — ended: ${sample.ending}`),
       film(sample), el("ol", { class: "strip", tabindex: "0", "aria-label": "Plans of the episode, in order" }, ...items));
   }
+  function control(sample) {
+    const digits = (number) => number.toFixed(2).replace("-0.00", "0.00");
+    const items = sample.control.map((part) => {
+      const medium = part.media.find((m) => m.picture), end = part.first + part.n;
+      const last = part.last.map(([name, value, unit]) => `${name} ${digits(value)}${unit === "1" ? "" : ` ${unit}`}`).join(", ");
+      return el("li", {}, medium ? el("img", { src: medium.picture.src, alt: `What was seen before step ${part.first + 1}`, loading: "lazy" }) : el("p", { class: "hint" }, "no picture kept"),
+        el("b", { class: part.success ? "right" : "" }, `Steps ${part.first + 1} to ${end}${part.success ? ": success" : ""}`),
+        el("p", { class: "meta" }, [part.reward !== null && `reward ${digits(part.reward)}`, `last action: ${last}`].filter(Boolean).join(" · ")));
+    });
+    return el("div", {}, el("p", { class: "meta" }, `${sample.instruction} — ended: ${sample.ending}`),
+      film(sample), el("ol", { class: "strip", tabindex: "0", "aria-label": "What the policy did, in order" }, ...items));
+  }
   function film(sample) {
     if (!sample.film) return null;
     if (!sample.film.src) return el("p", { class: "hint" }, `No video: ${sample.film.why}`);
-    const first = sample.turns.flatMap((turn) => turn.media).find((medium) => medium.picture);
-    return el("video", { class: "film", src: sample.film.src, poster: first && first.picture.src, controls: true, muted: true, preload: "none", "aria-label": "What the agent saw before each plan, one plan a second" });
+    const first = [...sample.turns, ...sample.control].flatMap((turn) => turn.media).find((medium) => medium.picture);
+    return el("video", { class: "film", src: sample.film.src, poster: first && first.picture.src, controls: true, muted: true, preload: "none", "aria-label": "What the agent saw, one kept picture a second" });
   }
   function show(sample, focus) {
     current = sample;

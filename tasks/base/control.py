@@ -1,0 +1,161 @@
+"""The control loop: a policy acts, one simulator moves, one place for the limits."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from er_bench.core.agent import Agent
+from er_bench.core.answer import Answer
+from er_bench.core.environment import Environment, Environments, Episode, Started
+from er_bench.core.errors import EnvError, UnavailableError
+from er_bench.core.policy import Observation
+from er_bench.core.record import ELAPSED
+from er_bench.core.rollout import Control, EpisodeStart, Rollout, Turn
+from er_bench.core.sample import Sample, T
+from er_bench.core.score import (
+    Aggregate,
+    Score,
+    Scored,
+    Verdict,
+    category_means,
+    counted,
+    mean,
+)
+from er_bench.core.task import OFFICIAL, ROBUST, Reading, Task
+from er_bench.scorers.episode import Ending
+from er_bench.sim.simulators import environments, simulator, why_unavailable
+
+FILM_EVERY = 50
+"""A picture is kept every so many steps, for people; drawing takes most of a simulator's time."""
+
+
+class ControlTask(Task[T]):
+    """A task whose samples are episodes that a policy acts in.
+
+    A subclass says what an episode is and names the simulator. An episode ends at its first
+    success, at the step limit, or when the simulator ends it.
+    """
+
+    needs_policy = True
+    max_steps: ClassVar[int] = 500
+    simulator: ClassVar[str]
+    """Its name in the registry."""
+    _environments: Environments | None = None
+
+    @abstractmethod
+    def episode(self, sample: Sample[T], picture_every: int) -> Episode:
+        """What the simulator is asked to start; it draws every so many steps."""
+
+    def open_environments(self) -> Environments:
+        """Where simulators come from; called once, inside the event loop."""
+        return environments(simulator(self.simulator))
+
+    def unavailable(self) -> str | None:
+        """Why the simulator cannot run where the environment variables say it is."""
+        return why_unavailable(simulator(self.simulator))
+
+    @cached_property
+    def readings(self) -> Mapping[str, Reading[T]]:
+        """Success; both readings agree on it, for nothing is read."""
+        reader, rule = "the simulator's word", "success at any step"
+        return {
+            OFFICIAL: Reading(reader, rule, self.card.sources[0], _verdict, mean_over_skills),
+            ROBUST: Reading(reader, rule, "er-bench", _verdict, mean_over_skills),
+        }
+
+    async def close(self) -> None:
+        """End the simulators."""
+        if self._environments is not None:
+            await self._environments.close()
+            self._environments = None
+
+    async def solve(self, sample: Sample[T], agent: Agent) -> Rollout:
+        """Run one episode. Raises EnvError, ModelError."""
+        if self._environments is None:
+            self._environments = self.open_environments()
+        episode = self.episode(sample, 1 if agent.policy_sees else FILM_EVERY)
+        try:
+            async with self._environments.acquire(episode) as environment:
+                return await self._play(episode, agent, environment)
+        except UnavailableError as error:
+            raise EnvError(str(error)) from error
+
+    async def _play(self, episode: Episode, agent: Agent, environment: Environment) -> Rollout:
+        began = time.monotonic()
+        start = await environment.reset(episode)
+        if start.action_space is None:
+            raise EnvError("the simulator takes skills, no vectors that a policy could act by")
+        actor = agent.begin(episode, start)
+        observation = Observation.of(start, start)
+        turns: list[Turn] = []
+        n_steps, next_kept, ending = 0, 0, None
+        while ending is None:
+            keep = n_steps >= next_kept
+            next_kept += FILM_EVERY * keep
+            turn = await actor.act(observation, keep=keep)
+            observation, control, ending = await self._carry_out(turn, start, environment, n_steps)
+            n_steps += len(control.actions_td)
+            turns.append(replace(turn, control=control))
+        elapsed_s = round(time.monotonic() - began, 3)
+        told = EpisodeStart(
+            start.instruction, (), start.simulator, start.episode_fingerprint, start.action_space
+        )
+        return Rollout(tuple(turns), told, str(ending), elapsed_s)
+
+    async def _carry_out(
+        self, turn: Turn, start: Started, environment: Environment, n_before: int
+    ) -> tuple[Observation, Control, Ending | None]:
+        """Do a chunk of actions until the episode ends; what is seen then, and the ending."""
+        assert turn.control is not None, "an actor's turn"
+        ending: Ending | None = None
+        done: list[tuple[float, ...]] = []
+        success: list[bool] = []
+        rewards: list[float] = []
+        for action in turn.control.actions_td:
+            seen = await environment.step(np.array(action))
+            if seen.success is None:
+                raise EnvError("the simulator does not say whether the episode has succeeded")
+            done.append(action)
+            success.append(seen.success)
+            rewards += [] if seen.reward is None else [seen.reward]
+            if seen.success:
+                ending = Ending.SUCCESS
+            elif n_before + len(done) >= self.max_steps:
+                ending = Ending.ENV_STEPS
+            elif seen.done:
+                ending = Ending.SIMULATOR
+            if ending is not None:
+                break
+        told = Control(tuple(done), tuple(success), tuple(rewards))
+        return Observation.of(start, seen), told, ending
+
+
+def _verdict(sample: Sample[T], rollout: Rollout) -> Verdict:
+    """Success at any step, and beside it the steps and the sum of rewards."""
+    del sample
+    controls = [turn.control for turn in rollout.turns if turn.control is not None]
+    success = any(any(control.success) for control in controls)
+    n_steps = sum(len(control.actions_td) for control in controls)
+    rewards = [reward for control in controls for reward in control.rewards]
+    parts = {"task_success": float(success), "num_steps": float(n_steps)}
+    parts |= {"return": sum(rewards)} if len(rewards) == n_steps else {}
+    parts[ELAPSED] = rollout.elapsed_s or 0.0
+    why = f"{rollout.ending} after {n_steps} steps"
+    return Verdict.of(Answer(f"{n_steps} steps"), Score(float(success), parts, why))
+
+
+def mean_over_skills(scored: Sequence[Scored]) -> Aggregate:
+    """The mean over categories of the share of successes; beside it, means over episodes."""
+    categories = category_means(counted(scored))
+    metrics = {
+        name: mean([s.parts[name] for s in scored if name in s.parts])
+        for name in ("num_steps", "return")
+    }
+    return Aggregate(mean(list(categories.values())), categories, metrics)
