@@ -12,9 +12,9 @@ from er_bench.cli import options as o
 from er_bench.cli.terminal import show, tell
 
 if TYPE_CHECKING:
+    from er_bench.cli.tables import Output
     from er_bench.report.compare import Comparison, Link, TaskComparison
 
-FORMATS = ("table", "json", "csv", "md")
 WIDTH = 80
 BELOW = 4
 """Exit code: a difference is below --fail-below."""
@@ -35,7 +35,8 @@ def compare(
     accept_data: Annotated[
         bool, typer.Option("--accept-data", help="Compare runs over other rows, by sample id.")
     ] = False,
-    format_name: Annotated[str, typer.Option("--format", help="table, json, csv or md.")] = "table",
+    format_name: o.Format = "table",
+    quiet: o.Quiet = False,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -46,16 +47,15 @@ def compare(
     include_path: o.Include = None,
 ) -> None:
     """Compare two runs sample by sample: settings, differences with intervals, won and lost."""
+    from er_bench.cli.tables import Output
     from er_bench.comparing import compare as compared
     from er_bench.core.errors import UsageError
     from er_bench.report import compare_text
     from er_bench.report.compare import to_json
     from er_bench.reporting import sample_links
 
-    if format_name not in FORMATS:
-        raise UsageError(f"--format takes {', '.join(FORMATS)}, not {format_name!r:.80}")
-    if report is not None and format_name == "csv":
-        raise UsageError("CSV has counts of samples, no links; take --report with table, json, md")
+    if report is not None and format_name not in ("table", "json", "md"):
+        raise UsageError(f"{format_name} has no links; take --report with table, json or md")
     made = compared(a, b, reading=reading, accept_data=accept_data, include=include_path or ())
     if report is not None and not made.paired:
         raise UsageError("a reported score has no samples; leave --report out")
@@ -66,8 +66,10 @@ def compare(
         show(compare_text.to_csv(made).removesuffix("\n"))
     elif format_name == "md":
         show(compare_text.to_markdown(made, link).removesuffix("\n"))
+    elif format_name == "table":
+        _print(made, link, Output(quiet=quiet))
     else:
-        _print(made, link)
+        Output(format_name).put(compare_text.sheet(made))
     low = [t for t in made.tasks if fail_below is not None and t.gain < fail_below]
     for task in low:  # nothing but the data where a program reads them
         say = show if format_name == "table" else tell
@@ -76,28 +78,22 @@ def compare(
         raise typer.Exit(BELOW)
 
 
-def _print(made: Comparison, link: Link | None) -> None:
-    from er_bench.cli.tables import Table, printed
+def _print(made: Comparison, link: Link | None, out: Output) -> None:
     from er_bench.report import compare_text
 
-    show(f"A: {made.names[0]}")
-    show(f"B: {made.names[1]}")
-    show(f"reading: {made.reading}; differences are B - A, in percent")
+    out.say(f"A: {made.names[0]}")
+    out.say(f"B: {made.names[1]}")
+    out.say(f"reading: {made.reading}; differences are B - A, in percent")
     for name, (was, now) in made.settings.items():
-        show(f"differs: {name}: {_short(was)} | {_short(now)}")
-    table = Table(title="B - A (percent)")
-    for name in compare_text.HEADING:
-        table.add_column(name, overflow="fold")
-    for task in made.tasks:
-        table.add_row(*compare_text.cells(task))
-    printed(table)
+        out.say(f"differs: {name}: {_short(was)} | {_short(now)}")
+    out.put(compare_text.sheet(made))
     for line in (*compare_text.remarks(made), *compare_text.categories(made)):
-        show(fill(line, WIDTH, break_long_words=False, break_on_hyphens=False))
+        out.say(fill(line, WIDTH, break_long_words=False, break_on_hyphens=False))
     for task in made.tasks:
-        _print_samples(task, link)
+        _print_samples(task, link, out)
 
 
-def _print_samples(task: TaskComparison, link: Link | None) -> None:
+def _print_samples(task: TaskComparison, link: Link | None, out: Output) -> None:
     """Samples won and lost: in one line, or with links a line each."""
     from er_bench.report.compare import MOST_LISTED
 
@@ -105,10 +101,10 @@ def _print_samples(task: TaskComparison, link: Link | None) -> None:
         shown, rest = ids[:MOST_LISTED], len(ids) - MOST_LISTED
         more = [f"and {rest} more"] if rest > 0 else []
         if ids and link is None:
-            show(f"{task.task}, {what}: {' '.join([', '.join(shown), *more])}")
+            out.say(f"{task.task}, {what}: {' '.join([', '.join(shown), *more])}")
         elif ids and link is not None:
             lines = [*(f"{i}  {link(task.task, i)}" for i in shown), *more]
-            show("\n  ".join([f"{task.task}, {what}:", *lines]))
+            out.say("\n  ".join([f"{task.task}, {what}:", *lines]))
 
 
 def _short(value: object) -> str:

@@ -32,6 +32,8 @@ def status(
         list[str] | None, typer.Argument(help="Tasks or groups; every benchmark by default.")
     ] = None,
     data: o.Data = None,
+    format_name: o.Format = "table",
+    quiet: o.Quiet = False,
     include_path: o.Include = None,
 ) -> None:
     """Say what is here of each task's data: in --data DIR, else in the hub's cache.
@@ -40,18 +42,28 @@ def status(
     not into: `er-bench data get` and `er-bench run` do that.
     """
     from er_bench.cli.data_texts import facts, state
+    from er_bench.cli.tables import Output
     from er_bench.core.registry import Registry
+    from er_bench.report.sheet import Cell, Sheet, columns
 
     registry = Registry(tuple(include_path or ()))
     names = _names(registry, tasks or ["all"])
     if data is not None and not isdir(data):
         raise DataError(f"there is no data folder {data}")
+    rows: list[list[Cell]] = []
     for name in names:
         card = registry.task_card(name)
         look = _look(registry, name, _folder(data, name, names), contents=False)
+        if format_name != "table":
+            rows += [[name, "state", state(card, look)]]
+            rows += [[name, what, told] for what, told in facts(card, look)]
+            continue
         show(f"{name}: {state(card, look)}")
-        for what, told in facts(card, look):
+        for what, told in () if quiet else facts(card, look):
             show(f"  {what:<9}{told}")
+    if format_name != "table":
+        sheet = Sheet("data", columns("task", "about", "what is known"), rows)
+        Output(format_name, quiet).put(sheet)
 
 
 @app.command("get")

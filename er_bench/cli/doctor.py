@@ -18,22 +18,23 @@ def doctor(
                      "(records.damaged.jsonl) and keep the others."),
     ] = None,
     data: o.Data = None,
+    format_name: o.Format = "table",
+    quiet: o.Quiet = False,
     include_path: o.Include = None,
 ) -> None:  # fmt: skip
     """Say what works on this machine, what is missing, and the command that gets it."""
     if repair is not None:
         _repair(repair, data, include_path or [])
         return
-    from er_bench.cli.tables import Table, printed
+    from er_bench.cli.tables import Output
     from er_bench.core.registry import Registry
+    from er_bench.report.sheet import Sheet, columns
     from er_bench.run.machine import examine
 
-    table = Table(title="er-bench doctor")
-    for name in ("what", "state", "next step"):
-        table.add_column(name, overflow="fold")
-    for finding in examine(Registry(tuple(include_path or ()))):
-        table.add_row(finding.what, finding.state, finding.next_step)
-    printed(table)
+    found = examine(Registry(tuple(include_path or ())))
+    rows = [[finding.what, finding.state, finding.next_step] for finding in found]
+    sheet = Sheet("er-bench doctor", columns("what", "state", "next step"), rows)
+    Output(format_name, quiet).put(sheet)
 
 
 def _repair(run: Path, data: Path | None, include: list[Path]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from er_bench.cli import options as o
-from er_bench.cli.terminal import show
+from er_bench.cli.terminal import show, show_json
 
 if TYPE_CHECKING:
     from er_bench.report.explain import Explanation, Otherwise
@@ -45,7 +45,7 @@ def explain(
         raise UsageError(f"--format takes table, json, not {format_name!r:.80}")
     made = explained(run, reported, task=task, data=data, include=include_path or ())
     if format_name == "json":
-        show(json.dumps(to_data(made), indent=2, ensure_ascii=False))
+        show_json(to_data(made))
         return
     for number, one in enumerate(made):
         if number:

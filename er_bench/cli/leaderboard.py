@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from er_bench.cli import options as o
-from er_bench.cli.terminal import show, tell
+from er_bench.cli.terminal import show, show_json, tell
 
 if TYPE_CHECKING:
     from er_bench.report.leaderboard import Leaderboard
@@ -19,9 +19,8 @@ def leaderboard(
     reported: Annotated[
         str, typer.Option(help="Published scores beside them: a source's name, all, or none.")
     ] = "none",
-    format_name: Annotated[
-        str, typer.Option("--format", help="table, json, csv, md, latex or html.")
-    ] = "table",
+    format_name: o.Format = "table",
+    quiet: o.Quiet = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -47,12 +46,15 @@ def leaderboard(
     from er_bench.data.files import write_json, write_text
     from er_bench.report import leaderboard as board
 
+    say = (lambda line: None) if quiet else tell
     names = [] if reported == "none" else reported.split(",")
     made = ranking.leaderboard(runs or [], reported=names, include=include_path or ())
     if format_name == "table" and out is None:
-        print_leaderboard(made)
+        print_leaderboard(made, quiet=quiet)
+    elif format_name == "json" and out is None:
+        show_json(board.to_json(made))
     elif format_name == "html" and out is not None and not out.suffix:
-        page = ranking.write_site(made, out, samples=samples, include=include_path or (), tell=tell)
+        page = ranking.write_site(made, out, samples=samples, include=include_path or (), tell=say)
         show(f"written: {page}")
     else:
         text = _text(made, format_name)

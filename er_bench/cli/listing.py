@@ -14,67 +14,73 @@ if TYPE_CHECKING:
     from er_bench.core.dialect import AnyDialect
 
 
-def tasks(include_path: o.Include = None) -> None:
+def tasks(
+    format_name: o.Format = "table", quiet: o.Quiet = False, include_path: o.Include = None
+) -> None:
     """List the benchmarks: what each asks, its rows, and whether it can run here."""
-    from er_bench.cli.tables import Table, printed
+    from er_bench.cli.tables import Output
     from er_bench.core.registry import Registry
+    from er_bench.report.sheet import Cell, Column, Sheet, columns
     from er_bench.run.machine import task_blockers
 
     registry = Registry(tuple(include_path or ()))
-    table = Table(title="Tasks")
-    for name in ("task", "groups", "rows", "metric", "mini", "here", "what it asks"):
-        table.add_column(name, overflow="fold")
+    rows: list[list[Cell]] = []
     for name in registry.task_folders:
         card = registry.task_card(name)
-        mini = "yes" if (registry.task_folders[name] / "mini").is_dir() else "no"
+        mini = (registry.task_folders[name] / "mini").is_dir()
         why_not = task_blockers(card)
         groups = ", ".join(["all", *card.groups] if card.in_all else card.groups)
-        rows = "-" if card.dataset.rows is None else str(card.dataset.rows)
         here = "yes" if not why_not else "; ".join(why_not)
-        table.add_row(name, groups, rows, card.metric.name, mini, here, card.summary)
-    printed(table)
+        rows.append([name, groups, card.dataset.rows, card.metric.name, mini, here, card.summary])
+    about = [Column("rows", "count"), *columns("metric", "mini", "here", "what it asks")]
+    sheet = Sheet("Tasks", [*columns("task", "groups"), *about], rows)
+    Output(format_name, quiet).put(sheet)
 
 
-def models(include_path: o.Include = None) -> None:
+def models(
+    format_name: o.Format = "table", quiet: o.Quiet = False, include_path: o.Include = None
+) -> None:
     """List the model cards, and the other ways to name a model."""
-    from er_bench.cli.tables import Table, printed
+    from er_bench.cli.tables import Output
     from er_bench.core.errors import ConfigError
     from er_bench.core.registry import Registry
+    from er_bench.report.sheet import Cell, Sheet, columns
 
     registry = Registry(tuple(include_path or ()))
-    table = Table(title="Models", caption="Any other model: backend/ID, e.g. openai/gpt-4o")
-    for name in ("model", "title", "backend", "checkpoint", "dialect", "served until"):
-        table.add_column(name, overflow="fold")
+    rows: list[list[Cell]] = []
     for name in registry.model_files:
         try:
             card = registry.model_card(name)
         except ConfigError as error:
             tell(f"warning: left out, {' '.join(str(error).split())[:300]}")
             continue
-        until = card.shutdown.date if card.shutdown else ""
-        table.add_row(name, card.title, card.backend, card.checkpoint, card.dialect, until)
-    printed(table)
+        until = card.shutdown.date if card.shutdown else None
+        rows.append([name, card.title, card.backend, card.checkpoint, card.dialect, until])
+    names = columns("model", "title", "backend", "checkpoint", "dialect", "served until")
+    sheet = Sheet("Models", names, rows, "Any other model: backend/ID, e.g. openai/gpt-4o")
+    Output(format_name, quiet).put(sheet)
 
 
-def dialects(include_path: o.Include = None) -> None:
+def dialects(
+    format_name: o.Format = "table", quiet: o.Quiet = False, include_path: o.Include = None
+) -> None:
     """List how models write points and boxes, each with an answer as it writes one."""
-    from rich.text import Text
-
-    from er_bench.cli.tables import Table, printed
+    from er_bench.cli.tables import Output
     from er_bench.core.dialect import Benchmark
     from er_bench.core.registry import Registry
+    from er_bench.report.sheet import Cell, Sheet, columns
 
     registry = Registry(tuple(include_path or ()))
-    table = Table(title="Dialects", caption="One in full: er-bench describe NAME")
-    for name in ("dialect", "unit", "order", "an answer"):
-        table.add_column(name, overflow="fold")
+    rows: list[list[Cell]] = []
     for name in registry.dialect_names():
         found = registry.dialect(name)
         if isinstance(found, Benchmark):
-            table.add_row(name, "", "", "the benchmark's own prompt and reader")
+            rows.append([name, None, None, "the benchmark's own prompt and reader"])
         else:
-            table.add_row(name, str(found.unit), ", ".join(found.order), Text(found.example))
-    printed(table)
+            rows.append([name, str(found.unit), ", ".join(found.order), found.example])
+    names = columns("dialect", "unit", "order", "an answer")
+    sheet = Sheet("Dialects", names, rows, "One in full: er-bench describe NAME")
+    Output(format_name, quiet).put(sheet)
 
 
 def describe(

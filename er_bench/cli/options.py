@@ -37,6 +37,29 @@ Readings = Annotated[
     ),
 ]
 Split = Annotated[str, typer.Option(help="official (published rows) or mini (bundled, offline).")]
+
+
+def _known_format(name: str) -> str:
+    from er_bench.core.registry import unknown
+    from er_bench.report.sheet import FORMATS
+
+    if name not in FORMATS:
+        raise unknown("format to write", name, FORMATS)
+    return name
+
+
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        callback=_known_format,
+        help="Of the table: table, json, csv, md, latex or html; shares are fractions in json and "
+        "csv. In another format than table, words go to standard error.",
+    ),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print results alone: no progress, no words.")
+]
 LIMIT_ARGS = {
     "timeout_s": "request_timeout_s",
     "max_retries": "max_retries",

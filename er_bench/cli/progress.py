@@ -20,9 +20,9 @@ LINE_EVERY_S = 15.0
 class RunProgress:
     """Counts records and shows done, errors, unparsed, tokens/s and the time left."""
 
-    def __init__(self, total: int, console: Console | None = None) -> None:
+    def __init__(self, total: int, console: Console | None = None, *, quiet: bool = False) -> None:
         self.total, self.done, self.errors, self.unparsed, self.tokens = total, 0, 0, 0, 0
-        self._console = console or Console(file=sys.stderr)
+        self._console = console or Console(file=sys.stderr, quiet=quiet)
         self._start = self._last_line = time.monotonic()
         self._bar: Progress | None = None
 

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from er_bench.cli import options as o
-from er_bench.cli.terminal import show, tell
+from er_bench.cli.terminal import tell
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pydantic import JsonValue
 
     from er_bench.api import Evaluation
+    from er_bench.cli.tables import Output
     from er_bench.core.message import Message
     from er_bench.core.record import Record
     from er_bench.report.results import Results
+    from er_bench.report.tracking import Library, Tracker
     from er_bench.run.budget import Budget
 
 
@@ -114,6 +118,14 @@ def run(
         float | None,
         typer.Option(min=0, help="Stop once so many USD are spent by --prices; --resume goes on."),
     ] = None,
+    wandb: Annotated[
+        str | None, typer.Option(metavar="PROJECT", help="Tell W&B counts and scores.")
+    ] = None,
+    trackio: Annotated[
+        str | None, typer.Option(metavar="PROJECT", help="Tell trackio counts and scores.")
+    ] = None,
+    format_name: o.Format = "table",
+    quiet: o.Quiet = False,
     config: Annotated[
         Path | None,
         typer.Option(is_eager=True, callback=_read_config, help="YAML file with these options; "
@@ -149,9 +161,11 @@ def _run(
     dialect: str | None, concurrency: int | None, repeats: int, seed: int,
     batch_size: int | None, frames: str, resume: bool, allow_missing: bool, accept_data: bool,
     dry_run: bool, prices: Path | None, max_tokens: int | None, max_cost: float | None,
+    wandb: str | None, trackio: str | None, format_name: str, quiet: bool,
     include_path: list[Path] | None, log_samples: bool,
 ) -> int:  # fmt: skip
     from er_bench import api
+    from er_bench.cli.tables import Output
     from er_bench.core.errors import UsageError
     from er_bench.core.key_values import typed_key_values
     from er_bench.run.budget import Budget, read_price
@@ -163,6 +177,7 @@ def _run(
     if batch_size is not None:
         args["batch_size"] = batch_size
     limits = o.limits(args)
+    printer = Output(format_name, quiet)
     made = api.prepare(
         model,
         tasks,
@@ -183,19 +198,38 @@ def _run(
         include=include_path or (),
         command=sys.argv,
         name=name,
-        say=tell,
+        say=printer.tell,
     )
     budget = Budget(max_tokens, max_cost, read_price(prices, made.model.name) if prices else None)
     if dry_run:
-        return _plan(made, budget)
-    return _execute(made, out or api.default_folder(made.model.name), resume, tasks, budget)
+        return _plan(made, budget, printer)
+    out = out or api.default_folder(made.model.name)
+    trackers = _trackers(made, name or out.name, {"wandb": wandb, "trackio": trackio})
+    return _execute(made, out, resume, tasks, budget, trackers, printer)
 
 
-def _plan(made: Evaluation, budget: Budget) -> int:
-    from er_bench.cli.tables import plan_table, printed
+def _trackers(made: Evaluation, name: str, projects: Mapping[Library, str | None]) -> list[Tracker]:
+    """The experiment trackers that were asked for, begun before the first request."""
+    from er_bench.report.tracking import Tracker
+
+    settings = {
+        "model": made.model.identity(),
+        "tasks": [opened.task.label for opened in made.opened],
+        "split": made.choice.split,
+        "repeats": made.options.repeats,
+    }
+    return [
+        Tracker(library, project, name, settings)
+        for library, project in projects.items()
+        if project is not None
+    ]
+
+
+def _plan(made: Evaluation, budget: Budget, printer: Output) -> int:
+    from er_bench.cli.tables import plan_sheet
     from er_bench.run.budget import estimate, told
 
-    printed(plan_table(made))
+    printer.put(plan_sheet(made))
     decoding = _decoding(made)
     most = decoding.get("max_new_tokens")
     estimates = [
@@ -204,12 +238,12 @@ def _plan(made: Evaluation, budget: Budget) -> int:
     ]
     for one in estimates:
         if one.prompt is not None:
-            show(f"--- {one.label}: the first prompt")
+            printer.say(f"--- {one.label}: the first prompt")
             for message in one.prompt.messages:
-                show(f"{message.role}: {_words(message)}")
-    show(f"--- decoding, where a task does not say: {json.dumps(decoding)}")
+                printer.say(f"{message.role}: {_words(message)}")
+    printer.say(f"--- decoding, where a task does not say: {json.dumps(decoding)}")
     for line in told(estimates, budget.price):
-        show(line)
+        printer.say(line)
     return 0
 
 
@@ -234,7 +268,15 @@ def _words(message: Message) -> str:
     )
 
 
-def _execute(made: Evaluation, out: Path, resume: bool, tasks: str, budget: Budget) -> int:
+def _execute(
+    made: Evaluation,
+    out: Path,
+    resume: bool,
+    tasks: str,
+    budget: Budget,
+    trackers: Sequence[Tracker],
+    printer: Output,
+) -> int:
     import asyncio
 
     from er_bench.api import counted
@@ -245,10 +287,12 @@ def _execute(made: Evaluation, out: Path, resume: bool, tasks: str, budget: Budg
     from er_bench.run.budget import SpentError
 
     try:
-        with RunProgress(made.n_samples) as progress:
+        with RunProgress(made.n_samples, quiet=printer.quiet) as progress:
 
             def on_record(record: Record) -> None:
                 progress.add(record)
+                for tracker in trackers:
+                    tracker.add(record)
                 budget.add(record)
 
             if resume:
@@ -258,17 +302,21 @@ def _execute(made: Evaluation, out: Path, resume: bool, tasks: str, budget: Budg
         run, stopped = counted(out, made.opened), str(error)
     except KeyboardInterrupt:
         tell(f"\nstopped; what is done is kept. Continue: add --resume --out {out}")
+        for tracker in trackers:
+            tracker.finish(None)
         return 130
     else:
         stopped = ""
-    print_results(run.results)
+    for tracker in trackers:
+        tracker.finish(run.results)
+    print_results(run.results, printer)
     for opened in made.opened:
         if opened.why_not is None:
             for line in advice(opened.task, run.iter_records(), made.registry):
-                show(f"look: {line}")
+                printer.say(f"look: {line}")
     if budget.cost is not None:
-        show(f"cost: {budget.cost:.4f} USD")
-    show(f"results: {out / 'results.json'}")
+        printer.say(f"cost: {budget.cost:.4f} USD")
+    printer.say(f"results: {out / 'results.json'}")
     if stopped:
         tell(f"stopped at {stopped}; go on with a higher limit: --resume --out {out}")
         return 3

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from er_bench.cli import options as o
-from er_bench.cli.terminal import show
 
 
 def score(
@@ -32,6 +31,8 @@ def score(
         bool, typer.Option("--accept-data", help="Use rows that differ from the task's card.")
     ] = False,
     reading: o.Readings = None,
+    format_name: o.Format = "table",
+    quiet: o.Quiet = False,
     include_path: o.Include = None,
 ) -> None:
     """Score answers without a model: a run's (--run), or ones made elsewhere (--responses).
@@ -39,7 +40,7 @@ def score(
     Opens no images or videos; masks only.
     """
     from er_bench import scoring
-    from er_bench.cli.tables import print_results
+    from er_bench.cli.tables import Output, print_results
     from er_bench.core.errors import UsageError
 
     readings = None if reading in (None, "all") else str(reading).split(",")
@@ -59,10 +60,11 @@ def score(
         )  # fmt: skip
     else:
         raise UsageError("give --run RUN, or --task T --responses FILE --out DIR")
-    print_results(made.results)
+    printer = Output(format_name, quiet)
+    print_results(made.results, printer)
     if run is not None:
-        show("\n".join(changed) if changed else "every score is the same as in the run")
-    show(f"results: {made.folder / 'results.json'}")
+        printer.say("\n".join(changed) if changed else "every score is the same as in the run")
+    printer.say(f"results: {made.folder / 'results.json'}")
     sys.exit(0 if made.results.summary.complete else 3)
 
 

@@ -29,20 +29,20 @@ Option = Annotated[
 
 
 @app.command("list")
-def list_known(include_path: o.Include = None) -> None:
+def list_known(
+    format_name: o.Format = "table", quiet: o.Quiet = False, include_path: o.Include = None
+) -> None:
     """List the simulators that there is a server file for, and whether they run here."""
-    from er_bench.cli.tables import Table, printed
+    from er_bench.cli.tables import Output
     from er_bench.core.registry import Kind, Registry
+    from er_bench.report.sheet import Sheet, columns
     from er_bench.sim.simulators import simulator, why_unavailable
 
     registry = Registry(tuple(include_path or ()))
-    table = Table(title="Simulators")
-    for column in ("simulator", "where it is told", "here"):
-        table.add_column(column, overflow="fold")
-    for name in registry.names(Kind.SIMULATOR):
-        known = simulator(name, registry=registry)
-        table.add_row(known.name, known.variable, why_unavailable(known) or "yes")
-    printed(table)
+    all_known = [simulator(name, registry=registry) for name in registry.names(Kind.SIMULATOR)]
+    rows = [[known.name, known.variable, why_unavailable(known) or "yes"] for known in all_known]
+    sheet = Sheet("Simulators", columns("simulator", "where it is told", "here"), rows)
+    Output(format_name, quiet).put(sheet)
 
 
 @app.command()
@@ -83,10 +83,17 @@ def serve(
 
 
 @app.command()
-def check(name: Name, option: Option = None, include_path: o.Include = None) -> None:
+def check(
+    name: Name,
+    option: Option = None,
+    format_name: o.Format = "table",
+    quiet: o.Quiet = False,
+    include_path: o.Include = None,
+) -> None:
     """Try every rule of the protocol on a simulator. Exit code 3 when one is not kept."""
-    from er_bench.cli.tables import Table, printed
+    from er_bench.cli.tables import Output
     from er_bench.core.errors import UnavailableError
+    from er_bench.report.sheet import Sheet, columns
     from er_bench.sim.conformance import check as conformance
     from er_bench.sim.simulators import launches, why_unavailable
 
@@ -96,12 +103,9 @@ def check(name: Name, option: Option = None, include_path: o.Include = None) -> 
     import asyncio
 
     findings = asyncio.run(conformance(launches(known)[0]))
-    table = Table(title=f"{known.name}: the wire protocol")
-    for column in ("rule", "kept", "what was seen"):
-        table.add_column(column, overflow="fold")
-    for finding in findings:
-        table.add_row(finding.rule, "yes" if finding.kept else "NO", finding.detail)
-    printed(table)
+    rows = [(finding.rule, finding.kept, finding.detail) for finding in findings]
+    names = columns("rule", "kept", "what was seen")
+    Output(format_name, quiet).put(Sheet(f"{known.name}: the wire protocol", names, rows))
     sys.exit(0 if all(finding.kept for finding in findings) else 3)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich import table as rich_table
 from rich.console import Console, RenderableType
 
-from er_bench.cli.terminal import show, visible
+from er_bench.cli.terminal import show, show_json, tell, visible
+from er_bench.report.sheet import TEXTS, Cell, Column, Sheet, columns
 
 if TYPE_CHECKING:
     from er_bench.api import Evaluation
@@ -51,76 +53,138 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{value * 100:.1f}"
 
 
-def plan_table(made: Evaluation) -> Table:
-    """What a run would do."""
-    model, repeats = made.model, made.options.repeats
-    table = Table(title=f"{model.name}, dialect {model.dialect.name}, repeats {repeats}")
-    for name in ("task", "split", "protocol", "rows", "to run", "missing", "faulty", "why not"):
-        table.add_column(name, overflow="fold")
-    for o in made.opened:
-        f = o.found
-        table.add_row(
-            o.task.label, o.split, o.task.protocol, str(f.n_rows), str(f.n_wanted),
-            str(len(f.missing)), str(len(f.faults)), o.why_not or "",
-        )  # fmt: skip
-    table.caption = model.pictures or None
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where a command's table and its words go, by `--format` and `--quiet`."""
+
+    format_name: str = "table"
+    quiet: bool = False
+
+    def put(self, sheet: Sheet) -> None:
+        """Print the command's table; in another format than `table` it alone is standard output."""
+        if self.format_name == "json":
+            show_json(sheet.records)
+        elif self.format_name != "table":
+            show(TEXTS[self.format_name](sheet).removesuffix("\n"))
+        else:
+            printed(_drawn(sheet))
+
+    def say(self, line: object) -> None:
+        """A line about the table: beneath it, else to standard error; nowhere when quiet."""
+        if not self.quiet:
+            (show if self.format_name == "table" else tell)(line)
+
+    def tell(self, line: object) -> None:
+        """A line to standard error; nowhere when quiet."""
+        if not self.quiet:
+            tell(line)
+
+
+def _drawn(sheet: Sheet) -> Table:
+    table = Table(title=sheet.title, caption=sheet.caption or None)
+    for column in sheet.columns:
+        table.add_column(
+            column.name, overflow="fold", no_wrap=column.kind in ("percent", "interval")
+        )
+    for row in sheet.texts:
+        table.add_row(*row)
     return table
 
 
-def print_results(results: Results) -> None:
-    """One run: a table with a line a task, then what a table has no room for."""
-    from er_bench.report.results import LOWER
+def plan_sheet(made: Evaluation) -> Sheet:
+    """What a run would do."""
+    model, repeats = made.model, made.options.repeats
+    counts = [Column(name, "count") for name in ("rows", "to run", "missing", "faulty")]
+    rows: list[list[Cell]] = []
+    for o in made.opened:
+        f = o.found
+        rows.append(
+            [o.task.label, o.split, o.task.protocol, f.n_rows, f.n_wanted, len(f.missing),
+             len(f.faults), o.why_not]
+        )  # fmt: skip
+    return Sheet(
+        f"{model.name}, dialect {model.dialect.name}, repeats {repeats}",
+        [*columns("task", "split", "protocol"), *counts, *columns("why not")],
+        rows,
+        model.pictures,
+    )
 
-    table = Table(title=f"{results.run.name or results.model.name} (percent)")
-    for name in ("task", "score", "95% interval", "robust", "scored", "remarks"):
-        table.add_column(name, overflow="fold", no_wrap=name in ("score", "95% interval"))
-    for name, task in results.tasks.items():
-        table.add_row(name, *_result_cells(task))
-    printed(table)
-    if any(task.lower_is_better for task in results.tasks.values()):
-        show(f"{LOWER} lower is better; such a task is not in the mean")
-    n_tasks = results.summary.n_tasks
-    noun = "task" if n_tasks == 1 else "tasks"
+
+def results_sheet(results: Results) -> Sheet:
+    """One run, a line a task."""
+    return Sheet(
+        f"{results.run.name or results.model.name} (percent)",
+        [
+            Column("task"),
+            Column("score", "percent"),
+            Column("95% interval", "interval", ("ci95_low", "ci95_high")),
+            Column("robust", "percent", ("robust_score",)),
+            Column("scored", "share", ("n_scored", "n_total")),
+            Column("remarks"),
+        ],
+        [[name, *_result_cells(task)] for name, task in results.tasks.items()],
+    )
+
+
+def print_results(results: Results, out: Output) -> None:
+    """One run: a table with a line a task, then what a table has no room for."""
+    out.put(results_sheet(results))
+    if results.summary.n_tasks and out.format_name == "table":
+        show(_mean(results))
+    for line in _result_notes(results):
+        out.say(line)
+
+
+def _mean(results: Results) -> str:
+    summary = results.summary
+    noun = "task" if summary.n_tasks == 1 else "tasks"
     absent = [name for name, task in results.tasks.items() if task.status == "unavailable"]
     incomplete = any(task.status == "incomplete" for task in results.tasks.values())
     marks = ", incomplete" if incomplete else ""
     marks += f"; cannot run here: {', '.join(absent)}" if absent else ""
-    error = "" if results.summary.stderr is None else f" ±{percent(results.summary.stderr)}"
-    if n_tasks:
-        show(f"mean of {n_tasks} {noun}: {percent(results.summary.average)}{error}{marks}")
-    for name, task in results.tasks.items():
-        if metrics := task.readings["official"].metrics:
-            show(f"{name}:", ", ".join(f"{what} {m:.3g}" for what, m in metrics.items()))
-        others = {r: f.score for r, f in task.readings.items() if r not in ("official", "robust")}
-        if others:
-            show(
-                f"{name}, read otherwise:",
-                ", ".join(f"{r} {percent(s)}" for r, s in others.items()),
-            )
-        if task.n_without_text:
-            counts = ", ".join(f"{n} {why}" for why, n in task.n_without_text.items())
-            show(f"{name}: samples with an answer without text: {counts}")
-        if (spread := task.repeat_variance) is not None:
-            whole = spread.within + spread.between
-            share = f" ({spread.within / whole:.0%} of the variance)" if whole else ""
-            show(
-                f"{name}: between repeats of a sample scores scatter by "
-                f"{percent(spread.within**0.5)}{share}, between samples by "
-                f"{percent(spread.between**0.5)}"
-            )
-        if task.n_truncated:
-            show(f"{name}: cut at the token limit: {task.n_truncated}")
-        if task.n_left_out:
-            left, of = task.n_left_out, task.n_scored
-            show(f"{name}: the mean leaves out {left} of {of} scored, as the released code does")
-        for note in filter(None, (task.why, *task.dataset.remarks, *task.dataset.accepted)):
-            show(f"{name}: {note}")
+    error = "" if summary.stderr is None else f" ±{percent(summary.stderr)}"
+    return f"mean of {summary.n_tasks} {noun}: {percent(summary.average)}{error}{marks}"
 
 
-def _result_cells(task: TaskResult) -> list[str]:
+def _result_notes(results: Results) -> Iterator[str]:
     from er_bench.report.results import LOWER
 
-    interval = "-" if task.ci95 is None else " .. ".join(percent(v) for v in task.ci95)
+    if any(task.lower_is_better for task in results.tasks.values()):
+        yield f"{LOWER} lower is better; such a task is not in the mean"
+    for name, task in results.tasks.items():
+        for note in _task_notes(task):
+            yield f"{name}{note}"
+
+
+def _task_notes(task: TaskResult) -> Iterator[str]:
+    """What is to be said after the task's name."""
+    if metrics := task.readings["official"].metrics:
+        yield ": " + ", ".join(f"{what} {m:.3g}" for what, m in metrics.items())
+    others = {r: f.score for r, f in task.readings.items() if r not in ("official", "robust")}
+    if others:
+        yield ", read otherwise: " + ", ".join(f"{r} {percent(s)}" for r, s in others.items())
+    if task.n_without_text:
+        counts = ", ".join(f"{n} {why}" for why, n in task.n_without_text.items())
+        yield f": samples with an answer without text: {counts}"
+    if (spread := task.repeat_variance) is not None:
+        whole = spread.within + spread.between
+        share = f" ({spread.within / whole:.0%} of the variance)" if whole else ""
+        yield (
+            f": between repeats of a sample scores scatter by {percent(spread.within**0.5)}"
+            f"{share}, between samples by {percent(spread.between**0.5)}"
+        )
+    if task.n_truncated:
+        yield f": cut at the token limit: {task.n_truncated}"
+    if task.n_left_out:
+        left, of = task.n_left_out, task.n_scored
+        yield f": the mean leaves out {left} of {of} scored, as the released code does"
+    for note in filter(None, (task.why, *task.dataset.remarks, *task.dataset.accepted)):
+        yield f": {note}"
+
+
+def _result_cells(task: TaskResult) -> list[Cell]:
+    from er_bench.report.results import LOWER
+
     counts = {
         "unparsed": task.n_unparsed, "read otherwise by robust": task.n_format_failures,
         "data errors": task.n_data_error, "model errors": task.n_model_error,
@@ -132,12 +196,11 @@ def _result_cells(task: TaskResult) -> list[str]:
     remarks += [f"{count} {what}" for what, count in counts.items() if count]
     remarks += [task.status] if task.status != "complete" else []
     return [
-        percent(task.score), interval, percent(task.robust_score),
-        f"{task.n_scored}/{task.n_total}", ", ".join(remarks),
+        task.score, task.ci95, task.robust_score, (task.n_scored, task.n_total), ", ".join(remarks)
     ]  # fmt: skip
 
 
-def print_leaderboard(board: Leaderboard) -> None:
+def print_leaderboard(board: Leaderboard, *, quiet: bool = False) -> None:
     """Measured entries first, then reported ones; then the notes.
 
     A line a model where that fits, else a line a task and the models beside one another, in as many
@@ -149,7 +212,8 @@ def print_leaderboard(board: Leaderboard) -> None:
     else:
         for part in _a_line_a_task(board):
             printed(part)
-    show("\n".join(_notes(board)))
+    if not quiet:
+        show("\n".join(_notes(board)))
 
 
 def _name(entry: Entry) -> str:

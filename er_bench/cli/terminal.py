@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 
@@ -19,6 +20,12 @@ def visible(text: str) -> str:
 def show(*parts: object) -> None:
     """Print to standard output, as `print` does, what may hold text of servers and files."""
     print(visible(" ".join(map(str, parts))))
+
+
+def show_json(value: object) -> None:
+    """Print JSON; what a terminal may not have is escaped as JSON escapes it."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    print(_UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", text))
 
 
 def tell(line: object) -> None:

@@ -1,8 +1,9 @@
-"""A leaderboard as Markdown, LaTeX or HTML, everything in it escaped."""
+"""Tables, a leaderboard's among them, as Markdown, LaTeX or HTML, everything in them escaped."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from markupsafe import escape
 
@@ -12,7 +13,10 @@ _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "±": r"$\pm$", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "\N{DOWNWARDS ARROW}": r"$\downarrow$",
 }  # fmt: skip
+_MARKDOWN = re.compile(r"[\\`*_<>\[\]|~&$]")
+"""What may begin something in Markdown; a backslash before it leaves it as it is."""
 Rows = Sequence[Sequence[str]]
 
 
@@ -31,17 +35,19 @@ def rows(board: Leaderboard) -> Rows:
     return [heading, *lines]
 
 
-def markdown(table: Rows, named: int = 1) -> str:
-    """A pipe table (GitHub Flavored Markdown); all but the column `named` is set to the right."""
-    lines = [" | ".join(_one_line(cell).replace("|", "\\|") for cell in row) for row in table]
-    dashes = " | ".join("---" if k == named else "--:" for k in range(len(table[0])))
+def markdown(table: Rows, named: int | Collection[int] = 1) -> str:
+    """A pipe table (GitHub Flavored Markdown); all but the columns `named` are set to the right."""
+    lines = [" | ".join(map(_markdown, row)) for row in table]
+    left = _numbers(named)
+    dashes = " | ".join("---" if k in left else "--:" for k in range(len(table[0])))
     return "".join(f"| {line} |\n" for line in [lines[0], dashes, *lines[1:]])
 
 
-def latex(table: Rows) -> str:
-    """A `tabular` with the rules of the package booktabs."""
-    lines = [" & ".join(map(_latex, row)) + r" \\" for row in table]
-    columns = "rl" + "r" * (len(table[0]) - 2)
+def latex(table: Rows, named: int | Collection[int] = 1) -> str:
+    """A `tabular` with the rules of the package booktabs; all but `named` are set to the right."""
+    lines = [_latex_line(row) for row in table]
+    left = _numbers(named)
+    columns = "".join("l" if k in left else "r" for k in range(len(table[0])))
     begin, end = rf"\begin{{tabular}}{{{columns}}}", r"\end{tabular}"
     body = [begin, r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", end]
     return "\n".join(body) + "\n"
@@ -57,6 +63,20 @@ def html(table: Rows) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _numbers(named: int | Collection[int]) -> Collection[int]:
+    return (named,) if isinstance(named, int) else named
+
+
+def _markdown(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\g<0>", _one_line(text))
+
+
+def _latex_line(row: Sequence[str]) -> str:
+    # After the end of a line, `[` and `*` at the start of the next are taken as its options.
+    first = "{}" if row and _one_line(row[0]).startswith(("[", "*")) else ""
+    return first + " & ".join(map(_latex, row)) + r" \\"
 
 
 def _latex(text: str) -> str:

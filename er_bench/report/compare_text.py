@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from er_bench.report.board_text import markdown
 from er_bench.report.compare import MOST_LISTED, Comparison, Difference, Link, TaskComparison
 from er_bench.report.results import LOWER
+from er_bench.report.sheet import Sheet, columns
 from er_bench.report.spreadsheet import csv_line
 
 HEADING = ("task", "A", "B", "B - A", "95% interval", "p", "won", "lost", "n")
@@ -36,6 +37,11 @@ def cells(task: TaskComparison) -> list[str]:
         str(len(task.lost)),
         str(found.n),
     ]
+
+
+def sheet(made: Comparison) -> Sheet:
+    """A line a task, in percent."""
+    return Sheet("B - A (percent)", columns(*HEADING), [cells(task) for task in made.tasks])
 
 
 def remarks(made: Comparison) -> list[str]:

@@ -153,7 +153,7 @@ def odd_board() -> lb.Leaderboard:
 @pytest.mark.parametrize(
     ("made", "expected"),
     [
-        (board_text.markdown, "| 1 | a\\|b_<i>&% | 50.0 | 50.0 |"),
+        (board_text.markdown, r"| 1 | a\|b\_\<i\>\&% | 50.0 | 50.0 |"),
         (
             board_text.latex,
             r"1 & a\textbar{}b\_\textless{}i\textgreater{}\&\% & 50.0 & 50.0 \\",
