@@ -1,4 +1,4 @@
-"""The browser, started once."""
+"""The browser, started once a file: while it is open no other test can start an event loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.browser.opened_page import CHROMIUM
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
