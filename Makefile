@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 THOR := .venv-thor-2.1
 METAWORLD := .venv-metaworld
+DOCS := .venv-docs
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: demo test check clean
+.PHONY: demo test check docs clean
 
 demo: $(VENV)/demo.stamp
 	sh examples/demo.sh $(BIN)/er-bench
@@ -20,6 +21,10 @@ check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p er_bench
+
+# The documentation site, build/site/index.html.
+docs: $(DOCS)/stamp
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet --clean
 
 # torch goes first and alone: any other package would choose a build of its own.
 $(VENV)/demo.stamp: $(SOURCES)
@@ -44,5 +49,10 @@ $(METAWORLD)/stamp:
 	$(METAWORLD)/bin/python -m pip install --quiet metaworld==3.1.1 packaging
 	touch $@
 
+$(DOCS)/stamp: $(SOURCES)
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(THOR) $(METAWORLD)
+	rm -rf $(VENV) $(THOR) $(METAWORLD) $(DOCS)

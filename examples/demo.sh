@@ -1,4 +1,5 @@
-# The main job on the embedded default: a model, a ceiling and a floor, one leaderboard.
+# The main job on the embedded default: a model, a ceiling and a floor, one leaderboard; then
+# closed-loop episodes in a built-in home, and pages of all of it.
 # Usage: sh examples/demo.sh PATH_TO_ER_BENCH
 set -eu
 er_bench=$1
@@ -6,5 +7,12 @@ out=runs/demo-$(date +%Y%m%d-%H%M%S)
 for model in vlaser-tiny reference/oracle reference/chance; do
     "$er_bench" run --model "$model" --tasks all --split mini --out "$out/$(basename "$model")"
 done
-"$er_bench" leaderboard "$out"/* --json "$out/leaderboard.json"
+for model in reference/oracle reference/chance; do
+    "$er_bench" run --model "$model" --tasks home_rearrange --split mini \
+        --out "$out/home/$(basename "$model")"
+done
+runs="$out/vlaser-tiny $out/oracle $out/chance"
+"$er_bench" leaderboard $runs --json "$out/leaderboard.json"
+"$er_bench" leaderboard $runs --format html --out "$out/site"
+"$er_bench" report "$out/home/oracle" "$out/home/chance" --out "$out/home/report"
 "$er_bench" report "$out/vlaser-tiny" "$out/chance" --out "$out/report"
