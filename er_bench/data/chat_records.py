@@ -16,6 +16,7 @@ from er_bench.core.geometry import Size
 from er_bench.core.message import Message, Role, media_parts
 from er_bench.core.sample import Image, Part, Text, Video
 from er_bench.data.rows import FileBlob, Row, inside
+from er_bench.data.video import span_s
 
 ROLES: Mapping[str, Role] = {"system": "system", "human": "user", "gpt": "assistant"}
 NAMES = {role: name for name, role in ROLES.items()}
@@ -76,18 +77,27 @@ def read_chat(row: Row, root: Path, unread: Collection[str] = ()) -> tuple[Messa
 def chat_record(
     id: object, messages: Sequence[Message], root: Path, size_wh: Size | None = None
 ) -> dict[str, object]:
-    """A conversation about images, which are files under `root`, as a line; undoes `read_chat`.
+    """A conversation about images, or one video, of files under `root`; undoes `read_chat`.
 
-    Raises DataError for a video, and for a question that spells a mark.
+    Raises DataError for a video beside other media, and for a question that spells a mark.
     """
     said = [(m.role, "".join(map(_written, m.parts))) for m in messages]
-    images = [part for part in media_parts(messages) if isinstance(part, Image)]
-    names = [str(Path(image.blob.name).relative_to(root)) for image in images]
-    if _count(said, VIDEO) or _count(said, IMAGE) != len(names):
+    media = list(media_parts(messages))
+    videos = [part for part in media if isinstance(part, Video)]
+    images = [part for part in media if isinstance(part, Image)]
+    if _count(said, VIDEO) != len(videos) or _count(said, IMAGE) != len(images):
         raise DataError(f"a question may not spell {IMAGE} or {VIDEO}: they stand for files")
+    if videos and media[1:]:
+        raise DataError(
+            "a record has images or one video, and cannot be written with "
+            f"{len(videos)} videos, {len(images)} images"
+        )
     record: dict[str, object] = {"id": id}
+    names = [str(Path(image.blob.name).relative_to(root)) for image in images]
     if names:
         record["image"] = names if names[1:] else names[0]
+    for video in videos:
+        record |= _video_fields(video, root)
     if size_wh is not None:
         record |= zip(("width", "height"), size_wh, strict=True)
     return record | {"conversations": [{"from": NAMES[r], "value": text} for r, text in said]}
@@ -99,7 +109,14 @@ def _written(part: Part) -> str:
             return text
         case Image():
             return IMAGE
-    raise DataError("a conversation about a video cannot be written")
+        case Video():
+            return VIDEO
+
+
+def _video_fields(video: Video, root: Path) -> dict[str, object]:
+    clip_s = span_s(video)
+    clip = {} if clip_s is None else {"clip": list(clip_s)}
+    return {"video": str(video.path.relative_to(root)), **clip}
 
 
 def _check_names(

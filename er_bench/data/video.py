@@ -68,6 +68,21 @@ def span(video: Video, total: int, fps: float) -> range:
     return range(round(video.start_frame * rate), last + 1)
 
 
+def span_s(video: Video) -> tuple[float, float] | None:
+    """A video part's span in seconds, such that `span` takes the same frames; None for the whole.
+
+    Raises DataError that names the file.
+    """
+    if video.clip_s is not None:
+        return video.clip_s
+    total, fps, _ = video_header(video.path)
+    found = span(video, total, fps)
+    if found == range(total):
+        return None
+    # Half a frame later, so that no rounding of the division leads to the frame before.
+    return (found.start + 0.5) / fps, (found.stop + 0.5) / fps
+
+
 def video_header(path: Path) -> tuple[int, float, Size]:
     """How many frames a video shows, how many a second, and their width and height.
 

@@ -166,6 +166,8 @@ class RunStore:
                 "stop_frame": part.stop_frame,
                 "n_frames": part.n_frames,
                 "sampling": part.sampling,
+                "fps": part.fps,
+                "clip_s": part.clip_s and list(part.clip_s),
             }
             return StoredPart(medium=medium, span={k: v for k, v in span.items() if v is not None})
         if not isinstance(part, Text):

@@ -90,5 +90,13 @@ def test_a_video_and_its_clip(root: Path) -> None:
 def test_a_question_that_spells_a_mark_cannot_be_written(root: Path, spelt: str) -> None:
     with pytest.raises(DataError, match="stand for files"):
         chat_record(1, [user(spelt)], root)
-    with pytest.raises(DataError, match="video"):
-        chat_record(1, [user(Video(root / "v.mp4"))], root)
+
+
+def test_a_video_is_written_with_its_clip(root: Path) -> None:
+    video = Video(root / "v.mp4", clip_s=(1.0, 2.5))
+    told = chat_record(1, [user(video, "\nWhat?"), Message("assistant", (Text("It."),))], root)
+    assert (told["video"], told["clip"]) == ("v.mp4", [1.0, 2.5])
+    (question, _) = read_chat(row(told), root)
+    assert question.parts == (video, Text("\nWhat?"))
+    with pytest.raises(DataError, match="2 videos, 0 images"):
+        chat_record(1, [user(video, video)], root)

@@ -7,6 +7,8 @@ from typer.testing import CliRunner
 
 import er_bench
 from er_bench.cli.main import app
+from er_bench.core.sample import Video
+from er_bench.data.video import span, span_s, video_header
 from er_bench.train.data.records import read_meta
 
 
@@ -58,6 +60,19 @@ def test_bad_answers_are_kept_apart_with_the_reason(tmp_path):
     worths = [json.loads(x)["provenance"]["score"]
               for x in (tmp_path / "more" / "records.jsonl").read_text().splitlines()]  # fmt: skip
     assert worths and all(1 - score >= 0.4 for score in worths)
+
+
+def test_a_video_stays_a_video_with_the_frames_that_were_asked_about(tmp_path):
+    run = tmp_path / "run"
+    er_bench.evaluate("reference/oracle", ["vsibench"], split="mini", out=run, limit=2)
+    assert make(run, "--out", tmp_path / "made").exit_code == 0
+    (source,) = read_meta(tmp_path / "made" / "meta.json")
+    (question, _) = source.record(0).messages
+    (video,) = (part for part in question.parts if isinstance(part, Video))
+    assert video.path.suffix == ".mp4" and video.clip_s is None
+    total, fps, _ = video_header(video.path)
+    cut = Video(video.path, start_frame=3, stop_frame=total - 3)
+    assert span(Video(video.path, clip_s=span_s(cut)), total, fps) == range(3, total - 2)
 
 
 def test_episodes_are_refused(tmp_path):

@@ -11,13 +11,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from er_bench.core.errors import StoreError, UsageError
+from er_bench.core.errors import DataError, StoreError, UsageError
 from er_bench.core.manifest import Manifest
 from er_bench.core.message import Message
 from er_bench.core.record import Key, Record, RecordStatus
-from er_bench.core.sample import Image, MediaRef, Part, Text
+from er_bench.core.sample import Blob, Image, MediaRef, Part, Text, Video
 from er_bench.core.score import Verdict
 from er_bench.data.chat_records import chat_record
 from er_bench.data.files import write_json, writing
@@ -130,19 +130,20 @@ def _line(
     if stored is None:
         raise StoreError(f"the run does not keep the prompt of {record.task} {record.id!r}")
     root = out / PICTURES
-    pictures = [Image(_picture(media, ref, root)) for ref in turn.media]
-    messages = [
-        *asked(stored, pictures),
-        Message("assistant", (Text(with_thoughts(turn.completion)),)),
-    ]
+    blobs = [_copied(media, ref, root) for ref in turn.media]
+    answer = Message("assistant", (Text(with_thoughts(turn.completion)),))
     verdict = record.judgement[choice.reading]
-    told = chat_record(f"{record.task}/{record.id}/{record.repeat}", messages, root)
+    name = f"{record.task}/{record.id}/{record.repeat}"
+    try:
+        told = chat_record(name, [*asked(stored, blobs), answer], root)
+    except DataError as error:
+        raise DataError(str(error), row=name) from error
     return told | {PROVENANCE: _provenance(record, manifest, verdict, choice)}
 
 
-def asked(stored: StoredPrompt, pictures: Sequence[Image]) -> list[Message]:
-    """A stored prompt with its pictures."""
-    return [Message(m.role, tuple(_parts(m.parts, pictures))) for m in stored.messages]
+def asked(stored: StoredPrompt, media: Sequence[Blob]) -> list[Message]:
+    """A stored prompt with its pictures and videos, which are files."""
+    return [Message(m.role, tuple(_parts(m.parts, media))) for m in stored.messages]
 
 
 def good_ones(run: Path, choice: Choice) -> Iterator[tuple[Record, Sequence[Message]]]:
@@ -156,18 +157,18 @@ def good_ones(run: Path, choice: Choice) -> Iterator[tuple[Record, Sequence[Mess
         if record.task not in places:
             places[record.task] = References(Path(manifest.tasks[record.task].root), run)
         turn = record.rollout.turns[0]
-        pictures = [Image(places[record.task].blob(ref)) for ref in turn.media]
-        yield record, asked(prompts[turn.prompt_sha256], pictures)
+        media = [places[record.task].blob(ref) for ref in turn.media]
+        yield record, asked(prompts[turn.prompt_sha256], media)
 
 
-def _parts(stored: Sequence[StoredPart], pictures: Sequence[Image]) -> Iterator[Part]:
-    """A message's parts; a picture stands on a line of its own, as families write it."""
+def _parts(stored: Sequence[StoredPart], media: Sequence[Blob]) -> Iterator[Part]:
+    """A message's parts; a picture or video stands on a line of its own, as families write it."""
     before: Literal["", "text", "picture"] = ""
     for part in stored:
         if part.medium is not None:
             if before:
                 yield Text("\n")
-            yield pictures[part.medium]
+            yield _medium(media[part.medium], part.span)
             before = "picture"
         elif part.text:
             opens = "" if before != "picture" or part.text.startswith("\n") else "\n"
@@ -175,11 +176,19 @@ def _parts(stored: Sequence[StoredPart], pictures: Sequence[Image]) -> Iterator[
             before = "" if part.text.endswith("\n") else "text"
 
 
-def _picture(media: References, ref: MediaRef, root: Path) -> FileBlob:
+def _medium(blob: Blob, span: Mapping[str, Any]) -> Image | Video:
+    """A stored medium: a video is one that has a span."""
+    if not span:
+        return Image(blob)
+    clip_s = span.get("clip_s")
+    return Video(Path(blob.name), **{**span, "clip_s": clip_s and tuple(clip_s)})
+
+
+def _copied(media: References, ref: MediaRef, root: Path) -> FileBlob:
     blob = media.blob(ref)
     content = blob.read()
-    suffix = Path(ref.member or ref.file).suffix.lower()
-    suffix = suffix if suffix in (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp") else ".png"
+    # A picture that came with a row has the row file's suffix, which is none of its own.
+    suffix = ".png" if ref.row is not None else Path(ref.member or ref.file).suffix.lower()
     file = root / f"{hashlib.sha256(content).hexdigest()[:32]}{suffix}"
     if not file.exists():
         file.write_bytes(content)
