@@ -60,8 +60,8 @@ def reported(
     counts = [Column("models", "count"), Column("columns", "count")]
     sheet = Sheet(
         "published scores",
-        [*columns("source", "date"), *counts, *columns("title", "protocol")],
-        [(s.name, s.date, len(s.rows), len(s.columns), s.title, s.protocol) for s in sources],
+        [*columns("source", "date"), *counts, *columns("protocol")],
+        [(s.name, s.date, len(s.rows), len(s.columns), s.how) for s in sources],
     )
     out.put(sheet)
     out.say("er-bench reported --audit: numbers that cannot be, or contradict each other")

@@ -96,7 +96,7 @@ def explain(
         apart,
         _conclusion(task, manifest, reported, apart, found),
         _settings(label, task, manifest, n_reported),
-        source.protocol,
+        source.how,
         [aspect for aspect, words in ASPECTS.items() if not _tells(source.protocol, words)],
         found,
     )

@@ -27,6 +27,9 @@ class Reported(BaseModel):
     source: str
     date: str
     protocol: str = Field(description="How the numbers were made, as far as is known")
+    second_hand: bool = Field(
+        False, description="Whether the numbers were seen in somebody's copy, not where published"
+    )
     unit: Literal["percent"]
     decimals: int | None = Field(None, description="Printed digits after the point; null: all")
     columns: list[str] = Field(
@@ -46,6 +49,11 @@ class Reported(BaseModel):
             if model not in self.rows or not told.keys() <= set(self.columns):
                 raise ValueError(f"doubts about {model}: no such row or column")
         return self
+
+    @property
+    def how(self) -> str:
+        """How the numbers were made, and whether they were copied by somebody."""
+        return f"Second-hand. {self.protocol}" if self.second_hand else self.protocol
 
     def printed(self, value: float) -> str:
         """A number with the digits that the source has."""

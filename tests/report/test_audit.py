@@ -99,3 +99,16 @@ def test_a_source_that_does_not_fit_is_refused() -> None:
         Reported.model_validate({**source, "rows": {"m": [1.0]}})
     with pytest.raises(UsageError, match=r"did you mean vesta|there are"):
         read_reported("vestaa")
+
+
+def test_one_model_with_three_values_on_one_benchmark(found: list[Finding]) -> None:
+    (several,) = told(found, "several values", "MiMo-Embodied-7B, refspatial")
+    assert all(number in several.told for number in ("48.0 ", "40.0 ", "2.2 (qwen-drive-1.0)"))
+
+
+def test_numbers_seen_in_a_copy_are_marked(er_bench: Command) -> None:
+    done = er_bench("reported", "--format", "csv")
+    rows = {line.split(",")[0]: line for line in done.stdout.splitlines()}
+    assert "Second-hand. " in rows["loho-manip"] and "Second-hand" not in rows["molmo2"]
+    fractions = read_reported("loho-manip")  # printed as shares of 1
+    assert fractions.cells("LoHo-Manip-4B") == {"egoplan2": 56.7, "eb_alfred": 38, "eb_habitat": 38}
