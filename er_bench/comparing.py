@@ -11,7 +11,7 @@ from typing import Any
 
 from er_bench.core.errors import DataError, UsageError
 from er_bench.core.registry import Registry, TaskSpec
-from er_bench.core.score import Scored
+from er_bench.core.score import Scored, mean_of_samples
 from er_bench.core.task import OFFICIAL, AnyTask, Reading
 from er_bench.data.run_folder import read_manifest, read_records
 from er_bench.report import compare as comparison
@@ -47,20 +47,36 @@ def compare(
         return comparison.compare_reported(
             _side(Path(run)), name, scores, reported_first=reported[0]
         )
-    sides = _side(Path(a)), _side(Path(b))
+    return _paired(Path(a), Path(b), reading, accept_data=accept_data, include=include)
+
+
+def _paired(
+    a: Path,
+    b: Path,
+    reading: str,
+    *,
+    accept_data: bool = False,
+    include: Iterable[Path | str] = (),
+    only_with_it: bool = False,
+) -> comparison.Comparison:
+    """Two runs; with `only_with_it`, in the tasks that have the reading."""
+    sides = _side(a), _side(b)
     registry = Registry(tuple(map(Path, include)))
     labels = sides[0].manifest.identity.tasks.keys() & sides[1].manifest.identity.tasks.keys()
     tasks = {label: _opened(registry, label) for label in labels}
+    if only_with_it:
+        tasks = {label: task for label, task in tasks.items() if reading in task.readings}
     headlines = {label: _headline(task, reading) for label, task in tasks.items()}
     lower = [label for label, task in tasks.items() if _reading(task, reading).lower_is_better]
     return comparison.compare(*sides, headlines, reading, lower=lower, accept_data=accept_data)
 
 
 class Ahead:
-    """Tells which of two runs is better; each pair is compared once."""
+    """Tells which of two runs is better by a reading; each pair is compared once."""
 
-    def __init__(self) -> None:
+    def __init__(self, reading: str = OFFICIAL) -> None:
         """Of no runs yet."""
+        self._reading = reading
         self._results: dict[Path, Results] = {}
         self._compared: dict[tuple[Path, Path], Mapping[str, comparison.TaskComparison] | None] = {}
 
@@ -71,10 +87,14 @@ class Ahead:
         other rows, of the difference of two independent averages.
         """
         tasks = self._tasks(a)
-        labels = [label for label, task in tasks.items() if column(label, task) in columns]
+        labels = [
+            label
+            for label, task in tasks.items()
+            if self._reading in task.readings and column(label, task, self._reading) in columns
+        ]
         paired = self._paired(a, b)
         if paired is None:
-            told = _unpaired(tasks, self._tasks(b), labels)
+            told = _unpaired(tasks, self._tasks(b), labels, self._reading)
         else:
             made = [paired[label] for label in labels if label in paired]
             told = [(task.gain, task.difference.stderr, task.difference.n) for task in made]
@@ -94,7 +114,8 @@ class Ahead:
         """B to A by task; None where they ran other rows."""
         if (a, b) not in self._compared:
             try:
-                made = {task.task: task for task in compare(b, a).tasks}
+                found = _paired(b, a, self._reading, only_with_it=True)
+                made = {task.task: task for task in found.tasks}
             except (DataError, UsageError):
                 made = None
             self._compared[a, b] = made
@@ -102,16 +123,20 @@ class Ahead:
 
 
 def _unpaired(
-    a: Mapping[str, TaskResult], b: Mapping[str, TaskResult], labels: Sequence[str]
+    a: Mapping[str, TaskResult], b: Mapping[str, TaskResult], labels: Sequence[str], reading: str
 ) -> list[tuple[float, float | None, int]]:
     """By how much A is better, the error, and the samples of the smaller side, for each task."""
     told: list[tuple[float, float | None, int]] = []
-    for one, other in ((a[label], b[label]) for label in labels if label in b):
-        if one.score is not None and other.score is not None:
+    for label in labels:
+        one, other = (
+            a[label].readings[reading],
+            b[label].readings.get(reading) if label in b else None,
+        )
+        if other is not None and one.score is not None and other.score is not None:
             gain = one.score - other.score
             known = one.stderr is not None and other.stderr is not None
             stderr = hypot(one.stderr or 0.0, other.stderr or 0.0) if known else None
-            n = min(one.n_scored, other.n_scored)
+            n = min(a[label].n_scored, b[label].n_scored)
             told.append((-gain if one.lower_is_better else gain, stderr, n))
     return told
 
@@ -140,9 +165,10 @@ def _reading(task: AnyTask, reading: str) -> Reading[Any]:
 
 def _headline(task: AnyTask, reading: str) -> comparison.Aggregated | None:
     """What makes a task's headline of its samples; None where it is their mean."""
-    if task.card.metric.aggregate == "mean":
-        return None
     aggregate = _reading(task, reading).aggregate
+    as_official = aggregate == task.readings[OFFICIAL].aggregate
+    if aggregate == mean_of_samples or (as_official and task.card.metric.aggregate == "mean"):
+        return None
 
     def headline(scored: Sequence[Scored]) -> float:
         return aggregate(scored).score

@@ -8,7 +8,8 @@ from typing import cast
 
 from er_bench.comparing import Ahead
 from er_bench.core.errors import UsageError
-from er_bench.core.registry import Kind, Registry
+from er_bench.core.registry import Kind, Registry, unknown
+from er_bench.core.task import OFFICIAL
 from er_bench.data.files import whole_folder
 from er_bench.report import leaderboard as board
 from er_bench.report.exports.finished import Exporter, export
@@ -23,17 +24,28 @@ def leaderboard(
     runs: Iterable[Path | str],
     *,
     reported: Sequence[str] = (),
+    reading: str = OFFICIAL,
     include: Iterable[Path | str] = (),
 ) -> board.Leaderboard:
-    """Runs side by side, ranked, and beside published scores.
+    """Runs side by side, ranked by a reading, and beside published scores.
 
     `runs` are run folders, or folders of such. `reported` are names of sources; `("all",)` takes
     the rows of every source that stand in a column of the runs. Runs share a rank where the
-    interval of their paired difference holds zero. Raises StoreError for what is no run, UsageError
-    for an unknown source, or when there is nothing to show.
+    interval of their paired difference holds zero. A task that has no such reading is left out.
+    Raises StoreError for what is no run, UsageError for an unknown source or reading, or when there
+    is nothing to show.
     """
+    if reported and reading != OFFICIAL:
+        raise UsageError("published scores stand beside the official reading alone")
     folders = [folder for run in runs for folder in run_folders(Path(run))]
-    entries = [board.measured(read_results(folder), folder) for folder in folders]
+    results = [read_results(folder) for folder in folders]
+    known = {name for result in results for task in result.tasks.values() for name in task.readings}
+    if results and reading not in known:
+        raise unknown("reading of these runs", reading, known)
+    entries = [
+        board.measured(result, folder, reading)
+        for result, folder in zip(results, folders, strict=True)
+    ]
     columns = set(Registry(tuple(map(Path, include))).task_folders)
     everything = list(reported) == [ALL]
     if everything and entries:  # a hundred rows: those that something here stands beside
@@ -42,13 +54,13 @@ def leaderboard(
         entries += board.reported_entries(read_reported(name), columns)
     if not entries:
         raise UsageError("give at least one RUN, or --reported SOURCE")
-    compared = Ahead()
+    compared = Ahead(reading)
 
     def ahead(one: board.Entry, other: board.Entry, over: Sequence[str]) -> bool:
         assert one.folder is not None and other.folder is not None, "only runs are ranked"
         return compared(one.folder, other.folder, over)
 
-    return board.rank(entries, ahead)
+    return board.rank(entries, ahead, reading)
 
 
 def write_site(

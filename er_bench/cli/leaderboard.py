@@ -19,6 +19,10 @@ def leaderboard(
     reported: Annotated[
         str, typer.Option(help="Published scores beside them: a source's name, all, or none.")
     ] = "none",
+    reading: Annotated[
+        str,
+        typer.Option(help="Rank by another reading, such as robust; tasks without it drop out."),
+    ] = "official",
     format_name: o.Format = "table",
     quiet: o.Quiet = False,
     out: Annotated[
@@ -48,7 +52,9 @@ def leaderboard(
 
     say = (lambda line: None) if quiet else tell
     names = [] if reported == "none" else reported.split(",")
-    made = ranking.leaderboard(runs or [], reported=names, include=include_path or ())
+    made = ranking.leaderboard(
+        runs or [], reported=names, reading=reading, include=include_path or ()
+    )
     if format_name == "table" and out is None:
         print_leaderboard(made, quiet=quiet)
     elif format_name == "json" and out is None:

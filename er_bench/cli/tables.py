@@ -261,9 +261,11 @@ def _a_line_a_task(board: Leaderboard) -> Iterator[Table]:
 
 
 def _notes(board: Leaderboard) -> list[str]:
+    from er_bench.core.task import OFFICIAL
     from er_bench.report.results import LOWER
 
-    notes = ["* incomplete: some samples were not scored; such a column is in no average"]
+    notes = [] if board.reading == OFFICIAL else [f"scores by the reading {board.reading}"]
+    notes += ["* incomplete: some samples were not scored; such a column is in no average"]
     if any(LOWER in column for column in board.columns):
         notes.append(f"{LOWER} lower is better; such a column is in no average")
     if any(r.overall is not None and r.overall.shared for r in board.entries):

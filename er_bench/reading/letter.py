@@ -7,7 +7,7 @@ None ever raises.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from er_bench.core.answer import Answer, Status
 from er_bench.reading.final_answer import (
@@ -60,8 +60,13 @@ def read_first_capital(text: str) -> Answer:
     Two commas missing from the released list make one phrase of two, twice, and so undo four of
     them; scores depend on it. EgoPlan-Bench2 `eval.py` `extract_characters_regex`, commit 2523b38.
     """
-    for prefix in _PREFIXES:
-        text = text.replace(prefix, "")
+    return first_capital_after(_PREFIXES, text)
+
+
+def first_capital_after(deleted: Sequence[str], text: str) -> Answer:
+    """The first capital A-D anywhere, after phrases are deleted, one after the other."""
+    for phrase in deleted:
+        text = text.replace(phrase, "")
     return _released(_first(re.search("[ABCD]", text)))
 
 

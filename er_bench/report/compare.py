@@ -108,7 +108,9 @@ def compare(
     lower: Collection[str] = (),
     accept_data: bool = False,
 ) -> Comparison:
-    """Two runs, paired. `headlines` has the aggregate of each task; None where it is the mean.
+    """Two runs, paired, in the tasks of `headlines`.
+
+    `headlines` has the aggregate of each task; None where it is the mean.
 
     `lower` are the tasks where a lower score is better: won and lost are told by it, the difference
     stays the second minus the first.
@@ -116,7 +118,8 @@ def compare(
     Raises DataError for tasks with other rows, unless `accept_data`, and UsageError for runs
     without a task in common.
     """
-    labels = [label for label in a.manifest.identity.tasks if label in b.manifest.identity.tasks]
+    tasks_of_b = b.manifest.identity.tasks
+    labels = [x for x in a.manifest.identity.tasks if x in tasks_of_b and x in headlines]
     if not labels:
         raise UsageError(f"{a.folder} and {b.folder} have no task in common")
     if not accept_data:
@@ -127,7 +130,7 @@ def compare(
             label,
             seen_a.get(label, {}),
             seen_b.get(label, {}),
-            headlines.get(label),
+            headlines[label],
             lower=label in lower,
         )
         for label in labels

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from er_bench.core.task import OFFICIAL
 from er_bench.report.reported import Reported
 from er_bench.report.results import LOWER, Results, TaskResult
 from er_bench.report.spreadsheet import csv_line
@@ -84,28 +85,41 @@ class Leaderboard:
 
     columns: Sequence[str]
     entries: Sequence[Ranked]
+    reading: str = OFFICIAL
+    """What measured scores are read by."""
 
 
-def measured(results: Results, folder: Path | None = None) -> Entry:
-    """A run as an entry; what is not comparable with reported scores has a column of its own."""
+def measured(results: Results, folder: Path | None = None, reading: str = OFFICIAL) -> Entry:
+    """A run as an entry; what is not comparable with reported scores has a column of its own.
+
+    A task that was not judged by the reading has no cell; one that did not run keeps its mark.
+    """
     note = f"{results.model.backend}, dialect {results.model.dialect}"
-    cells = {column(name, task): _cell(task) for name, task in results.tasks.items()}
+    cells = {
+        column(name, task, reading): _cell(task, reading)
+        for name, task in results.tasks.items()
+        if reading in task.readings or task.status == "unavailable"
+    }
     name = results.run.name or results.model.name
     return Entry(name, "measured", results.run.id, note, cells, folder)
 
 
-def column(name: str, task: TaskResult) -> str:
+def column(name: str, task: TaskResult, reading: str = OFFICIAL) -> str:
     """The task's name where reported scores may stand beside it, else one of its own."""
-    name = f"{name} {LOWER}" if task.lower_is_better else name
+    read = task.readings.get(reading)
+    name = f"{name} {LOWER}" if read and read.lower_is_better else name
     if task.split == "official" and (name in task.comparable or task.status == "unavailable"):
         return name
     return f"{name} ({'own rows' if task.split == 'official' else task.split})"
 
 
-def _cell(task: TaskResult) -> Cell:
+def _cell(task: TaskResult, reading: str) -> Cell:
+    read = task.readings.get(reading)
+    if read is None:
+        return Cell(None, task.status, n_scored=task.n_scored, n_total=task.n_total)
     return Cell(
-        task.score, task.status, task.stderr, task.ci95, task.n_scored, task.n_total,
-        lower_is_better=task.lower_is_better,
+        read.score, task.status, read.stderr, read.ci95, task.n_scored, task.n_total,
+        lower_is_better=read.lower_is_better,
     )  # fmt: skip
 
 
@@ -128,7 +142,9 @@ Ahead = Callable[[Entry, Entry, Sequence[str]], bool]
 """Whether the first entry is better than the second over some columns, beyond chance."""
 
 
-def rank(entries: Sequence[Entry], ahead: Ahead | None = None) -> Leaderboard:
+def rank(
+    entries: Sequence[Entry], ahead: Ahead | None = None, reading: str = OFFICIAL
+) -> Leaderboard:
     """Order entries by their average over the columns that all entries have.
 
     An entry's rank, overall and in each column, is one more than the number of entries that are
@@ -156,7 +172,7 @@ def rank(entries: Sequence[Entry], ahead: Ahead | None = None) -> Leaderboard:
             in_columns = {c: found[k] for c, found in by_column.items() if k in found}
             lines.append(Ranked(entry, averages[k], over, places.get(k), in_columns))
         placed += sorted(lines, key=lambda r: -(r.average or 0.0))
-    return Leaderboard(columns, placed)
+    return Leaderboard(columns, placed, reading)
 
 
 def _places(
@@ -217,6 +233,7 @@ def to_json(board: Leaderboard) -> dict[str, Any]:
     """The leaderboard as data; scores are fractions."""
     return {
         "schema_version": "1.0",
+        "reading": board.reading,
         "columns": list(board.columns),
         "entries": [
             {

@@ -45,28 +45,41 @@ def robust_letter(text: str, truth: Choice) -> Answer:
     return read_letter(text, "".join(truth.options), truth.options)
 
 
+RULE = "right or wrong"
+LetterReader = tuple[Callable[[str], Answer], str, str]
+"""A reader of a letter, what it does in a few words, and its source."""
+
+
+def letter_reading(reader: LetterReader) -> Reading[Choice]:
+    """Right or wrong, as a reader of letters has it."""
+    read, words, source = reader
+
+    def judge(sample: Sample[Choice], rollout: Rollout) -> Verdict:
+        return judge_choice(read(rollout.completion.text), sample.target)
+
+    return Reading(words, RULE, source, judge)
+
+
 class ChoiceTask(QuestionTask[Choice]):
     """A question whose answer is one letter: right or wrong."""
 
-    released: ClassVar[tuple[Callable[[str], Answer], str, str]]
-    """The released code's reader, what it does in a few words, and its source."""
+    released: ClassVar[LetterReader]
+    """The released code's reader."""
+    neighbours: ClassVar[Mapping[str, LetterReader]] = {}
+    """Readers of other harnesses, by the reading's name."""
 
     @cached_property
     def readings(self) -> Mapping[str, Reading[Choice]]:
-        """The released reader, and the best one."""
-        read, reader, source = self.released
-
-        def official(sample: Sample[Choice], rollout: Rollout) -> Verdict:
-            return judge_choice(read(rollout.completion.text), sample.target)
+        """The released reader, the best one, and those of other harnesses."""
 
         def robust(sample: Sample[Choice], rollout: Rollout) -> Verdict:
             truth = sample.target
             return judge_choice(robust_letter(rollout.completion.text, truth), truth)
 
-        rule = "right or wrong"
         return {
-            OFFICIAL: Reading(reader, rule, source, official),
-            ROBUST: Reading("the letter stated, however written", rule, "er-bench", robust),
+            OFFICIAL: letter_reading(self.released),
+            ROBUST: Reading("the letter stated, however written", RULE, "er-bench", robust),
+            **{name: letter_reading(reader) for name, reader in self.neighbours.items()},
         }
 
     def shown(self, sample: Sample[Choice]) -> Shown:

@@ -13,7 +13,8 @@ from er_bench.core.answer import Answer, Boxes, Points
 from er_bench.core.completion import Completion
 from er_bench.core.dialect import AnyDialect, of_lineage
 from er_bench.core.geometry import Size, Unit
-from er_bench.reading.tuples import Drawn, scaled_pairs, tolerant
+from er_bench.reading.coordinates import exact_tuples
+from er_bench.reading.tuples import Drawn, robopoint, scaled_pairs, tolerant
 from er_bench.tasks.base.located import Convention, Locate, Located, by
 
 DrawnReader = Callable[[str, Size], Drawn | None]
@@ -73,6 +74,13 @@ def _drawn(reader: DrawnReader) -> Locate:
     return locate
 
 
+FLAGEVAL = _drawn(
+    lambda text, size: robopoint(exact_tuples(text.strip().rpartition("\n")[2]), size)
+)
+"""Only the last line is read.
+
+Source: FlagEvalMM fef27ec6, `flagevalmm/evaluator/point_utils.py` `text2pts`.
+"""
 LMMS_EVAL = _drawn(scaled_pairs)
 """Every pair is scaled, whole numbers too; boxes are not seen.
 

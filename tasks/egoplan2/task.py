@@ -5,15 +5,17 @@ Source: qiulu66/EgoPlan-Bench2, commit 2523b38, `eval.py`: prompt, frames and re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from er_bench.core.message import user
 from er_bench.core.prompt import Expect, Prompt
 from er_bench.core.sample import Sample, Text, Video
 from er_bench.data.rows import Row, find_files, inside, read_rows
 from er_bench.reading.letter import read_first_capital
-from er_bench.tasks.base.choice import Choice, ChoiceTask, gold_letter
+from er_bench.reading.neighbour_letters import read_lmms_egoplan2, without_think
+from er_bench.tasks.base.choice import Choice, ChoiceTask, LetterReader, gold_letter
 
 PROMPT = """
 Select the best answer to the following multiple-choice question based on the video. \
@@ -41,6 +43,13 @@ class EgoPlan2(ChoiceTask):
         "the first capital A-D after a list of phrases is deleted",
         "qiulu66/EgoPlan-Bench2 eval.py, commit 2523b38",
     )
+    neighbours: ClassVar[Mapping[str, LetterReader]] = {
+        "lmms_eval": (
+            lambda text: read_lmms_egoplan2(without_think(text)),
+            "the first capital A-D after fewer phrases are deleted",
+            "EvolvingLMMs-Lab/lmms-eval tasks/egoplan2/utils.py, commit 75571cfe",
+        ),
+    }
 
     def samples(self) -> Iterator[Sample[Choice]]:
         """Every row in order."""

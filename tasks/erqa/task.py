@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import ClassVar
 
 from er_bench.core.errors import DataError
 from er_bench.core.message import user
@@ -20,7 +21,15 @@ from er_bench.core.score import Aggregate, Scored, Verdict, mean, mean_of_sample
 from er_bench.core.task import Reading
 from er_bench.data.rows import Row, find_files, image_blobs, read_rows
 from er_bench.reading.letter import read_whole
-from er_bench.tasks.base.choice import Choice, ChoiceTask, gold_letter
+from er_bench.reading.neighbour_letters import (
+    read_exact,
+    read_flageval_choice,
+    read_lmms_choice,
+    read_opening_letter,
+    read_spatial_choice,
+    without_think,
+)
+from er_bench.tasks.base.choice import Choice, ChoiceTask, LetterReader, gold_letter
 
 LETTERS = "ABCD"
 _LIGHT = ["question_id", "question", "question_type", "answer", "visual_indices", "images.path"]
@@ -30,6 +39,33 @@ class Erqa(ChoiceTask):
     """ERQA from the hub's parquet mirror or the authors' TFRecord; both give the same samples."""
 
     released = (read_whole, "the whole answer, full stops aside", "ERQA eval_harness.py")
+    neighbours: ClassVar[Mapping[str, LetterReader]] = {
+        "lmms_eval": (
+            lambda text: read_lmms_choice(without_think(text)),
+            "the best of nine forms, the last of its form",
+            "EvolvingLMMs-Lab/lmms-eval 0.7.3 _task_utils/mcq_extract.py",
+        ),
+        "lmms_eval_0_7_2": (
+            lambda text: read_opening_letter(without_think(text)),
+            "the first letter of the text",
+            "EvolvingLMMs-Lab/lmms-eval 0.7.2 tasks/erqa/utils.py",
+        ),
+        "vlmevalkit": (
+            read_exact,
+            "the whole answer, full stops not aside",
+            "open-compass/VLMEvalKit vlmeval/dataset/erqa.py, commit e8e78f05",
+        ),
+        "easi": (
+            read_spatial_choice,
+            "a letter in an answer block, the last lines, a phrase",
+            "open-compass/VLMEvalKit vlmeval/dataset/erqabench.py, commit e8e78f05",
+        ),
+        "flageval": (
+            read_flageval_choice,
+            "the first capital after the last key word",
+            "flageval-baai/FlagEvalMM process_multiple_choice, commit fef27ec6",
+        ),
+    }
 
     @cached_property
     def readings(self) -> Mapping[str, Reading[Choice]]:

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from er_bench.core.message import user
 from er_bench.core.prompt import Expect, Prompt
 from er_bench.core.sample import Image, Sample, Text
 from er_bench.data.rows import Row, find_files, image_blobs, read_rows
 from er_bench.reading.letter import read_backticked
-from er_bench.tasks.base.choice import Choice, ChoiceTask, gold_letter
+from er_bench.reading.neighbour_letters import (
+    read_flageval_choice,
+    read_lmms_mmsi,
+    read_spatial_choice,
+    without_think,
+)
+from er_bench.tasks.base.choice import Choice, ChoiceTask, LetterReader, gold_letter
 
 POST = (
     "Answer with the option's letter from the given choices directly. "
@@ -32,6 +39,23 @@ class MmsiBench(ChoiceTask):
         "the first lone capital A-D, within backticks if there are any",
         "InternRobotics/MMSI-Bench vlmeval/dataset/mmsi_bench.py, commit 5de2f3d",
     )
+    neighbours: ClassVar[Mapping[str, LetterReader]] = {
+        "lmms_eval": (
+            lambda text: read_lmms_mmsi(without_think(text)),
+            "the first lone A-F of either case, within backticks or braces if there are any",
+            "EvolvingLMMs-Lab/lmms-eval tasks/mmsi_bench/utils.py, commit 75571cfe",
+        ),
+        "vlmevalkit": (
+            read_spatial_choice,
+            "a letter in an answer block, the last lines, a phrase",
+            "open-compass/VLMEvalKit spatial_bench can_match_option, commit e8e78f05",
+        ),
+        "flageval": (
+            read_flageval_choice,
+            "the first capital after the last key word",
+            "flageval-baai/FlagEvalMM process_multiple_choice, commit fef27ec6",
+        ),
+    }
 
     def samples(self) -> Iterator[Sample[Choice]]:
         """Every row in order; images come with their row, a few rows at a time."""

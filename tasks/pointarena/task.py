@@ -27,7 +27,7 @@ from er_bench.core.prompt import Expect, Prompt
 from er_bench.core.record import Shown, Truth
 from er_bench.core.rollout import Rollout
 from er_bench.core.sample import Blob, Image, Sample, Text
-from er_bench.core.score import Aggregate, Score, Scored, Verdict, mean_of_samples
+from er_bench.core.score import Aggregate, Score, Scored, Verdict, mean, mean_of_samples
 from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
 from er_bench.data.archives import by_base_name, members
 from er_bench.data.rows import FileBlob, Row, find_files, inside, is_litter, read_rows
@@ -105,7 +105,11 @@ class PointArena(QuestionTask[Target]):
         return {
             OFFICIAL: Reading("by family", rule, RELEASED, official, with_macro),
             ROBUST: Reading("points in any form", rule, "er-bench", robust, with_macro),
-        }
+            "macro": Reading(
+                "by family", f"{rule}; mean of the five categories",
+                "Point-Bench's site and the Molmo2 report, Table 7", official, macro,
+            ),
+        }  # fmt: skip
 
     def _verdict(self, read: Read, sample: Sample[Target], rollout: Rollout) -> Verdict:
         completion, count = rollout.completion, sample.target.count
@@ -224,6 +228,12 @@ class PointArena(QuestionTask[Target]):
     def truth_identity(self, sample: Sample[Target]) -> object:
         """Mask name and count."""
         return [sample.target.mask_name, sample.target.count]
+
+
+def macro(scored: Sequence[Scored]) -> Aggregate:
+    """The plain mean of the categories."""
+    made = mean_of_samples(scored)
+    return Aggregate(mean(list(made.categories.values())), made.categories)
 
 
 def with_macro(scored: Sequence[Scored]) -> Aggregate:

@@ -9,7 +9,7 @@ an item whose answer makes the reader raise leaves the mean. Asked and read by f
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from er_bench.scorers.points import mean_value
 from er_bench.tasks.base import tuple_points
 from er_bench.tasks.base.located import Convention, Located, place_reading, point_convention
 from er_bench.tasks.base.masks import Masks, check_size, mask_ref
+from er_bench.tasks.base.region_readings import region_readings
 from er_bench.tasks.base.tuple_points import OWN_POINTS, TUPLE_DIALECTS
 from er_bench.tasks.refspatial.readers import MOLMO, READERS
 
@@ -81,7 +82,7 @@ class RefSpatial(QuestionTask[Target]):
 
     @cached_property
     def readings(self) -> Mapping[str, Reading[Target]]:
-        """The released reader of the family, the best one, and two other harnesses' ways."""
+        """The released reader of the family, the best one, and other harnesses' ways."""
         best = tuple_points.best(self.dialect, self.convention)
         share = "share of the points in the mask"
         made = {
@@ -113,6 +114,9 @@ class RefSpatial(QuestionTask[Target]):
                 aggregate=by_split,
             ),
         }
+        others = region_readings(best, self.size_wh, self.mask)
+        made["first_point"] = replace(others["first_point"], aggregate=by_split)
+        made["physbrain_f1"] = others["physbrain_f1"]
         if tuple_points.asks_for_tuples(self.dialect):
             made["lmms_eval"] = place_reading(
                 tuple_points.LMMS_EVAL,

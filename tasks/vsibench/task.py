@@ -7,7 +7,7 @@ and scores, lines 30-160) and `vsibench.yaml` (decoding).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,8 @@ from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
 from er_bench.data.rows import Row, find_files, inside, read_rows
 from er_bench.data.text_files import read_text
 from er_bench.reading import letter, number
+from er_bench.reading.neighbour_letters import read_spatial_choice, without_think
+from er_bench.reading.neighbour_numbers import read_lmms_number, read_spatial_number
 from er_bench.scorers.number import mean_relative_accuracy
 from er_bench.tasks.base.choice import Choice, gold_letter, judge_choice, robust_letter
 
@@ -54,6 +56,10 @@ ROW_FILES = (
 """The first pattern that finds files counts; newer revisions have parquet files of parts only."""
 
 
+Reader = Callable[[str], Answer]
+Judge = Callable[[Sample["Target"], Rollout], Verdict]
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """The truth: a number or a choice; and whether the debiased set has the row."""
@@ -68,13 +74,16 @@ class VsiBench(QuestionTask[Target]):
 
     @cached_property
     def readings(self) -> Mapping[str, Reading[Target]]:
-        """The released first word, and the best readers of numbers and letters."""
+        """The released first word, the best readers, and those of other harnesses."""
 
-        def official(sample: Sample[Target], rollout: Rollout) -> Verdict:
-            text, truth = rollout.completion.text, sample.target.truth
-            if isinstance(truth, Choice):
-                return _kept(judge_choice(letter.read_first_word(text), truth), sample)
-            return _kept(_judge_number(number.read_first_word(text), truth), sample)
+        def by(letters: Reader, numbers: Reader) -> Judge:
+            def judge(sample: Sample[Target], rollout: Rollout) -> Verdict:
+                text, truth = rollout.completion.text, sample.target.truth
+                if isinstance(truth, Choice):
+                    return _kept(judge_choice(letters(text), truth), sample)
+                return _kept(_judge_number(numbers(text), truth), sample)
+
+            return judge
 
         def robust(sample: Sample[Target], rollout: Rollout) -> Verdict:
             text, truth = rollout.completion.text, sample.target.truth
@@ -85,10 +94,29 @@ class VsiBench(QuestionTask[Target]):
         rule = "mean relative accuracy of a number; right or wrong for a letter"
         source = "vision-x-nyu/thinking-in-space vsibench/utils.py, commit 51e089c"
         stated = "the number or letter stated, however written"
+        official = by(letter.read_first_word, number.read_first_word)
+        lmms_eval = by(
+            lambda text: letter.read_first_word(without_think(text)),
+            lambda text: read_lmms_number(without_think(text)),
+        )
         return {
             OFFICIAL: Reading("the first word", rule, source, official, mean_of_tasks),
             ROBUST: Reading(stated, rule, "er-bench", robust, mean_of_tasks),
-        }
+            "item_mean": Reading(
+                "the first word", f"{rule}; mean over items",
+                "aggregate of flageval-baai/FlagEvalMM tasks/vsi_bench, commit fef27ec6", official,
+            ),
+            "lmms_eval": Reading(
+                "the first word of a choice, the first number of a text", rule,
+                "EvolvingLMMs-Lab/lmms-eval tasks/vsibench/utils.py, commit 75571cfe", lmms_eval,
+                mean_of_tasks,
+            ),
+            "vlmevalkit": Reading(
+                "a letter in an answer block, the last lines, a phrase; the last number", rule,
+                "open-compass/VLMEvalKit spatial_bench, commit e8e78f05",
+                by(read_spatial_choice, read_spatial_number), mean_of_tasks,
+            ),
+        }  # fmt: skip
 
     def samples(self) -> Iterator[Sample[Target]]:
         """Every row, by video and id, so that each video is decoded once."""

@@ -119,6 +119,14 @@ class Where2Place(QuestionTask[Target]):
         if not self.asks_for_boxes:
             made |= region_readings(best, self.size_wh, self._hard_mask)
         if tuple_points.asks_for_tuples(self.dialect) and not self.asks_for_boxes:
+            made["flageval"] = place_reading(
+                tuple_points.FLAGEVAL,
+                self.size_wh,
+                self._soft,
+                reader="tuples of two and four of the last line, scaled with the image",
+                rule=soft,
+                source="flageval-baai/FlagEvalMM evaluator/point_utils.py, commit fef27ec6",
+            )
             made["lmms_eval"] = place_reading(
                 tuple_points.LMMS_EVAL,
                 self.size_wh,

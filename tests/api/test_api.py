@@ -187,10 +187,9 @@ def test_a_table_has_a_line_a_record_and_reading(run: er_bench.Run) -> None:
     table = run.to_pandas()
     assert set(table.columns) == COLUMNS
     counts = table.groupby(["task", "reading"]).size().to_dict()
-    assert counts == {
-        ("erqa", "official"): 4, ("erqa", "robust"): 4,
-        **{("refspatial", name): 4 for name in ("official", "robust", "any_hit", "lmms_eval")},
-    }  # fmt: skip
+    tasks = run.results.tasks.items()
+    assert counts == {(task, name): 4 for task, made in tasks for name in made.readings}
+    assert {("erqa", "easi"), ("refspatial", "any_hit")} < counts.keys()
     assert len(table) == sum(len(record.judgement) for record in run.records)
     erqa = table[(table.task == "erqa") & (table.reading == "official")]
     assert list(erqa.answer) == [r.truth.text for r in run.records if r.task == "erqa"]

@@ -272,3 +272,26 @@ def test_a_run_is_called_as_its_user_calls_it(tmp_path: Path, er_bench: Command)
     assert "the | ceiling" in er_bench("leaderboard", "r").stdout
     page = api.write_report([tmp_path / "r"]).read_text()
     assert "the | ceiling" in page
+
+
+def test_it_ranks_by_another_reading_and_leaves_out_tasks_without_it(tmp_path: Path) -> None:
+    for name in ("oracle", "chance"):
+        api.evaluate(
+            f"reference/{name}", ["refspatial", "erqa", "vlabench"], split="mini", limit=8,
+            out=tmp_path / name,
+        )  # fmt: skip
+    made = api.leaderboard([tmp_path], reading="physbrain_f1")
+    assert made.columns == ["refspatial (mini[:8])"]
+    scores = {r.entry.name: r.entry.cells[made.columns[0]].score for r in made.entries}
+    read = api.load_run(tmp_path / "chance").results.tasks["refspatial"].readings["physbrain_f1"]
+    assert scores == {"reference/oracle": 1.0, "reference/chance": read.score}
+    assert [(r.entry.name, r.rank) for r in made.entries] == [
+        ("reference/oracle", 1), ("reference/chance", 2),
+    ]  # fmt: skip
+    assert lb.to_json(made)["reading"] == "physbrain_f1"
+    page = api.write_site(made, tmp_path / "site", samples=False)
+    assert "reading physbrain_f1" in page.read_text()
+    with pytest.raises(UsageError, match="did you mean robust"):
+        api.leaderboard([tmp_path], reading="robusd")
+    with pytest.raises(UsageError, match="official reading alone"):
+        api.leaderboard([tmp_path], reading="robust", reported=["vlaser-table1"])

@@ -62,7 +62,10 @@ def write(
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["percent"] = lambda x: "-" if x is None else f"{100 * x:.1f}"
-    rows = [(r, [_line(r, column, places) for column in board.columns]) for r in board.entries]
+    rows = [
+        (r, [_line(r, column, places, board.reading) for column in board.columns])
+        for r in board.entries
+    ]
     pages = {column: f"columns/{safe_name(column)}.html" for column in board.columns}
     index = environment.get_template("leaderboard.html.jinja").render(
         root="", board=board, rows=rows, pages=pages, places=places, LOWER=LOWER
@@ -85,13 +88,13 @@ def write(
         write_text(folder / f"leaderboard.{ending}", FORMATS[name](rows_of(board)))
 
 
-def _line(ranked: Ranked, column: str, places: Mapping[Path, str]) -> Line | None:
+def _line(ranked: Ranked, column: str, places: Mapping[Path, str], reading: str) -> Line | None:
     if (cell := ranked.entry.cells.get(column)) is None:
         return None
     if (run := ranked.entry.folder) is None:
         return Line(ranked, cell, None, None, None)
     tasks = read_results(run).tasks.items()
-    label, task = next(found for found in tasks if column_of(*found) == column)
+    label, task = next(found for found in tasks if column_of(*found, reading) == column)
     link = f"{quote(places[run])}/index.html#{quote(label, safe='')}" if run in places else None
     return Line(ranked, cell, ranked.by_column.get(column), task, link)
 
