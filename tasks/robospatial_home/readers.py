@@ -124,7 +124,7 @@ def read_lmms_points(text: str) -> Answer:
     `json2pts`, commit 75571cfe.
     """
     fence = _FENCE.search(after_lmms_think(text))
-    pairs = [item.get("point_2d") for item in (_items(fence[1]) if fence else [])]
+    pairs: list[Any] = [item.get("point_2d") for item in (_items(fence[1]) if fence else [])]
     points = tuple((float(p[0]), float(p[1])) for p in pairs if _is_pair(p))
     return Answer(Points(points, Unit.PER_1000)) if points else Answer.unparsed("no point_2d")
 
