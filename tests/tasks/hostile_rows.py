@@ -20,7 +20,9 @@ from tests.hostile import damaged, spoilt
 
 REGISTRY = Registry()
 ROWS = {
+    "cv_bench": "test_2d.parquet",
     "egoplan2": "EgoPlan-Bench2.json",
+    "embspatial": "embspatial_bench.json",
     "erqa": "data/*.parquet",
     "home_alfred": "episodes.json",
     "home_rearrange": "episodes.json",
@@ -30,6 +32,7 @@ ROWS = {
     "pointarena": "data.json",
     "refspatial": "Location/question.json",
     "roborefit": "rows.json",
+    "robospatial_home": "data/context-*.parquet",
     "vlabench": "M&T/select_toy/example0/output/operation_sequence.json",
     "vsibench": "test-00000-of-00001.parquet",
     "where2place": "point_questions.jsonl",
@@ -83,6 +86,8 @@ def cases(folder: Path) -> Iterator[Case]:
         if file.suffix == ".parquet":
             rows = [_plain(row, place) for row in pq.read_table(file).to_pylist()[:N_ROWS]]
             own = place / f"{file.stem}.jsonl"
+            for beside in place.rglob("*.parquet"):
+                beside.unlink()
         elif file.suffix == ".jsonl":
             rows = [json.loads(line) for line in file.read_text().splitlines()[:N_ROWS]]
         else:
