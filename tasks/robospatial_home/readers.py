@@ -94,7 +94,7 @@ def _fractions(pairs: Iterable[Point]) -> Answer:
 # --- lmms-eval ----------------------------------------------------------------------------------
 
 _FENCE = re.compile(r"```\w*+\n(.*?)```", re.DOTALL)
-_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
+_OPEN, _CLOSE = (re.compile(f"<{mark}answer>", re.IGNORECASE) for mark in ("", "/"))
 
 
 def after_lmms_think(text: str) -> str:
@@ -102,8 +102,9 @@ def after_lmms_think(text: str) -> str:
     for end in ("</think>", "</thought>"):
         before, mark, after = text.partition(end)
         text = after if mark else before
-    found = _ANSWER.search(text)
-    return (found[1] if found else text).strip()
+    begin = _OPEN.search(text)
+    end = _CLOSE.search(text, begin.end()) if begin else None
+    return (text[begin.end() : end.start()] if begin and end else text).strip()
 
 
 def read_lmms_yes_no(text: str) -> Answer:
