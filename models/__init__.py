@@ -10,6 +10,6 @@ BACKENDS = {
 
 FAMILIES = {
     "internvl": "er_bench.models.internvl.family:FAMILY",
-    "qwen2_5_vl": "er_bench.models.auto.family:FAMILY",
+    "qwen2_5_vl": "er_bench.models.qwen2_5_vl.family:FAMILY",
 }
 """Model families by the name on a card."""

@@ -72,8 +72,9 @@ def test_what_is_asked_is_what_evaluation_asks(name):
         assert tuple(sizes) == asked.image_sizes
         shown = engine._inputs([asked.payload], 0)["pixel_values"]
         assert torch.equal(made["pixel_values"], shown)
-        again = processor(images=[[p["image"] for m in messages for p in m["content"]
-                                   if p["type"] == "image"]], text=[""])  # fmt: skip
+        pictures = [p["image"] for m in messages for p in m["content"] if p["type"] == "image"]
+        said = processor.apply_chat_template(messages, tokenize=False)
+        again = processor(images=[pictures], text=[said])
         assert torch.equal(again["pixel_values"], shown)
 
 

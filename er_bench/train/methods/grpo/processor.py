@@ -6,6 +6,7 @@ it is measured on.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,21 +36,28 @@ class FamilyProcessor(ProcessorMixin):
         self.image_processor = self._count_pieces
 
     def apply_chat_template(self, conversation: Any, *args: Any, **kwargs: Any) -> Any:
-        """Ids and features of conversations that ask; untokenised, their pictures' placeholder.
-
-        The text is not looked at again: `__call__` is given the pictures.
-        """
+        """Ids and features of conversations that ask; untokenised, what `__call__` reads again."""
         if not kwargs.get("tokenize"):
-            return "" if conversation and isinstance(conversation[0], Mapping) else [""]
+            one = bool(conversation) and isinstance(conversation[0], Mapping)
+            return _written(conversation) if one else [_written(chat) for chat in conversation]
         rows = [self._encoded(chat) for chat in conversation]
         found: dict[str, Any] = {"input_ids": [ids for ids, _ in rows]}
         found["attention_mask"] = [[1] * len(ids) for ids in found["input_ids"]]
+        for ids, _ in rows:
+            for name, told in self._codec.per_token(ids).items():
+                found.setdefault(name, []).append(list(told))
         return found | self._inputs([f for _, features in rows for f in features])
 
     def __call__(self, images: Any = None, text: Any = None, **kwargs: Any) -> Any:
-        """Features of each prompt's pictures."""
-        del text, kwargs
-        return self._inputs([f for pictures in images for f in self._features(pictures or ())])
+        """Features of each prompt's pictures, and what is told of its ids, padded on the left."""
+        del kwargs
+        features = [self._features(pictures or ()) for pictures in images]
+        made = self._inputs([f for pictures in features for f in pictures])
+        rows = [
+            self._codec.per_token(self._ids(json.loads(said), pictures))
+            for said, pictures in zip(text, features, strict=True)
+        ]
+        return made | {name: _padded([row[name] for row in rows]) for name in rows[0]}
 
     def batch_decode(self, *args: Any, **kwargs: Any) -> list[str]:
         """Texts of ids."""
@@ -64,8 +72,11 @@ class FamilyProcessor(ProcessorMixin):
     def _encoded(self, chat: Chat) -> tuple[list[int], list[Features]]:
         pictures = [p["image"] for m in chat for p in m["content"] if p["type"] == "image"]
         features = self._features(pictures)
+        return self._ids(chat, features), features
+
+    def _ids(self, chat: Chat, features: Sequence[Features]) -> list[int]:
         messages = [Message(m["role"], tuple(_part(p) for p in m["content"])) for m in chat]
-        return list(self._codec.ask(messages, [[f.tokens] for f in features]).ids), features
+        return list(self._codec.ask(messages, [[f.tokens] for f in features]).ids)
 
     def _features(self, pictures: Sequence[PIL.Image.Image]) -> list[Features]:
         return [self._codec.features(p, self._limits(p, len(pictures))) for p in pictures]
@@ -96,6 +107,24 @@ class FamilyProcessor(ProcessorMixin):
             for f in self._features(group or ())
         ]
         return {"num_patches": torch.tensor(counts)}
+
+
+def _written(chat: Chat) -> str:
+    """A conversation without its pictures, for `__call__`, which is given them apart."""
+    return json.dumps(
+        [{"role": m["role"], "content": [_bare(p) for p in m["content"]]} for m in chat]
+    )
+
+
+def _bare(piece: Mapping[str, Any]) -> Mapping[str, Any]:
+    return piece if piece["type"] == "text" else {"type": piece["type"]}
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> torch.Tensor:
+    import torch
+
+    longest = max(map(len, rows))
+    return torch.tensor([[0] * (longest - len(row)) + list(row) for row in rows])
 
 
 class _Decoded:

@@ -50,7 +50,7 @@ def prepare(recipe: GrpoRecipe) -> Run:
         check_selection(recipe)
     family = trainable(recipe.family)
     folder = family.folder(recipe.model, recipe.revision)
-    codec = family.codec(folder, system_message=recipe.system_message)
+    codec = family.codec(folder, system_message=recipe.system_message, max_pixels=recipe.max_pixels)
     taught = teaching(recipe)
     return Run(recipe, family, folder, codec, taught, rewards(recipe, taught))
 
