@@ -49,6 +49,14 @@ class Features:
     """How many tokens the picture becomes in the language model."""
 
 
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """How a video is shown where its task does not say."""
+
+    n: int
+    sampling: str
+
+
 class Codec(Protocol):
     """Conversations to token ids and pictures to features; holds no weights, can be pickled."""
 
@@ -103,6 +111,8 @@ class Trainable(Protocol):
 
     by_records: bool
     """Whether `er-bench sft` teaches it; a family without it is taught by `er-bench rl`."""
+    frames: Frames
+    """As evaluation shows videos."""
     presets: Mapping[str, Mapping[str, object]]
     """Named recipe settings; `differs` says in words where a preset departs from the others."""
 

@@ -37,7 +37,7 @@ from er_bench.models.internvl.rope import rope_parameters
 from er_bench.models.internvl.vocabulary import Vocabulary
 from er_bench.models.settings import DeviceArgs, parse_args
 from er_bench.models.transformers import TransformersModel
-from er_bench.train.family import Codec, Features, Limits, Part, Pixels
+from er_bench.train.family import Codec, Features, Frames, Limits, Part, Pixels
 
 if TYPE_CHECKING:
     import torch
@@ -128,6 +128,7 @@ class InternVLTraining:
     """Checkpoints of either layout in; native folders out."""
 
     by_records = True
+    frames = Frames(InternVLArgs().frames, InternVLArgs().frame_sampling)
 
     @cached_property
     def presets(self) -> Mapping[str, Mapping[str, object]]:

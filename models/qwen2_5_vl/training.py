@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,7 @@ from er_bench.models.auto.engine import AutoArgs, AutoEngine, open_processor
 from er_bench.models.checkpoint import opening, snapshot
 from er_bench.models.settings import DeviceArgs, parse_args
 from er_bench.models.transformers import TransformersModel
-from er_bench.train.family import Codec, Features, Limits, Part, Pixels
+from er_bench.train.family import Codec, Features, Frames, Limits, Part, Pixels
 
 if TYPE_CHECKING:
     import torch
@@ -102,9 +102,10 @@ class QwenCodec:
 
     def ask(self, messages: Sequence[Message], media_tokens: Sequence[Sequence[int]]) -> Rendered:
         """A conversation whose next answer is asked for, by the checkpoint's chat template."""
-        chat = [_told(message) for message in messages]
+        left = iter(media_tokens)
+        chat = [_told(message, left) for message in messages]
         if self.system_message is not None and messages[0].role != "system":
-            chat.insert(0, _told(Message("system", (Text(self.system_message),))))
+            chat.insert(0, _told(Message("system", (Text(self.system_message),)), left))
         said: str = self.processor.apply_chat_template(
             chat, tokenize=False, add_generation_prompt=True
         )
@@ -138,6 +139,7 @@ class QwenTraining:
     """Checkpoints in and out as they are published."""
 
     by_records = False
+    frames = Frames(AutoArgs().frames, AutoArgs().frame_sampling)
     presets: Mapping[str, Mapping[str, object]] = {}
 
     def folder(self, checkpoint: str, revision: str | None) -> Path:
@@ -213,11 +215,14 @@ class QwenTraining:
         return TransformersModel(settings, AutoEngine(model, codec.processor, args))
 
 
-def _told(message: Message) -> dict[str, object]:
-    content = [
-        {"type": "text", "text": part.text} if isinstance(part, Text) else {"type": "image"}
-        for part in message.parts
-    ]
+def _told(message: Message, media: Iterator[Sequence[int]]) -> dict[str, object]:
+    """A message for the chat template; the frames of a video are pictures."""
+    content: list[dict[str, str]] = []
+    for part in message.parts:
+        if isinstance(part, Text):
+            content.append({"type": "text", "text": part.text})
+        else:
+            content += [{"type": "image"}] * len(next(media))
     return {"role": message.role, "content": content}
 
 

@@ -45,7 +45,7 @@ def recipe(folder: Path, out: Path, **more: object) -> GrpoRecipe:
     return build(GrpoRecipe, settings, "the test")
 
 
-@pytest.mark.parametrize("name", ["affordance", "mmsibench"])
+@pytest.mark.parametrize("name", ["affordance", "mmsibench", "egoplan2"])
 def test_what_is_asked_is_what_evaluation_asks(name: str, folder: Path) -> None:
     task = Registry().open_mini(name, "qwen2_5_vl")
     codec = TRAINING.codec(folder, system_message="Be brief.", max_pixels=28 * 28 * 12)
@@ -57,7 +57,7 @@ def test_what_is_asked_is_what_evaluation_asks(name: str, folder: Path) -> None:
     chats, wanted = [], []
     for _, sample in zip(range(3), task.samples(), strict=False):
         prompt = task.prompt(sample)  # type: ignore[attr-defined]
-        messages, _ = chat(prompt)
+        messages, _ = chat(prompt, TRAINING.frames)
         asked = engine.prepare(prompt).payload
         made = processor.apply_chat_template([messages], tokenize=True)
         assert made["input_ids"][0] == asked["input_ids"][0].tolist()
