@@ -9,6 +9,7 @@ BACKENDS = {
 """What makes a model of each backend from its settings, by name."""
 
 FAMILIES = {
+    "auto": "er_bench.models.auto.family:FAMILY",
     "internvl": "er_bench.models.internvl.family:FAMILY",
     "qwen2_5_vl": "er_bench.models.qwen2_5_vl.family:FAMILY",
 }

@@ -17,6 +17,7 @@ from er_bench.cli import (
     export,
     leaderboard,
     listing,
+    merge,
     power,
     report,
     reported,
@@ -55,6 +56,7 @@ app.command("report")(report.report)
 app.command("view")(view.view)
 app.command("reported")(reported.reported)
 app.command("export")(export.export)
+app.command("merge")(merge.merge)
 app.command("convert")(convert.convert)
 app.command("sft")(sft.sft)
 app.command("rl")(rl.rl)
