@@ -133,3 +133,18 @@ def _pixels(points: Sequence[Point], values_hw: Values) -> list[tuple[int, int]]
         for x, y in points
         if isfinite(x) and isfinite(y) and 0 <= int(x) < w and 0 <= int(y) < h
     ]
+
+
+def in_polygon(point_xy: Point, corners_xy: Sequence[Point]) -> bool:
+    """Whether a point lies in a polygon by even-odd ray casting, both in one frame.
+
+    A left or top edge belongs to it, a right or bottom one does not; where it crosses itself, what
+    is covered twice is outside. Source: RoboSpatial-Eval `evaluation.py` `point_in_polygon`, commit
+    19f04a5, to the order of operations.
+    """
+    x, y = point_xy
+    inside = False
+    for (xi, yi), (xj, yj) in zip(corners_xy, [*corners_xy[-1:], *corners_xy[:-1]], strict=True):
+        if (yi > y) != (yj > y) and x < (xj - xi) * (y - yi) / (yj - yi) + xi:
+            inside = not inside
+    return inside

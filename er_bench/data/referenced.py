@@ -8,6 +8,7 @@ from pathlib import Path
 from er_bench.core.errors import DataError
 from er_bench.core.sample import Blob, MediaRef
 from er_bench.data.archives import ZipBlob
+from er_bench.data.base64_pictures import base64_picture, is_base64_picture
 from er_bench.data.rows import FileBlob, Row, image_blobs, one_image, read_rows
 
 
@@ -34,6 +35,8 @@ class References:
         if ref.row is None:
             return FileBlob(file)
         row = self._row(file, ref.field, ref.row)
+        if is_base64_picture(row.get(ref.field)):
+            return base64_picture(row, ref.field, str(ref.row))
         if isinstance(row.get(ref.field), (list, tuple)):
             return image_blobs(row, ref.field, str(ref.row), self._data)[ref.item or 0]
         return one_image(row, ref.field, str(ref.row), self._data)

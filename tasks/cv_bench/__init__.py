@@ -1,0 +1,1 @@
+"""CV-Bench: counting, relation, depth and distance in photos, as multiple choice."""

@@ -1,0 +1,1 @@
+"""EmbSpatial-Bench: six spatial relations seen from where an agent stands."""
