@@ -20,7 +20,9 @@ from tests.hostile import damaged, spoilt
 
 REGISTRY = Registry()
 ROWS = {
+    "cv_bench": "test_2d.parquet",
     "egoplan2": "EgoPlan-Bench2.json",
+    "embspatial": "embspatial_bench.json",
     "erqa": "data/*.parquet",
     "home_alfred": "episodes.json",
     "home_rearrange": "episodes.json",
@@ -31,6 +33,7 @@ ROWS = {
     "pointarena": "data.json",
     "refspatial": "Location/question.json",
     "roborefit": "rows.json",
+    "robospatial_home": "data/context-*.parquet",
     "sharerobot_trajectory": "train.jsonl",
     "vabench_point": "test.jsonl",
     "vabench_visual": "train.jsonl",
@@ -87,6 +90,8 @@ def cases(folder: Path) -> Iterator[Case]:
         if file.suffix == ".parquet":
             rows = [_plain(row, place) for row in pq.read_table(file).to_pylist()[:N_ROWS]]
             own = place / f"{file.stem}.jsonl"
+            for beside in place.rglob("*.parquet"):
+                beside.unlink()
         elif file.suffix == ".jsonl":
             rows = [json.loads(line) for line in file.read_text().splitlines()[:N_ROWS]]
         else:
