@@ -12,7 +12,7 @@ from er_bench.core.sample import Image, Video
 from tests.judging import judge, open_task, scored
 
 REGISTRY = Registry()
-TASKS = ("erqa", "egoplan2", "vsibench", "mmsibench", "vlabench", "blink", "mindcube")
+TASKS = ("erqa", "egoplan2", "vsibench", "mmsibench", "vlabench", "blink", "mindcube", "sat")
 PROTOCOLS = [(name, p) for name in TASKS for p in REGISTRY.task_card(name).protocols]
 
 
