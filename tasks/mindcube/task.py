@@ -73,7 +73,7 @@ class MindCube(ChoiceTask):
         patterns = (f"raw/{lines}", f"data/raw/{lines}", lines, parts, "*.parquet", "*.jsonl")
         for file in find_files(self.root, *patterns):
             for row in read_rows(file, None if self.with_media else _LIGHT):
-                yield self.sample(row, image_root(file))
+                yield self.sample(row, image_root(file, self.root))
 
     def sample(self, row: Row, images_in: Path) -> Sample[Choice]:
         """One row, whose image paths start at a folder."""
@@ -96,9 +96,10 @@ class MindCube(ChoiceTask):
         return Prompt((user(*sample.parts),), Expect.LETTER, DECODING)
 
 
-def image_root(file: Path) -> Path:
-    """The folder where image paths of a row file start: that of `other_all_image`."""
-    above = file.parent.parent if file.parent.name == "raw" else file.parent
+def image_root(file: Path, root: Path) -> Path:
+    """The folder inside `root` where image paths of a row file start: that of `other_all_image`."""
+    in_raw = file.parent.name == "raw" and file.parent != root
+    above = file.parent.parent if in_raw else file.parent
     inner = above / "data"
     return inner if (inner / "other_all_image").is_dir() else above
 
