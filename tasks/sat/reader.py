@@ -76,9 +76,9 @@ def read_option(text: str, options: Mapping[str, str]) -> Answer:
     """
     plain = {letter: _plain(option) for letter, option in options.items()}
     said = final_answer(text)
-    for part in [said, *reversed(re.split(r"\n|(?<=[.!?;])\s", said))]:
-        whole = [letter for letter, option in plain.items() if option == _plain(part)]
-        named = whole or (_named(_plain(part), plain) if part is not said else [])
+    whole = [letter for letter, option in plain.items() if option == _plain(said)]
+    for part in reversed(re.split(r"\n|(?<=[.!?;])\s", said)):
+        named = whole or _named(_plain(part), plain)
         if len(named) == 1:
             return Answer(named[0])
         if named:
