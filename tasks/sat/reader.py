@@ -69,10 +69,10 @@ def read_official(text: str, asked: str, options: Mapping[str, str], right: str)
 
 
 def read_option(text: str, options: Mapping[str, str]) -> Answer:
-    """The letter of the option that an answer settles on: of the last part that names just one.
+    """The letter of the option that the last line or sentence names that names any.
 
-    Parts are lines and sentences. An option that stands inside a longer one which is named is not
-    named itself. Ambiguous where the last part that names any names several.
+    Ambiguous where that names several. An option is not named by a longer one that it is part of,
+    nor where it is denied ("not left").
     """
     plain = {letter: _plain(option) for letter, option in options.items()}
     said = final_answer(text)
@@ -86,11 +86,14 @@ def read_option(text: str, options: Mapping[str, str]) -> Answer:
     return Answer.unparsed("no option is named")
 
 
+_NOT_DENIED = r"(?<!\bnot )(?<!\binstead of )(?<!\brather than )(?<!\w)"
+
+
 def _named(part: str, plain: Mapping[str, str]) -> list[str]:
-    """The letters of options that stand in a text as whole words, longer ones first."""
+    """The letters of options that stand in a text as whole words; longer ones are cut out first."""
     found = []
     for letter in sorted(plain, key=lambda letter: -len(plain[letter])):
-        words = rf"(?<!\w){re.escape(plain[letter])}(?!\w)"
+        words = rf"{_NOT_DENIED}{re.escape(plain[letter])}(?!\w)"
         if plain[letter] and re.search(words, part):
             found.append(letter)
             part = re.sub(words, " ", part)
