@@ -108,7 +108,7 @@ def _sides(left: bool) -> tuple[str, str]:
 MAKERS: dict[str, Callable[[random.Random, bool], Made]] = {
     "ego_movement": ego_movement,
     "obj_movement": obj_movement,
-    "action_consequence": action_consequence,
+    "action_conseq": action_consequence,
     "goal_aim": goal_aim,
     "perspective": perspective,
 }

@@ -34,6 +34,8 @@ LETTERED = "lmms_eval"
 SWAPPED = "_swapped"
 """How the ids of questions end whose options are in the order opposite to the row's."""
 EGO_MOVEMENT = "ego_movement"
+ACTION = {"action_consequence": "action_conseq"}
+"""The type that the authors' code spells in two ways, as the rows spell it."""
 EGO_PREFIX = (
     "The first image is from the beginning of the video and the second image is from the end."
 )
@@ -93,7 +95,7 @@ class Sat(ChoiceTask):
             parts=(*(Image(blob) for blob in images), Text(text)),
             target=Choice("AB"[options.index(right)], dict(zip("AB", options, strict=True))),
             cluster=sample_id.removesuffix(SWAPPED),
-            category=row.text("question_type"),
+            category=ACTION.get(kind := row.text("question_type"), kind),
             where=row.where,
         )
 

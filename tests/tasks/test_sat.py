@@ -70,7 +70,11 @@ def test_lmms_eval_asks_for_a_letter_in_one_order_with_its_hint(tmp_path):
     ]
     task = open_task("sat", tmp_path, "lmms_eval")
     assert task.prompt(sample).decoding.max_new_tokens == 16
-    assert (task.dataset.rows, open_task("sat", tmp_path).dataset.rows) == (150, 300)
+    both = open_task("sat", tmp_path).dataset
+    assert (task.dataset.rows, both.rows) == (150, sum(both.categories.values())) == (150, 300)
+    assert {name: 2 * n for name, n in task.dataset.categories.items()} == both.categories
+    (spelled,) = one_row(tmp_path, "lmms_eval", question_type="action_consequence")
+    assert spelled.category in both.categories
 
 
 def columns(rows, **renamed):
