@@ -23,7 +23,7 @@ from pydantic import (
 
 from er_bench.core.completion import one_line
 from er_bench.vla.specs import DimSpec
-from er_bench.vla.values import VLA_EVAL, packed, unpacked
+from er_bench.vla.values import VLA_EVAL, packed, plain, with_arrays
 
 PROTOCOL = 1
 M = TypeVar("M", bound=BaseModel)
@@ -54,6 +54,13 @@ class Message(BaseModel):
         """The message as it crosses the wire. Raises TypeError for what has no form there."""
         return packed({**dict(self), "type": str(self.type)}, VLA_EVAL)
 
+    def with_arrays(self) -> dict[str, Any]:
+        """The payload of a message that was read, its arrays made. Raises ValueError."""
+        made: dict[str, Any] = with_arrays(self.payload, VLA_EVAL)
+        if not isinstance(made, dict):
+            raise ValueError("field payload is an array")
+        return made
+
 
 Specs = Annotated[dict[StrictStr, DimSpec], Field(max_length=64)]
 
@@ -72,10 +79,13 @@ class ServerHello(BaseModel):
 
 
 def read_message(content: bytes | str) -> Message:
-    """A message, checked. Raises ValueError that says what is wrong."""
+    """A message, checked; arrays in its payload are still as they came.
+
+    Raises ValueError that says what is wrong.
+    """
     if isinstance(content, str):
         raise ValueError(f"a text: {one_line(content)}")
-    return checked(Message, unpacked(content, VLA_EVAL))
+    return checked(Message, plain(content))
 
 
 def checked(kind: type[M], value: object) -> M:

@@ -6,6 +6,8 @@
       gripper: {dims: 1, format: binary_close_positive, unit: "1", range: [-1, 1]}
     state:                        # left out where it shows none
       joints: {dims: 7, format: joint_positions, unit: rad}
+    state_format: joint_positions            # vla-eval's word for it as a whole
+    cameras: [agentview]
     observation_params: {send_state: true}   # what simulators of vla-eval are to switch on
 
 The harness of vla-eval does not tell a server what its simulator takes; whoever serves must know.
@@ -30,7 +32,7 @@ from pydantic import (
 from er_bench.core.errors import ConfigError
 from er_bench.core.space import Space
 from er_bench.core.yaml_files import read_yaml
-from er_bench.vla.specs import CONVENTIONS, DimSpec
+from er_bench.vla.specs import CONVENTIONS, RAW, DimSpec
 
 
 class Part(BaseModel):
@@ -68,6 +70,8 @@ class Robot(BaseModel):
     frame: StrictStr
     actions: Parts
     state: Parts | None = None
+    state_format: StrictStr = Field(RAW, description="vla-eval's word for the whole state")
+    cameras: tuple[StrictStr, ...] = Field(("image",), description="What its pictures are called")
     observation_params: dict[StrictStr, Any] = {}
 
     @property

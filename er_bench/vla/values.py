@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ import msgpack
 import numpy as np
 
 from er_bench.core.array import Array
+from er_bench.core.completion import one_line
 from er_bench.core.errors import DataError
 from er_bench.core.limits import check_depth
 from er_bench.core.picture import MAX_PIXELS, MAX_SIDE, Rgb
@@ -71,50 +71,61 @@ def packed(value: object, spelling: Spelling) -> bytes:
 def unpacked(content: bytes, spelling: Spelling) -> Any:
     """The value that a message spells: plain values, and arrays that may not be changed.
 
-    Raises ValueError for bytes that are no msgpack, nested or grown beyond the limits, or hold what
-    is no array.
+    Raises ValueError as `plain` and `with_arrays` do.
     """
-    read = _Reading(spelling)
+    return with_arrays(plain(content), spelling)
+
+
+def plain(content: bytes) -> Any:
+    """The value that a message spells, arrays still as maps.
+
+    Raises ValueError for bytes that are no msgpack, nested or grown beyond the limits.
+    """
+    n_containers = 0
+
+    def counted(found: Any) -> Any:
+        nonlocal n_containers
+        n_containers += 1
+        if n_containers > MAX_CONTAINERS:
+            raise ValueError(f"more than {MAX_CONTAINERS} lists and maps")
+        return found
+
     try:
         value = msgpack.unpackb(
             content,
-            object_hook=read.a_map,
-            list_hook=read.a_list,
+            object_hook=counted,
+            list_hook=counted,
             max_array_len=MAX_ENTRIES,
             max_map_len=MAX_ENTRIES,
         )
         check_depth(value)
-    except msgpack.exceptions.OutOfData as error:
-        raise ValueError("cut off") from error
     except (msgpack.exceptions.UnpackException, ValueError, RecursionError) as error:
         raise ValueError(str(error) or type(error).__name__) from error
     return value
 
 
-@dataclass(slots=True)
-class _Reading:
-    spelling: Spelling
-    n_containers: int = 0
+def with_arrays(value: Any, spelling: Spelling, place: str = "") -> Any:
+    """A plain value with its arrays and pictures made. Raises ValueError that says which is none.
 
-    def a_list(self, found: list[Any]) -> list[Any]:
-        self._count()
-        return found
-
-    def a_map(self, found: dict[Any, Any]) -> Any:
-        self._count()
-        key = self.spelling.key
-        if key("__ndarray__") in found:
-            return _array(*(found.get(key(name)) for name in ("data", "dtype", "shape")))
-        if key("__npgeneric__") in found:
-            return found.get(key("data"))
-        if key("__image__") in found:
-            return _picture({name: found.get(key(name)) for name in ("format", "data", "shape")})
-        return found
-
-    def _count(self) -> None:
-        self.n_containers += 1
-        if self.n_containers > MAX_CONTAINERS:
-            raise ValueError(f"more than {MAX_CONTAINERS} lists and maps")
+    The value is nested no deeper than `plain` lets pass.
+    """
+    if isinstance(value, list):
+        return [with_arrays(item, spelling, f"{place}.{n}") for n, item in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    key = spelling.key
+    fields = [value.get(key(name)) for name in ("data", "dtype", "shape", "format")]
+    content, dtype, shape, form = fields
+    try:
+        if key("__ndarray__") in value:
+            return _array(content, dtype, shape)
+        if key("__npgeneric__") in value:
+            return content
+        if key("__image__") in value:
+            return _picture(form, content, shape)
+    except ValueError as error:
+        raise ValueError(f"{one_line(place.strip('.'), 80) or 'the value'}: {error}") from error
+    return {name: with_arrays(item, spelling, f"{place}.{name}") for name, item in value.items()}
 
 
 def _array(content: object, dtype: object, shape: object) -> Array:
@@ -138,15 +149,14 @@ def _shape(shape: object) -> tuple[int, ...]:
     return sizes
 
 
-def _picture(fields: Mapping[str, object]) -> Array:
-    content, shape = fields["data"], _shape(fields["shape"])
-    if fields["format"] == "raw":
-        return _array(content, "|u1", list(shape))
-    if fields["format"] not in ("png", "jpeg") or not isinstance(content, bytes):
-        raise ValueError(f"a picture as {fields['format']!r:.40}: neither raw, png nor jpeg")
-    rgb = _decoded(content)
-    if rgb.shape[:2] != shape[:2] or len(shape) != 3:
-        raise ValueError(f"a picture of shape {shape} that is {rgb.shape}")
+def _picture(form: object, content: object, shape: object) -> Array:
+    if form == "raw":
+        return _array(content, "|u1", shape)
+    if form not in ("png", "jpeg") or not isinstance(content, bytes):
+        raise ValueError(f"a picture as {form!r:.40}: neither raw, png nor jpeg")
+    rgb, sizes = _decoded(content), _shape(shape)
+    if rgb.shape[:2] != sizes[:2] or len(sizes) != 3:
+        raise ValueError(f"a picture of shape {sizes} that is {rgb.shape}")
     return rgb
 
 

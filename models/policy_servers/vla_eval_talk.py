@@ -76,11 +76,11 @@ class VlaEvalTalk:
 
     async def ask(self, link: Link, observation: Observation) -> object:
         """Say OBSERVATION; the value in the ACTION that answers it."""
-        payload = await asyncio.to_thread(observed, observation, self.ways)
+        seen = await asyncio.to_thread(observed, observation, self.ways)
         if self._start is not None:
-            self._check(self._start, observation, len(payload["images"]))
+            self._check(self._start, observation, len(seen["images"]))
             self._start = None
-        await self._say(link, Kind.OBSERVATION, payload)
+        await self._say(link, Kind.OBSERVATION, seen)
         answer = _read(await link.receive())
         if answer.type is Kind.ERROR:
             told = answer.payload.get("error", answer.payload)
@@ -90,10 +90,11 @@ class VlaEvalTalk:
                 f"the server says {answer.type} {answer.seq} to observation {self._seq}: it does "
                 "not answer each observation once, as servers in continuous mode do not"
             )
+        payload = await asyncio.to_thread(_opened, answer)
         for name in ACTIONS:
-            if name in answer.payload:
-                return answer.payload[name]
-        there = one_line(", ".join(answer.payload) or "nothing")
+            if name in payload:
+                return payload[name]
+        there = one_line(", ".join(payload) or "nothing")
         raise ModelError(f"the server's ACTION holds no actions, but {there}")
 
     async def end(self, link: Link, success: bool | None) -> None:
@@ -152,6 +153,13 @@ def _unmet(params: Mapping[str, object], shown: Shown) -> str:
     if params.get("send_wrist_image") and shown.n_cameras < 2:
         return "the server wants a second picture, of the wrist; one is sent"
     return ""
+
+
+def _opened(answer: Message) -> dict[str, Any]:
+    try:
+        return answer.with_arrays()
+    except ValueError as error:
+        raise ModelError(f"the server's answer, {error}") from error
 
 
 def _read(content: bytes | str) -> Message:
