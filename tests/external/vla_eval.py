@@ -18,192 +18,23 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from er_bench.core.cache import cache_root
 from tests.sim.push_task import write_push
 
-OPENPI_CLIENT = "openpi-client==0.1.2"
-WORLD = """
-import re
-
-import numpy as np
-
-GOAL, MOST_M, NEAR_M = np.array([0.35, -0.25]), 0.1, 0.01
-
-
-def towards(sentence, at_m):
-    goal = [float(word) for word in re.findall(r"-?\\d\\S*", sentence)]
-    return np.clip(np.array(goal) - np.asarray(at_m), -MOST_M, MOST_M)
-"""
-SERVER = """
-import sys
-
-import numpy as np
-from vla_eval.model_servers.predict import PredictModelServer
-from vla_eval.model_servers.serve import serve
-from vla_eval.specs import IMAGE_RGB, LANGUAGE, DimSpec
-
-from world import towards
-
-
-class Pusher(PredictModelServer):
-    def get_action_spec(self):
-        return {"x": DimSpec("x", 1, "raw", (-0.1, 0.1)), "y": DimSpec("y", int(sys.argv[2]), "raw")}
-
-    def get_observation_spec(self):
-        state = DimSpec("state", 2, "point_xy")
-        return {"image": IMAGE_RGB, "state": state, "language": LANGUAGE}
-
-    def get_observation_params(self):
-        return {"send_state": True, "seed": 0}
-
-    def predict(self, obs, ctx):
-        (image,) = obs["images"].values()
-        assert image.shape == (48, 48, 3) and image.dtype == np.uint8 and image.max() == 255
-        move = towards(obs["task_description"], obs["state"])
-        return {"actions": np.stack([move, 0 * move, 0 * move])}
-
-
-serve(Pusher(chunk_size=3), "127.0.0.1", int(sys.argv[1]))
-"""
-BENCHMARK = """
-import json
-import sys
-
-import numpy as np
-import vla_eval
-from vla_eval.benchmarks.base import StepBenchmark, StepResult
-from vla_eval.specs import IMAGE_RGB, LANGUAGE, DimSpec
-
-sys.modules["bench"] = sys.modules["__main__"]
-from world import GOAL, NEAR_M
-
-
-class Table(StepBenchmark):
-    def __init__(self, send_state=False):
-        super().__init__()
-        assert send_state, "the server asks for it in HELLO"
-        self.told = []
-
-    def get_tasks(self):
-        return [{"name": f"Push the point to {GOAL[0]} {GOAL[1]}", "suite": "table"}]
-
-    def reset(self, task):
-        self.at_m = np.zeros(2)
-        return None
-
-    def step(self, action):
-        move = action["actions"]
-        assert move.shape == (2,) and np.isfinite(move).all() and (abs(move) <= 0.1).all(), move
-        self.told.append(move.tolist())
-        self.at_m = self.at_m + move
-        success = bool(np.linalg.norm(GOAL - self.at_m) < NEAR_M)
-        return StepResult(obs=None, reward=0.0, done=success, info={"success": success})
-
-    def make_obs(self, raw, task):
-        rgb = np.zeros((48, 48, 3), np.uint8)
-        rgb[3, 5] = 255, 128, 0
-        return {"images": {"top": rgb}, "task_description": task["name"], "states": self.at_m}
-
-    def get_step_result(self, result):
-        return {"success": bool(result.info and result.info.get("success"))}
-
-    def get_metadata(self):
-        return {"max_steps": 12}
-
-    def get_action_spec(self):
-        return {"move": DimSpec("move", 2, "raw", (-0.1, 0.1))}
-
-    def get_observation_spec(self):
-        return {"top": IMAGE_RGB, "language": LANGUAGE, "state": DimSpec("state", 2, "point_xy")}
-
-
-if __name__ == "__main__":
-    import logging
-
-    logging.basicConfig(level=logging.WARNING)
-    config = {"benchmarks": [{"benchmark": "bench:Table", "episodes_per_task": 3}]}
-    (result,) = vla_eval.run(config, server_url=sys.argv[1], output_dir=sys.argv[2], docker=False)
-    print("RESULT", json.dumps(result, default=str))
-"""
-OPENPI_SERVER = """
-import sys
-
-from openpi_client import msgpack_numpy
-from websockets.sync.server import serve
-
-from world import towards
-
-
-def meet(end):
-    packer = msgpack_numpy.Packer()
-    end.send(packer.pack({"policy": "pusher"}))
-    for content in end:
-        seen = msgpack_numpy.unpackb(content)
-        assert seen["image"].shape == (48, 48, 3) and seen["image"].max() == 255
-        move = towards(seen["prompt"], seen["nested"]["state"])
-        answer = {"actions": move[None].astype("float32"), "server_timing": {"infer_ms": 0.1}}
-        end.send(packer.pack(answer))
-
-
-serve(meet, "127.0.0.1", int(sys.argv[1]), compression=None, max_size=None).serve_forever()
-"""
-POLICY = '''
-import re
-
-import numpy as np
-
-from er_bench.core.errors import ModelError
-from er_bench.core.model import Model
-from er_bench.core.policy import Actions
-
-
-class Pusher(Model):
-    """Chunks of two: towards the goal, then nothing."""
-
-    asks, acts, sees, knows_expert = False, True, True, False
-
-    def __init__(self, settings):
-        self.name, self.dialect, self._settings = settings.name, settings.dialect, settings
-
-    def identity(self):
-        return self._settings.identity("pusher")
-
-    async def ask(self, prompt):
-        raise ModelError("it acts")
-
-    def policy(self, subject):
-        return self
-
-    def for_episode(self, episode, start):
-        return self
-
-    async def act(self, seen):
-        rgb = seen.rgb_hwc("top")
-        assert rgb[3, 5].tolist() == [255, 128, 0] and rgb.sum() == 383
-        goal = [float(word) for word in re.findall(r"-?\\d\\S*", seen.instruction)]
-        move = np.clip(np.array(goal) - seen.state_d, -0.1, 0.1)
-        return Actions(np.stack([move, 0 * move]), ("m", "m"), "the table")
-
-
-BACKENDS = {"pusher": Pusher}
-'''
-ROBOT = """
-frame: the table
-actions: {move: {dims: 2, unit: m, range: [-0.1, 0.1]}}
-state: {at: {dims: 2, unit: m}}
-state_format: point_xy
-cameras: [top]
-"""
+ROOT = Path(__file__).parents[2]
+FILES = Path(__file__).parent / "vla_eval_files"
 
 
 def main() -> None:
@@ -212,18 +43,10 @@ def main() -> None:
     python = environment(parser.parse_args().folder)
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        files = {"world.py": WORLD, "server.py": SERVER, "bench.py": BENCHMARK,
-                 "openpi_server.py": OPENPI_SERVER, "plugin.py": POLICY, "robot.yaml": ROBOT}  # fmt: skip
-        for file, text in files.items():
-            (work / file).write_text(text.lstrip())
-        (work / "include").mkdir()
+        shutil.copytree(FILES, work, dirs_exist_ok=True)
         write_push(work / "include")
-        (work / "plugin.py").rename(work / "include" / "plugin.py")
-        faults = [
-            *their_server(python, work),
-            *their_simulator(python, work),
-            *openpi(python, work),
-        ]
+        parts = (their_server, their_simulator, openpi)
+        faults = [fault for part in parts for fault in part(python, work)]
     print("\n".join(faults) or "both directions and openpi: as expected")
     sys.exit(bool(faults))
 
@@ -236,7 +59,7 @@ def environment(folder: Path) -> Path:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         subprocess.run([*pip, "vla-eval==0.8.0"], check=True)
         # It asks for numpy below 2 and for dm-tree; its msgpack code runs without either.
-        subprocess.run([*pip, "--no-deps", OPENPI_CLIENT], check=True)
+        subprocess.run([*pip, "--no-deps", "openpi-client==0.1.2"], check=True)
         (folder / "complete").touch()
     return python
 
@@ -258,8 +81,6 @@ def serving(python: Path, work: Path, *args: str) -> Iterator[str]:
 
 
 def free_port() -> int:
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port: int = taken.getsockname()[1]
@@ -267,9 +88,6 @@ def free_port() -> int:
 
 
 def wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    import socket
-    import time
-
     for _ in range(600):
         if process.poll() is not None:
             sys.exit(f"the server ended with {process.returncode}")
