@@ -28,6 +28,7 @@ class Convention:
 
     dims: int
     units: Collection[str]
+    """Which its components may all have."""
     whole_range: bool = False
     """Whether the range's ends mean something, as an open and a closed gripper."""
 
@@ -104,7 +105,8 @@ def _part_misfit(name: str, spec: DimSpec, space: Space, at: slice) -> str:
     what, here = f"{one_line(name, 40)} is {spec.format}", ", ".join(space.names[at])
     if told.dims != spec.dims:
         return f"{what}, which has {told.dims} components, and the server tells {spec.dims}"
-    if not set(space.units[at]) <= set(told.units):
+    found = set(space.units[at])
+    if len(found) > 1 or not found <= set(told.units):
         units = ", ".join(space.units[at])
         return f"{what}, and {here} of the environment is in {units}"
     if told.whole_range and spec.range and space.low is not None and space.high is not None:

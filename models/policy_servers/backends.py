@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -15,7 +15,7 @@ from pydantic import (
     Json,
     JsonValue,
     StringConstraints,
-    model_validator,
+    field_validator,
 )
 
 from er_bench.core.completion import Completion
@@ -83,25 +83,24 @@ class OpenpiArgs(ServerArgs):
         "array:NAME; maps may be nested",
     )
 
-    @model_validator(mode="after")
-    def _known_inputs(self) -> Self:
-        if not self.inputs or (wrong := _wrong_input(self.inputs)):
-            raise ValueError(
-                f"{wrong!r:.60} is no input; write instruction, state, image:CAMERA or array:NAME"
-                if self.inputs
-                else "inputs is empty"
-            )
-        return self
+    @field_validator("inputs")
+    @classmethod
+    def _known_inputs(cls, inputs: dict[str, Any]) -> dict[str, Any]:
+        for what in _leaves(inputs):
+            if not isinstance(what, str) or not INPUT.fullmatch(what):
+                raise ValueError(
+                    f"{what!r:.60} is no input; write instruction, state, image:CAMERA, array:NAME"
+                )
+        return inputs
 
 
-def _wrong_input(inputs: Mapping[str, Any]) -> object:
-    for what in inputs.values():
+def _leaves(inputs: Mapping[str, Any]) -> Iterator[object]:
+    """What stands at the ends of nested maps; an empty map is an end."""
+    for what in inputs.values() if inputs else [inputs]:
         if isinstance(what, dict) and what:
-            if wrong := _wrong_input(what):
-                return wrong
-        elif not isinstance(what, str) or not INPUT.fullmatch(what):
-            return what or repr(what)
-    return None
+            yield from _leaves(what)
+        else:
+            yield what
 
 
 A = TypeVar("A", bound=ServerArgs)
