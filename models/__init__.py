@@ -5,6 +5,8 @@ BACKENDS = {
     "vllm": "er_bench.models.vllm:build",
     "openai": "er_bench.models.openai:build",
     "reference": "er_bench.models.reference:build",
+    "vla-eval": "er_bench.models.policy_servers.backends:build_vla_eval",
+    "openpi": "er_bench.models.policy_servers.backends:build_openpi",
 }
 """What makes a model of each backend from its settings, by name."""
 

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 import aiohttp
 from pydantic import BaseModel, ConfigDict, Field, Json, JsonValue
 
-from er_bench.core.completion import Completion
+from er_bench.core.completion import Completion, one_line
 from er_bench.core.errors import ConfigError, ModelError, UsageError
 from er_bench.core.geometry import Size
 from er_bench.core.model import Model, ModelSettings
@@ -28,7 +28,7 @@ from er_bench.core.sample import Image, Text, Video
 from er_bench.core.secrets import cut_fields, cut_from_text, cut_values, secrets_in
 from er_bench.data import media
 from er_bench.models.address import Address
-from er_bench.models.chat_reply import BUSY, RETRYABLE, one_line, read_reply
+from er_bench.models.chat_reply import BUSY, RETRYABLE, read_reply
 from er_bench.models.endpoint_probe import answers, probe
 from er_bench.models.endpoints import Endpoint, Endpoints
 from er_bench.models.families import every, served_family

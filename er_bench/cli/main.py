@@ -27,6 +27,7 @@ from er_bench.cli import (
     sft,
     sim,
     view,
+    vla,
 )
 from er_bench.cli.terminal import show, tell
 from er_bench.core.errors import ErBenchError
@@ -62,6 +63,7 @@ app.command("sft")(sft.sft)
 app.command("rl")(rl.rl)
 app.add_typer(data.app, name="data")
 app.add_typer(sim.app, name="sim")
+app.add_typer(vla.app, name="vla")
 app.command("doctor")(doctor.doctor)
 
 
