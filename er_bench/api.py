@@ -35,6 +35,7 @@ from er_bench.run.evaluate import Options
 from er_bench.run.frames import FrameSize
 from er_bench.run.open_model import open_model
 from er_bench.run.open_tasks import Opened, RowChoice, Say, open_tasks
+from er_bench.run.shards import parse_shard
 
 if TYPE_CHECKING:
     import pandas
@@ -114,8 +115,11 @@ class Evaluation:
 
     @property
     def n_samples(self) -> int:
-        """Samples that a whole run takes, repeats counted."""
-        return sum(o.found.n_wanted for o in self.opened) * self.options.repeats
+        """Samples that a whole run takes, or its part, repeats counted."""
+        limit, shard = self.choice.limit, self.options.shard
+        return self.options.repeats * sum(
+            evaluation.n_samples(o, limit, shard) for o in self.opened
+        )
 
     async def run(
         self,
@@ -160,6 +164,8 @@ class Settings(TypedDict, total=False):
     command: Sequence[str]
     name: str
     """What to call the run in tables and pages, instead of its model."""
+    shard: str
+    """`I/N`: take the Ith of N parts of the samples; `merge` makes one run of all."""
     say: Say
 
 
@@ -203,6 +209,7 @@ def prepare(
         settings.get("frames", "small"),
         settings.get("command", ()),
         settings.get("name", ""),
+        parse_shard(settings["shard"]) if settings.get("shard") else None,
     )
     told = {"say": settings["say"]} if "say" in settings else {}
     opened = open_tasks(registry, choice, model.dialect.name, model, **told)
@@ -289,8 +296,8 @@ def load_run(folder: Path | str) -> Run:
     return Run(Path(folder), read_results(Path(folder)))
 
 
-def counted(folder: Path, opened: Sequence[Opened]) -> Run:
-    """The run in a folder, its results made of its records."""
+def counted(folder: Path, opened: Sequence[Opened], name: str | None = None) -> Run:
+    """The run in a folder, its results made of its records; `name` is what it will be called."""
     contexts = [TaskContext(o.task, o.split, o.found.fingerprint, o.why_not) for o in opened]
-    made = make_results(folder, read_manifest(folder), contexts, read_records(folder))
+    made = make_results(folder, read_manifest(folder), contexts, read_records(folder), name)
     return Run(folder, made)

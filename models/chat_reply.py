@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from er_bench.core.completion import Completion, well_formed
+from er_bench.core.completion import Completion, one_line
 from er_bench.core.errors import ModelError
 
 RETRYABLE = {408, 409, 425, 429, 500, 502, 503, 504, *range(520, 531)}
@@ -40,7 +40,7 @@ THOUGHTS = ("reasoning_content", "reasoning")
 MAX_TOKENS = 2**53
 """More is no count of tokens."""
 SHOWN = 200
-"""Characters of a reply that a message shows."""
+"""Characters of a reply that an error shows."""
 
 
 @dataclass(slots=True)
@@ -48,11 +48,6 @@ class _Said:
     text: str = ""
     thoughts: str = ""
     refusal: str = ""
-
-
-def one_line(text: str, length: int = SHOWN) -> str:
-    """The beginning of a foreign text, fit for one line of a terminal or a record."""
-    return "".join(c if c.isprintable() else " " for c in well_formed(text[:length]))
 
 
 def read_reply(content: bytes) -> Completion:

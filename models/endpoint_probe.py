@@ -48,6 +48,18 @@ async def probe(session: aiohttp.ClientSession, to: Address, model: str, key_var
         raise ConfigError(_unreachable(to, error)) from error
 
 
+async def answers(session: aiohttp.ClientSession, to: Address) -> bool:
+    """Whether a server that failed is back: it says something, and not that it cannot."""
+    try:
+        async with (
+            asyncio.timeout(TIMEOUT_S),
+            session.get(to.beside("/models"), headers=to.headers, allow_redirects=False) as got,
+        ):
+            return got.status < 500
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        return False
+
+
 async def _served(
     session: aiohttp.ClientSession, url: str, headers: Mapping[str, str]
 ) -> list[str] | None:
@@ -66,7 +78,8 @@ async def _served(
 async def _status(session: aiohttp.ClientSession, to: Address, model: str) -> int:
     """The status that the chat address answers a request without messages with."""
     body = json.dumps({"model": model, "messages": [], "max_tokens": 1}).encode()
-    async with session.post(to.url, data=body, allow_redirects=False) as response:
+    posted = session.post(to.url, data=body, headers=to.headers, allow_redirects=False)
+    async with posted as response:
         return response.status
 
 

@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible endpoint: chat completions with image parts, one POST a prompt.
+"""Any OpenAI-compatible endpoint, or several: chat completions with image parts, one POST a prompt.
 
 Pictures go out as they are stored where they can (`picture_sending.py`), video frames as JPEG; a
 family whose pixels must not change on the way gets PNG. What else a family needs of its server, it
@@ -14,12 +14,12 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import aiohttp
-from pydantic import BaseModel, ConfigDict, Field, Json
+from pydantic import BaseModel, ConfigDict, Field, Json, JsonValue
 
-from er_bench.core.completion import Completion
+from er_bench.core.completion import Completion, one_line
 from er_bench.core.errors import ConfigError, ModelError, UsageError
 from er_bench.core.geometry import Size
 from er_bench.core.model import Model, ModelSettings
@@ -28,16 +28,20 @@ from er_bench.core.sample import Image, Text, Video
 from er_bench.core.secrets import cut_fields, cut_from_text, cut_values, secrets_in
 from er_bench.data import media
 from er_bench.models.address import Address
-from er_bench.models.chat_reply import BUSY, RETRYABLE, one_line, read_reply
-from er_bench.models.endpoint_probe import probe
+from er_bench.models.chat_reply import BUSY, RETRYABLE, read_reply
+from er_bench.models.endpoint_probe import answers, probe
+from er_bench.models.endpoints import Endpoint, Endpoints
 from er_bench.models.families import every, served_family
 from er_bench.models.picture_sending import PictureLimits, Sent, frame_to_send, png, to_send
 from er_bench.models.retry_after import http_date, retry_after_s
 from er_bench.models.sent_frame import check_frame, check_places, server_grid
 from er_bench.models.settings import check_names, parse_args
 
+OPENAI = "https://api.openai.com/v1"
 SHOWN_BYTES = 2**16
 """Of a refusal's body."""
+DOWN = {502, 503, 504}
+"""What a gateway says of a server that is not there."""
 
 
 class OpenAIArgs(BaseModel):
@@ -45,8 +49,10 @@ class OpenAIArgs(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    base_url: str | None = Field(
-        None, description="The endpoint up to /v1; else OPENAI_BASE_URL, else OpenAI's own"
+    base_url: str | Annotated[list[str], Field(min_length=1)] | None = Field(
+        None,
+        description="The endpoint up to /v1, or a list [A,B] of several that serve the same; "
+        "else OPENAI_BASE_URL, else OpenAI's own",
     )
     api_key_env: str = Field(
         "OPENAI_API_KEY",
@@ -95,7 +101,7 @@ def build(settings: ModelSettings) -> Model:
 
 
 class OpenAI(Model):
-    """A client of one endpoint and one model name."""
+    """A client of one model name, at one endpoint or several."""
 
     concurrency = 64
     request_timeout_s = 600.0
@@ -120,11 +126,13 @@ class OpenAI(Model):
         if not key and "api_key_env" in settings.args:
             raise ConfigError("the variable that api_key_env names is not set: put the key into it")
         base = args.base_url or os.environ.get("OPENAI_BASE_URL")
-        self._to = Address.of(base or "https://api.openai.com/v1", key)
-        self._url = self._to.shown
+        bases = [base or OPENAI] if isinstance(base, str | None) else base
+        self._endpoints = Endpoints([Address.of(base, key) for base in bases])
+        self.concurrency = OpenAI.concurrency * len(bases)
         if base is None and not key:
-            raise ConfigError(f"{self._url} needs a key: set OPENAI_API_KEY")
-        self._secrets = self._to.secrets | secrets_in(args.extra_body)
+            raise ConfigError(f"{OPENAI} needs a key: set OPENAI_API_KEY")
+        self._secrets = secrets_in(args.extra_body)
+        self._secrets |= {s for to in self._endpoints.addresses() for s in to.secrets}
         self._session: aiohttp.ClientSession | None = None
         self._frames = media.FrameCache()
 
@@ -133,13 +141,17 @@ class OpenAI(Model):
         args = {k: v for k, v in sorted(self._settings.args.items()) if k != "base_url"}
         if self._args.extra_body and "extra_body" in args:
             args["extra_body"] = cut_fields(args["extra_body"])
-        return self._settings.identity("openai", endpoint=self._url, args=args)
+        shown: list[JsonValue] = [to.shown for to in self._endpoints.addresses()]
+        where = shown if len(shown) > 1 else shown[0]
+        return self._settings.identity("openai", endpoint=where, args=args)
 
     async def check(self) -> None:
-        """Look whether the endpoint is there, and knows key and model. Raises ConfigError."""
+        """Look whether every endpoint is there, and knows key and model. Raises ConfigError."""
         checkpoint, variable = self._settings.checkpoint, self._args.api_key_env
+        session = self._open_session()
         try:
-            await probe(self._open_session(), self._to, checkpoint, variable)
+            for to in self._endpoints.addresses():
+                await probe(session, to, checkpoint, variable)
         except ConfigError as error:
             raise ConfigError(one_line(self._without_secrets(str(error)), 1000)) from error
 
@@ -151,14 +163,16 @@ class OpenAI(Model):
         """One POST. Raises ModelError, or DataError for media that cannot be read."""
         body, sizes = await asyncio.to_thread(self._body, prompt)
         start = time.monotonic()
-        try:
-            content = await self._posted(body)
-            reply = read_reply(content).mapped(self._without_secrets)
-        except (aiohttp.ClientError, OSError) as error:
-            told = f"{type(error).__name__}: {error}"
-            raise self._failed(ModelError(told, retryable=True)) from error
-        except ModelError as error:
-            raise self._failed(error) from error
+        with self._endpoints.taken() as endpoint:
+            try:
+                content = await self._posted(body, endpoint)
+                reply = read_reply(content).mapped(self._without_secrets)
+            except (aiohttp.ClientError, OSError) as error:
+                self._rest(endpoint)
+                told = f"{type(error).__name__}: {error}"
+                raise self._failed(ModelError(told, retryable=True), endpoint) from error
+            except ModelError as error:
+                raise self._failed(error, endpoint) from error
         text = self._served.answer(reply.text)
         return replace(
             reply,
@@ -168,12 +182,20 @@ class OpenAI(Model):
             constrained=prompt.json_schema is not None and keeps_to(prompt.json_schema, text),
         )
 
-    async def _posted(self, body: bytes) -> bytes:
+    def _rest(self, endpoint: Endpoint) -> None:
         session = self._open_session()
-        async with session.post(self._to.url, data=body, allow_redirects=False) as response:
+        self._endpoints.rest(endpoint, lambda to: answers(session, to))
+
+    async def _posted(self, body: bytes, endpoint: Endpoint) -> bytes:
+        session, to = self._open_session(), endpoint.to
+        posted = session.post(to.url, data=body, headers=to.headers, allow_redirects=False)
+        async with posted as response:
             if response.status != 200:
                 shown = self._clean(await _beginning(response, SHOWN_BYTES))
-                raise _refused(response, shown)
+                refused = _refused(response, shown)
+                if response.status in DOWN and not refused.busy:
+                    self._rest(endpoint)
+                raise refused
             most = self._args.max_reply_bytes
             content = await _beginning(response, most + 1)
         if len(content) > most:
@@ -190,16 +212,17 @@ class OpenAI(Model):
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
                 timeout=aiohttp.ClientTimeout(total=None),
-                headers={"Content-Type": "application/json", **self._to.headers},
+                headers={"Content-Type": "application/json"},
             )
         return self._session
 
     def _without_secrets(self, text: str) -> str:
         return cut_values(text, self._secrets)
 
-    def _failed(self, error: ModelError) -> ModelError:
+    def _failed(self, error: ModelError, endpoint: Endpoint) -> ModelError:
         """The error with its place, in one line and without secrets."""
-        told = one_line(f"{self._url}: {self._without_secrets(cut_from_text(str(error)))}", 1000)
+        said = self._without_secrets(cut_from_text(str(error)))
+        told = one_line(f"{endpoint.to.shown}: {said}", 1000)
         return ModelError(
             told,
             retryable=error.retryable,
@@ -273,6 +296,7 @@ class OpenAI(Model):
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._endpoints.close()
         if self._session is not None:
             await self._session.close()
             self._session = None

@@ -1,7 +1,7 @@
 """Reference models: no weights, but every table's floor and ceiling.
 
 - `reference/oracle` writes the truth in the run's dialect: 100%, or the harness is wrong.
-- `reference/chance` guesses: a uniform letter, a uniform point or box, the median number.
+- `reference/chance` guesses: a uniform letter, point, box or trace, the median number.
 - `reference/blind` never looks: the most frequent letter, the image centre, the median number.
 - `reference/random-object` points at a random object, where a sample lists its objects.
 - `reference/random-action` acts at random in an episode.
@@ -136,6 +136,8 @@ def _chance(
             (x1, x2), (y1, y2) = (sorted((rng.random() * n, rng.random() * n)) for n in size)
             if expects is Expect.BOXES:
                 return Boxes(((x1, y1, x2, y2),), Unit.PIXEL)
+            if (trace := task.random_value(sample, rng)) is not None:
+                return trace
             return Points(((rng.random() * size[0], rng.random() * size[1]),), Unit.PIXEL)
     return task.random_value(sample, rng)
 
@@ -153,5 +155,7 @@ def _blind(
             w, h = size
             if expects is Expect.BOXES:
                 return Boxes(((0.0, 0.0, float(w), float(h)),), Unit.PIXEL)
+            if (trace := task.blind_value(sample)) is not None:
+                return trace
             return Points(((w / 2, h / 2),), Unit.PIXEL)
     return task.blind_value(sample)

@@ -72,6 +72,26 @@ def rmse(a_xy: Trace, b_xy: Trace, n: int = N_RESAMPLED) -> float:
     return float(np.sqrt((away**2).sum(axis=1).mean()))
 
 
+def rmse_by_index(a_xy: Trace, b_xy: Trace) -> float:
+    """Root of the mean squared distance after the shorter trace is stretched, point by point.
+
+    Both are interpolated to the larger number of points, at equal steps of the point's number and
+    not of the way; a single point is not stretched, so that it has no distance (infinite). Source:
+    pickxiguapi/Embodied-R1 `eval/hf_inference_vabench_visual_trace.py`, commit 16c4534.
+    """
+    a, b = _array(a_xy), _array(b_xy)
+    if a is None or b is None or min(len(a), len(b)) < 2:
+        return inf
+    n = max(len(a), len(b))
+    away = _stretched(a, n) - _stretched(b, n)
+    return float(np.sqrt((away**2).sum(axis=1).mean()))
+
+
+def _stretched(trace_xy: Rows, n: int) -> Rows:
+    steps, wanted = np.arange(len(trace_xy)), np.linspace(0, len(trace_xy) - 1, n)
+    return np.stack([np.interp(wanted, steps, trace_xy[:, k]) for k in (0, 1)], axis=1)
+
+
 def resampled(trace_xy: Rows, n: int) -> Rows:
     """`n` points at equal steps along a trace `(m, 2)`; a trace without length repeats a point."""
     steps = np.hypot(*np.diff(trace_xy, axis=0).T)

@@ -6,6 +6,7 @@ import asyncio
 import re
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,8 +55,9 @@ class ChatServer:
         return web.json_response({"data": [{"id": name} for name in self.models]})
 
 
-@pytest.fixture
-def chat_server() -> Iterator[ChatServer]:
+@contextmanager
+def serving() -> Iterator[ChatServer]:
+    """A server in a thread of its own, as long as the block runs."""
     server, loop, ready = ChatServer(), asyncio.new_event_loop(), threading.Event()
 
     async def start() -> web.AppRunner:
@@ -88,3 +90,9 @@ def chat_server() -> Iterator[ChatServer]:
     yield server
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
+
+
+@pytest.fixture
+def chat_server() -> Iterator[ChatServer]:
+    with serving() as server:
+        yield server

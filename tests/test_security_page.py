@@ -9,8 +9,10 @@ import PIL.Image
 
 from er_bench.core import limits
 from er_bench.models.openai import OpenAI, OpenAIArgs
+from er_bench.models.policy_servers.backends import VlaEvalArgs
 from er_bench.run.evaluate import MAX_CONCURRENCY
 from er_bench.sim import server
+from er_bench.vla import serve, values
 
 SETTABLE = [found for found in vars(limits).values() if isinstance(found, limits.Limit)]
 PAGE = Path(__file__).parent.parent / "SECURITY.md"
@@ -18,6 +20,13 @@ MI = 2**20
 DEFAULTS = {
     "a server's reply, unpacked": f"{OpenAIArgs().max_reply_bytes // MI} MiB",
     "time of a request to a server": f"{OpenAI.request_timeout_s:g} s",
+    "a policy server's message": f"{VlaEvalArgs().max_reply_bytes // MI} MiB",
+    "a message to `er-bench vla serve`; its clients": (
+        f"{serve.MAX_MESSAGE_BYTES // MI} MiB; {serve.MAX_CLIENTS}"
+    ),
+    "lists and maps in a policy's message; entries of one": (
+        f"{values.MAX_CONTAINERS:,}; {values.MAX_ENTRIES:,}"
+    ),
     "pixels of a picture": f"{2 * (PIL.Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million (Pillow's)",
     "samples in flight": f"{MAX_CONCURRENCY:,}",
     f"a simulator's frame: header, one of {server.MAX_BLOBS} blobs, depth": (

@@ -17,6 +17,7 @@ from er_bench.cli import (
     export,
     leaderboard,
     listing,
+    merge,
     power,
     report,
     reported,
@@ -26,6 +27,7 @@ from er_bench.cli import (
     sft,
     sim,
     view,
+    vla,
 )
 from er_bench.cli.terminal import show, tell
 from er_bench.core.errors import ErBenchError
@@ -55,11 +57,13 @@ app.command("report")(report.report)
 app.command("view")(view.view)
 app.command("reported")(reported.reported)
 app.command("export")(export.export)
+app.command("merge")(merge.merge)
 app.command("convert")(convert.convert)
 app.command("sft")(sft.sft)
 app.command("rl")(rl.rl)
 app.add_typer(data.app, name="data")
 app.add_typer(sim.app, name="sim")
+app.add_typer(vla.app, name="vla")
 app.command("doctor")(doctor.doctor)
 
 

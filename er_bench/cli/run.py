@@ -95,6 +95,10 @@ def run(
     frames: Annotated[
         str, typer.Option(help="Pictures of episodes kept in the run folder: none, small or full.")
     ] = "small",
+    shard: Annotated[
+        str, typer.Option(metavar="I/N", help="Take the Ith of N parts of the samples, as one of "
+                          "N jobs; er-bench merge makes one run of them.")
+    ] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Run the rows that have their media.")
@@ -159,7 +163,8 @@ def _run(
     *, model: str | None, tasks: str | None, split: str, data: Path | None, limit: int | None,
     out: Path | None, name: str, backend: str | None, model_args: str | None, gen_args: str | None,
     dialect: str | None, concurrency: int | None, repeats: int, seed: int,
-    batch_size: int | None, frames: str, resume: bool, allow_missing: bool, accept_data: bool,
+    batch_size: int | None, frames: str, shard: str, resume: bool, allow_missing: bool,
+    accept_data: bool,
     dry_run: bool, prices: Path | None, max_tokens: int | None, max_cost: float | None,
     wandb: str | None, trackio: str | None, format_name: str, quiet: bool,
     include_path: list[Path] | None, log_samples: bool,
@@ -198,6 +203,7 @@ def _run(
         include=include_path or (),
         command=sys.argv,
         name=name,
+        shard=shard,
         say=printer.tell,
     )
     budget = Budget(max_tokens, max_cost, read_price(prices, made.model.name) if prices else None)
@@ -320,6 +326,9 @@ def _execute(
     if stopped:
         tell(f"stopped at {stopped}; go on with a higher limit: --resume --out {out}")
         return 3
+    if made.options.shard is not None:
+        printer.say("when every part is there: er-bench merge RUN.. --out DIR")
+        return part_code(run.results, tasks)
     return exit_code(run.results, tasks)
 
 
@@ -336,3 +345,14 @@ def exit_code(results: Results, tasks: str) -> int:
         if task.status != "unavailable" or label.partition("@")[0] in named
     ]
     return 0 if counted and all(status == "complete" for status in counted) else 3
+
+
+def part_code(results: Results, tasks: str) -> int:
+    """The same of one part of a run: 0 when every sample that is its own was scored."""
+    named = {word.strip().partition("@")[0] for word in tasks.split(",")}
+    done = [
+        task.status != "unavailable" and task.n_scored == task.n_total
+        for label, task in results.tasks.items()
+        if task.status != "unavailable" or label.partition("@")[0] in named
+    ]
+    return 0 if done and all(done) else 3

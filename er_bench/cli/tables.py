@@ -194,7 +194,8 @@ def _result_cells(task: TaskResult) -> list[Cell]:
     remarks += [task.split] if task.split != "official" else []
     remarks += [f"chance {percent(task.chance)}"] if task.chance is not None else []
     remarks += [f"{count} {what}" for what, count in counts.items() if count]
-    remarks += [task.status] if task.status != "complete" else []
+    part = task.why if (task.why or "").startswith("part ") else None
+    remarks += [part or task.status] if task.status != "complete" else []
     return [
         task.score, task.ci95, task.robust_score, (task.n_scored, task.n_total), ", ".join(remarks)
     ]  # fmt: skip

@@ -19,6 +19,9 @@ class Actor(Protocol):
         Raises ModelError when the policy failed for good, or acts in another space.
         """
 
+    async def end(self, success: bool | None) -> None:
+        """Say that the episode is over; `success` is None where it broke off."""
+
 
 class Agent(Protocol):
     """The model under test, as a task sees it."""

@@ -49,6 +49,9 @@ class Dataset(_Card):
     by_protocol: dict[str, dict[str, int]] = Field(
         {}, description="Rows per category under a protocol that takes only some of the rows"
     )
+    rows_by_protocol: dict[str, int] = Field(
+        {}, description="Rows under a protocol whose rows per category are not known"
+    )
     fingerprint: str | None = Field(
         None,
         description="Sum modulo 2^256 of each row's SHA-256 over id, category, texts and truth; "
@@ -63,6 +66,9 @@ class Dataset(_Card):
 
     def under(self, protocol: str) -> Dataset:
         """What the rows must look like under a protocol."""
+        if protocol in self.rows_by_protocol:
+            rows = self.rows_by_protocol[protocol]
+            return self.model_copy(update={"rows": rows, "categories": {}})
         if protocol not in self.by_protocol:
             return self
         counts = self.by_protocol[protocol]

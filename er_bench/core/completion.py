@@ -54,3 +54,8 @@ def well_formed(text: str) -> str:
     JSON servers send one where an answer was cut inside a character.
     """
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
+def one_line(text: str, length: int = 200) -> str:
+    """The beginning of a foreign text, fit for one line of a terminal or a record."""
+    return "".join(c if c.isprintable() else " " for c in well_formed(text[:length]))

@@ -75,6 +75,13 @@ class TaskPlan(_Part):
     root: str = Field("", description="The folder of its rows")
 
 
+class Shard(_Part):
+    """Which part of a run a process takes: the `index`th, from 1, of `of`."""
+
+    index: int
+    of: int
+
+
 class Manifest(_Part):
     """The whole file."""
 
@@ -84,3 +91,4 @@ class Manifest(_Part):
     identity: Identity
     options: Rows
     tasks: dict[str, TaskPlan] = Field(description="By the task's label")
+    shard: Shard | None = Field(None, description="The part of the run; null: all of it")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,3 +102,14 @@ class Policy(Protocol):
 
     async def act(self, observation: Observation) -> Actions:
         """What to do now. Raises ModelError."""
+
+
+@runtime_checkable
+class Ends(Protocol):
+    """A policy that is to be told when its episode is over, as one behind a server is."""
+
+    async def end(self, success: bool | None) -> None:
+        """Let go of the episode; `success` is None where it broke off.
+
+        Raises nothing: the episode has been played.
+        """

@@ -42,11 +42,11 @@ class Reference(ABC, Generic[T]):
         """A value as a model with the task's dialect would write it, to be read back."""
 
     def random_value(self, sample: Sample[T], rng: random.Random) -> Value | None:
-        """A random answer where the kind of answer is the task's own (a plan); None for silence."""
+        """A random answer where the kind of answer is the task's own (a plan, a trace)."""
         return None
 
     def blind_value(self, sample: Sample[T]) -> Value | None:
-        """The answer of one who reads the words only; None for silence."""
+        """The same of one who reads the words only; None for silence, or for a place as usual."""
         return None
 
     def letters(self, sample: Sample[T]) -> str:

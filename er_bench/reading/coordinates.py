@@ -120,6 +120,35 @@ def integer_tuples(text: str) -> list[Numbers]:
     return _numbers(_INTEGER_TUPLE.findall(text))
 
 
+_SIGNED_PAIR = r"\s*+(-?[0-9]++(?:\.[0-9]++)?),\s*+(-?[0-9]++(?:\.[0-9]++)?)\s*+"
+_SIGNED_PAIRS = {
+    "[]": re.compile(rf"\[{_SIGNED_PAIR}\]"),
+    "()": re.compile(rf"\({_SIGNED_PAIR}\)"),
+}
+
+
+def signed_pairs(text: str, brackets: str) -> list[Numbers]:
+    """Every pair in `[]` or in `()`, no blank before the comma.
+
+    Source: XiaomiMiMo/MiMo-Embodied `_task_utils/eval_utils.py` `parse_point`, commit 0bee4b6.
+    """
+    return _numbers(_SIGNED_PAIRS[brackets].findall(text))
+
+
+_GROUPS = re.compile(r"<(?:points|tracks)[^<>]*?coords=\"([0-9\t:;, .]++)\"")
+_GROUP = re.compile(r"(?<![0-9])[0-9]++ ([0-9]{3,4}) ([0-9]{3,4})(?![0-9])")
+
+
+def coordinate_groups(text: str) -> list[Numbers]:
+    """Pairs `(x, y)` of each point in `<points coords="1 1 652 535 2 ..">`, as Molmo 2 writes them.
+
+    The first number of a group is that of the picture; each point is its number and two of three
+    or four digits. Source: jamespark3922/pointarena `molmo_evaluator.py`, commit 3966724.
+    """
+    groups = _GROUPS.findall(text)
+    return _numbers([pair for group in groups for pair in _GROUP.findall(group)])
+
+
 _QUAD = re.compile(r"\[\s*+" + r"\s*+,\s*+".join([f"({_SIGNED})"] * 4) + r"\s*+\]")
 
 

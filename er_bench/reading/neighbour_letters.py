@@ -77,6 +77,41 @@ def read_lmms_mmsi(text: str) -> Answer:
     return _letter(lone and lone[0])
 
 
+_BOXED = re.compile(r"\\boxed\{([^{}]*+(?:\{[^{}]*+\}[^{}]*+)*+)\}")
+
+
+def read_boxed(text: str) -> Answer:
+    r"""The whole of the last `\boxed{}`, or of the text without one, is the letter.
+
+    Blanks, brackets and full stops count; case does not. MiMo-Embodied
+    `lmms_eval/tasks/_task_utils/eval_utils.py` `extract_final_boxed_content`, commit 0bee4b6.
+    """
+    boxes = _BOXED.findall(text)
+    said = boxes[-1] if boxes else text
+    return _letter(said if len(said) == 1 and said.isascii() and said.isalpha() else None)
+
+
+_ANSWER_IN_BRACKETS = re.compile(r"(?i:answer)[:\s]*+\(([A-La-l])\)")
+_IN_BRACKETS = re.compile(r"\(([A-La-l])\)")
+_LONE_OF_SHORT = re.compile(r"\b([A-La-l])\b")
+SHORT = 10
+"""PhysBrainEvalKit looks for a letter without brackets in shorter answers only."""
+
+
+def read_last_in_brackets(text: str) -> Answer:
+    """The last `(A)` after "answer", else the last one; a lone letter in a short answer.
+
+    "The answer is B." is too long to be read. PhysBrainEvalKit `benchmark/cvbench.py` and
+    `benchmark/blink.py`, commit c95d9ee.
+    """
+    text = text.strip()
+    for form in (_ANSWER_IN_BRACKETS, _IN_BRACKETS):
+        if found := form.findall(text):
+            return _letter(found[-1])
+    lone = _LONE_OF_SHORT.search(text) if len(text) < SHORT else None
+    return _letter(lone and lone[1])
+
+
 # --- lmms-eval's shared reader ------------------------------------------------------------------
 
 _EDGES = (",", ".", "!", "?", ";", ":", "'", '"')

@@ -60,9 +60,11 @@ def difference_interval(value: float, stderr: float, n_clusters: int) -> Interva
     """The interval of a mean of differences in [-1, 1], from its clustered standard error.
 
     Where no sample differs, as many may differ unseen as a share of 0 may hide (`share_interval`).
+    A difference turned round has the interval turned round, to the last digit.
     """
     if stderr == 0 and value == 0:
         _, most = share_interval(0.0, 0.0, n_clusters)
         return -most, most
-    low, high = share_interval((value + 1) / 2, stderr / 2, n_clusters)
-    return 2 * low - 1, 2 * high - 1
+    low, high = share_interval((abs(value) + 1) / 2, stderr / 2, n_clusters)
+    low, high = 2 * low - 1, 2 * high - 1
+    return (low, high) if value >= 0 else (-high, -low)

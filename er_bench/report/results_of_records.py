@@ -40,16 +40,27 @@ class TaskContext:
 
 
 def make_results(
-    folder: Path, manifest: Manifest, contexts: Sequence[TaskContext], records: Iterable[Record]
+    folder: Path,
+    manifest: Manifest,
+    contexts: Sequence[TaskContext],
+    records: Iterable[Record],
+    name: str | None = None,
 ) -> Results:
-    """The results of a run from its manifest and records, written into its folder."""
-    made = results_of(folder, manifest, contexts, records)
+    """The results of a run from its manifest and records, written into its folder.
+
+    `name` is the folder's in the end, where that is another one.
+    """
+    made = results_of(folder, manifest, contexts, records, name)
     made.write(folder)
     return made
 
 
 def results_of(
-    folder: Path, manifest: Manifest, contexts: Sequence[TaskContext], records: Iterable[Record]
+    folder: Path,
+    manifest: Manifest,
+    contexts: Sequence[TaskContext],
+    records: Iterable[Record],
+    name: str | None = None,
 ) -> Results:
     """The results of a run from its manifest and the records that there are."""
     counted = count(_judged(records, folder))
@@ -58,7 +69,7 @@ def results_of(
         for c in contexts
     }
     return Results(
-        run=RunEntry(id=folder.resolve().name, **manifest.info.model_dump()),
+        run=RunEntry(id=name or folder.resolve().name, **manifest.info.model_dump()),
         model=manifest.model,
         tasks=tasks,
         summary=summary(tasks),
@@ -87,12 +98,16 @@ def task_result(context: TaskContext, manifest: Manifest, counted: Counted) -> T
     task, label = context.task, context.task.label
     told, identity = manifest.tasks[label], manifest.identity.tasks.get(label)
     n = counted.statuses
-    complete = n[RecordStatus.SCORED] == told.n_total > 0
+    all_scored = n[RecordStatus.SCORED] == told.n_total > 0
+    complete = all_scored and manifest.shard is None
     names = [name for name in task.readings if name in counted.scored or name in (OFFICIAL, ROBUST)]
     estimates = {name: _estimate(task, name, counted.of(name)) for name in names}
     readings = {name: _reading_result(task, name, counted, estimates[name]) for name in names}
     official = readings[OFFICIAL]
     why = context.why_not or (None if complete else _why(counted, told.n_total))
+    if manifest.shard is not None and not context.why_not:
+        part = f"part {manifest.shard.index} of {manifest.shard.of}; er-bench merge makes the run"
+        why = part if all_scored else f"{part}; {why}"
     return TaskResult(
         status="unavailable" if context.why_not else "complete" if complete else "incomplete",
         why=why,

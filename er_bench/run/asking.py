@@ -16,7 +16,7 @@ from er_bench.core.environment import Episode, Started
 from er_bench.core.errors import ModelError, UsageError
 from er_bench.core.model import Asked
 from er_bench.core.picture import png
-from er_bench.core.policy import Actions, Observation, Policy
+from er_bench.core.policy import Actions, Ends, Observation, Policy
 from er_bench.core.prompt import Prompt
 from er_bench.core.record import Key
 from er_bench.core.rollout import Control, Turn
@@ -298,3 +298,8 @@ class Acting:
     async def act(self, observation: Observation, *, keep: bool = True) -> Turn:
         """Say what to do next. Raises ModelError."""
         return await self.agent.acted(self.policy, self.start, observation, keep=keep)
+
+    async def end(self, success: bool | None) -> None:
+        """Say that the episode is over, to a policy that wants to know."""
+        if isinstance(self.policy, Ends):
+            await self.policy.end(success)

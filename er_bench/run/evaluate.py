@@ -5,21 +5,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from er_bench.core.errors import UsageError
-from er_bench.core.manifest import Identity, Manifest, ModelInfo, Rows, TaskIdentity, TaskPlan
+from er_bench.core.manifest import (
+    Identity,
+    Manifest,
+    ModelInfo,
+    Rows,
+    Shard,
+    TaskIdentity,
+    TaskPlan,
+)
 from er_bench.core.model import Model
-from er_bench.core.record import SCHEMA_VERSION, Record
+from er_bench.core.record import SCHEMA_VERSION, Key, Record
 from er_bench.core.registry import Registry
 from er_bench.run import runner
 from er_bench.run.asking import Limits
 from er_bench.run.frames import FrameKeeper, FrameSize
 from er_bench.run.machine_facts import run_info
 from er_bench.run.open_tasks import Opened, RowChoice
+from er_bench.run.shards import samples_of
 from er_bench.run.store import RunStore, stray
 
 MAX_CONCURRENCY = 4096
@@ -39,6 +47,8 @@ class Options:
     command: Sequence[str] = ()
     name: str = ""
     """What the user calls the run."""
+    shard: Shard | None = None
+    """The part of the samples that this process takes."""
 
     def __post_init__(self) -> None:
         """Raise UsageError for numbers that no run can go with."""
@@ -79,16 +89,24 @@ async def _run(
     resume: bool,
     on_record: Callable[[Record], None],
 ) -> None:
-    n_samples = sum(o.found.n_wanted for o in opened) * options.repeats
+    manifest = new_manifest(registry, model, choice, options, opened)
+    n_samples = sum(plan.n_total for plan in manifest.tasks.values())
     if n_samples and not resume:
         await model.check()
-    manifest = new_manifest(registry, model, choice, options, opened)
     media = [medium for o in opened for medium in o.found.media]
     with RunStore(out, manifest, resume=resume, media=media) as store:
-        _check_places(store, opened, options.repeats, choice.limit)
+        has_place = place_of(opened, options.repeats, choice.limit, options.shard)
+        for key in store.done:
+            if not has_place(key):
+                raise stray(store.folder, key)
         jobs = [
             runner.Job(
-                o.task, o.reference, store.done, choice.limit, {**o.found.missing, **o.found.faults}
+                o.task,
+                o.reference,
+                store.done,
+                choice.limit,
+                options.shard,
+                {**o.found.missing, **o.found.faults},
             )
             for o in opened
             if o.why_not is None
@@ -108,20 +126,20 @@ async def _run(
         )
 
 
-def _check_places(
-    store: RunStore, opened: Sequence[Opened], repeats: int, limit: int | None
-) -> None:
-    """Raise StoreError when the folder holds a record that the run has no place for."""
-    if not store.done:
-        return
-    places: dict[str, set[str]] = {
-        o.task.label: {sample.id for sample in islice(o.task.samples(), limit)}
-        for o in opened
-        if o.why_not is None
-    }
-    for task, sample_id, repeat in store.done:
-        if sample_id not in places.get(task, ()) or repeat >= repeats:
-            raise stray(store.folder, (task, sample_id, repeat))
+def place_of(
+    opened: Sequence[Opened], repeats: int, limit: int | None, shard: Shard | None
+) -> Callable[[Key], bool]:
+    """Whether a run, or a part of one, has a place for a record; rows are read when it is asked."""
+    places: dict[str, set[str]] = {}
+    tasks = {o.task.label: o.task for o in opened if o.why_not is None}
+
+    def has_place(key: Key) -> bool:
+        label, sample_id, repeat = key
+        if label in tasks and label not in places:
+            places[label] = {sample.id for sample in samples_of(tasks[label], limit, shard)}
+        return sample_id in places.get(label, ()) and repeat < repeats
+
+    return has_place
 
 
 def new_manifest(
@@ -144,8 +162,19 @@ def new_manifest(
             seed=options.seed,
         ),
         options=Rows(split=choice.split, data=data, limit=choice.limit),
-        tasks={o.task.label: task_plan(o, options.repeats) for o in opened},
+        tasks={
+            o.task.label: task_plan(o, options.repeats, n_samples(o, choice.limit, options.shard))
+            for o in opened
+        },
+        shard=options.shard,
     )
+
+
+def n_samples(opened: Opened, limit: int | None, shard: Shard | None) -> int:
+    """How many samples of a task a run takes, or a part of it."""
+    if shard is None or opened.why_not is not None:
+        return opened.found.n_wanted
+    return sum(1 for _ in samples_of(opened.task, limit, shard))
 
 
 def task_identity(opened: Opened) -> TaskIdentity:
@@ -160,10 +189,10 @@ def task_identity(opened: Opened) -> TaskIdentity:
     )
 
 
-def task_plan(opened: Opened, repeats: int) -> TaskPlan:
-    """One task's entry."""
+def task_plan(opened: Opened, repeats: int, n: int | None = None) -> TaskPlan:
+    """One task's entry; `n` samples are to run, all that were looked over unless it is given."""
     return TaskPlan(
-        n_total=opened.found.n_wanted * repeats,
+        n_total=(opened.found.n_wanted if n is None else n) * repeats,
         chance=opened.found.chance,
         accepted=opened.accepted,
         revision=opened.revision,

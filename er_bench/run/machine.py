@@ -23,6 +23,7 @@ EXTRAS = {
     "video": ("av",),
     "mujoco": ("mujoco",),
     "thor": ("ai2thor",),
+    "vla": ("msgpack", "websockets"),
     "train": ("torch", "transformers", "accelerate", "tensorboard"),
 }
 

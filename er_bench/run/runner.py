@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from er_bench.core.errors import DataError, EnvError, ModelError
+from er_bench.core.manifest import Shard
 from er_bench.core.model import Model, Subject
 from er_bench.core.prompt import Prompt
 from er_bench.core.record import Key, Record, RecordStatus
@@ -23,6 +24,7 @@ from er_bench.core.task import AnySample, AnyTask
 from er_bench.run.asking import Asking, Health, Limits
 from er_bench.run.frames import FrameKeeper
 from er_bench.run.records import make_record
+from er_bench.run.shards import samples_of
 
 ROWS_AT_ONCE = 16
 """Rows read in one visit to the thread that reads; they may hold images."""
@@ -41,6 +43,8 @@ class Job:
     done: frozenset[Key] | set[Key] = frozenset()
     """What need not run any more."""
     limit: int | None = None
+    shard: Shard | None = None
+    """The part of the samples that runs here."""
     faults: Mapping[str, str] = field(default_factory=dict)
     """Samples known to be unusable before the run, by id, and why."""
 
@@ -93,7 +97,7 @@ async def run(
 def _stream(jobs: Sequence[Job], repeats: int) -> Iterator[tuple[Job, AnySample, int]]:
     """Samples of all jobs in turn; rows are read as they are needed."""
     for repeat in range(repeats):
-        active = [(job, islice(job.task.samples(), job.limit)) for job in jobs]
+        active = [(job, samples_of(job.task, job.limit, job.shard)) for job in jobs]
         while active:
             for job, samples in list(active):
                 for sample in samples:

@@ -106,8 +106,8 @@ class RunStore:
                 f"{self.folder} was begun by an earlier er-bench and cannot be continued; bring it "
                 f"up to date first: er-bench score --run {self.folder}"
             )
-        differences = _differences(_identity(then), _identity(manifest))
-        differences += _differences(_sizes(then), _sizes(manifest))
+        differences = run_differences(then, manifest)
+        differences += _differences(_part(then), _part(manifest))
         differences += self._other_media(then, manifest, media)
         if differences:
             raise StoreError(
@@ -307,8 +307,14 @@ def _identity(manifest: Manifest) -> dict[str, object]:
     return manifest.identity.model_dump(exclude={"tasks": {"__all__": {"media_fingerprint"}}})
 
 
-def _sizes(manifest: Manifest) -> dict[str, dict[str, dict[str, int]]]:
-    return {"tasks": {label: {"n_total": plan.n_total} for label, plan in manifest.tasks.items()}}
+def _part(manifest: Manifest) -> dict[str, object]:
+    sizes = {label: {"n_total": plan.n_total} for label, plan in manifest.tasks.items()}
+    return {"tasks": sizes, "shard": manifest.shard and manifest.shard.model_dump()}
+
+
+def run_differences(then: Manifest, now: Manifest) -> list[str]:
+    """A line for each way in which two manifests are not of one run; parts of one are of one."""
+    return _differences(_identity(then), _identity(now))
 
 
 def _differences(then: object, now: object, path: str = "") -> list[str]:

@@ -49,6 +49,14 @@ class Features:
     """How many tokens the picture becomes in the language model."""
 
 
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """How a video is shown where its task does not say."""
+
+    n: int
+    sampling: str
+
+
 class Codec(Protocol):
     """Conversations to token ids and pictures to features; holds no weights, can be pickled."""
 
@@ -69,6 +77,9 @@ class Codec(Protocol):
 
     def model_inputs(self, arrays: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The arrays of a batch's features as the model is called with them."""
+
+    def per_token(self, ids: Sequence[int]) -> Mapping[str, Sequence[int]]:
+        """What the model is told of each id beside it, by the name it is called with."""
 
     def encode(
         self, messages: Sequence[Message], media_tokens: Sequence[Sequence[int]]
@@ -98,14 +109,24 @@ class Codec(Protocol):
 class Trainable(Protocol):
     """One family: its presets, how to open a checkpoint and how to write one."""
 
+    by_records: bool
+    """Whether `er-bench sft` teaches it; a family without it is taught by `er-bench rl`."""
+    frames: Frames
+    """As evaluation shows videos."""
     presets: Mapping[str, Mapping[str, object]]
     """Named recipe settings; `differs` says in words where a preset departs from the others."""
 
     def folder(self, checkpoint: str, revision: str | None) -> Path:
         """The folder of a checkpoint, fetched first where it is a hub id. Raises ConfigError."""
 
-    def codec(self, folder: Path, *, system_message: str | None) -> Codec:
-        """Tokens and pictures of a checkpoint. None: the family's own system message."""
+    def codec(
+        self, folder: Path, *, system_message: str | None, max_pixels: int | None = None
+    ) -> Codec:
+        """Tokens and pictures of a checkpoint. None: the family's own system message.
+
+        Raises ConfigError for `max_pixels`, the greatest area of a picture as sent, where a family
+        does not resize to an area.
+        """
 
     def load(
         self, folder: Path, *, dtype: torch.dtype, attention: str, empty: bool = False

@@ -18,7 +18,8 @@ from er_bench.core.geometry import Size
 from er_bench.core.prompt import Decoding, Prompt
 from er_bench.core.sample import Image, Text
 from er_bench.data import media
-from er_bench.models.checkpoint import opening, quiet
+from er_bench.models.auto.stills import KINDS, stills_processor
+from er_bench.models.checkpoint import opening, quiet, read_config
 from er_bench.models.generation import generation_config
 
 if TYPE_CHECKING:
@@ -47,24 +48,11 @@ def open_auto(
     Raises ConfigError when either cannot be opened, or when `AutoProcessor` hands back less than
     a processor: without a working torchvision it returns a bare tokenizer and says nothing.
     """
-    from transformers import AutoModelForImageTextToText, AutoProcessor, ProcessorMixin
+    from transformers import AutoModelForImageTextToText
 
     quiet()
-    pixels = {"min_pixels": args.min_pixels, "max_pixels": args.max_pixels}
     with opening(folder, "checkpoint"):
-        opener: Any = AutoProcessor
-        processor = opener.from_pretrained(
-            folder,
-            trust_remote_code=False,
-            padding_side="left",
-            **{name: value for name, value in pixels.items() if value is not None},
-        )
-        if not isinstance(processor, ProcessorMixin):
-            raise ConfigError(
-                f"{folder}: transformers found only a {type(processor).__name__} here, no "
-                "processor. Most often torchvision is missing: install the torchvision that "
-                "matches torch"
-            )
+        processor = open_processor(folder, args.min_pixels, args.max_pixels)
         auto: Any = AutoModelForImageTextToText
         model, report = auto.from_pretrained(
             folder,
@@ -80,6 +68,28 @@ def open_auto(
             "random; fetch the weights again"
         )
     return AutoEngine(model.to(device).eval(), processor, args)
+
+
+def open_processor(folder: Path, min_pixels: int | None, max_pixels: int | None) -> Any:
+    """A checkpoint's processor; of a Qwen-VL one without torchvision too. Raises ConfigError."""
+    from transformers import AutoProcessor, ProcessorMixin
+    from transformers.utils.import_utils import is_torchvision_available
+
+    bounds = {"min_pixels": min_pixels, "max_pixels": max_pixels}
+    pixels = {name: value for name, value in bounds.items() if value is not None}
+    kind = read_config(folder).get("model_type")
+    if isinstance(kind, str) and kind in KINDS and not is_torchvision_available():
+        return stills_processor(folder, kind, pixels)
+    opener: Any = AutoProcessor
+    processor = opener.from_pretrained(
+        folder, trust_remote_code=False, padding_side="left", **pixels
+    )
+    if not isinstance(processor, ProcessorMixin):
+        raise ConfigError(
+            f"{folder}: transformers found only a {type(processor).__name__} here, no processor. "
+            "Most often torchvision is missing: install the torchvision that matches torch"
+        )
+    return processor
 
 
 class AutoEngine:

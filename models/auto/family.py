@@ -1,4 +1,4 @@
-"""The door of every family without one of its own: Qwen2.5-VL and its kin, Qwen3-VL, and others."""
+"""The door of every family without one of its own: Qwen3-VL and others."""
 
 from __future__ import annotations
 

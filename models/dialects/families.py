@@ -17,12 +17,14 @@ from er_bench.reading.coordinates import (
     Numbers,
     bracket_pairs,
     bracket_quads,
+    coordinate_groups,
     integer_tuples,
     json_items,
     json_numbers,
     location_boxes,
     percent_points,
     point_block,
+    signed_pairs,
     tuples,
 )
 from er_bench.reading.thoughts import after_thinking
@@ -133,6 +135,19 @@ def _molmo_single(found: Sequence[Numbers]) -> str:
     )
 
 
+def _molmo2_points(found: Sequence[Numbers]) -> str:
+    places = " ".join(f"{i} {_whole(x):03d} {_whole(y):03d}" for i, (x, y) in enumerate(found, 1))
+    return f'<points coords="1 {places}">object</points>'
+
+
+def _mimo_points(text: str) -> Sequence[Numbers]:
+    """Square brackets, else round ones, after the last end of thoughts; whole pixels."""
+    _, thought, answer = text.rpartition("</think>")
+    if not thought:
+        return []
+    return _truncated_pixels(signed_pairs(answer, "[]") or signed_pairs(answer, "()"))
+
+
 INTERNVL_1000 = FamilyDialect(
     name="internvl_1000",
     unit=Unit.PER_1000,
@@ -226,6 +241,31 @@ ROBOBRAIN2 = FamilyDialect(
     box_example="[0, 193, 226, 640]",
 )
 
+ROBOBRAIN2_5 = replace(
+    ROBOBRAIN2,
+    name="robobrain2_5",
+    unit=Unit.PER_1000,
+    source="FlagOpen/RoboBrain2.5 a8b2ebc README: tasks `pointing` and `grounding` as in 2.0, on "
+    "Qwen3-VL; 0..1000 by third-party clients. Its inference.py was not read: the words are 2.0's",
+)
+
+MIMO_EMBODIED = FamilyDialect(
+    name="mimo_embodied",
+    unit=Unit.PIXEL_SENT,
+    grid=PixelGrid(),
+    order="xy",
+    point_template='Based on the description: "{question}", locate points matching the '
+    'description. Output a JSON in the format [{"points": [...], "label": '
+    '"{the_whole_description}"}, ...].',
+    point_reader=_mimo_points,
+    point_writer=lambda found: (
+        f'</think>[{{"points": [{_lists(_truncated_pixels(found))}], "label": "object"}}]'
+    ),
+    example='<think>It stands left.</think>[{"points": [[394, 105]], "label": "the red cup"}]',
+    source="XiaomiMiMo/MiMo-Embodied 0bee4b6: tasks/where2place_point/utils.py, "
+    "_task_utils/eval_utils.py parse_point, resize_mask; an answer without `</think>` is not read",
+)
+
 EMBODIED_R1 = FamilyDialect(
     name="embodied_r1",
     unit=Unit.PIXEL,
@@ -264,6 +304,18 @@ MOLMO_SINGLE = replace(
     question_template="pointing: {question}",
     point_writer=_molmo_single,
     example='<point x="63.5" y="44.5" alt="cup">cup</point>',
+)
+
+MOLMO2 = FamilyDialect(
+    name="molmo2",
+    unit=Unit.PER_1000,
+    order="xy",
+    point_template="Point to: {question}",
+    point_reader=coordinate_groups,
+    point_writer=_molmo2_points,
+    example='<points coords="1 1 701 374 2 652 535">red cups</points>',
+    source="jamespark3922/pointarena 3966724: molmo_evaluator.py; in `coords` the number of the "
+    "picture, then number, x and y of each point, three digits or more",
 )
 
 GEMINI = FamilyDialect(
@@ -326,9 +378,12 @@ FAMILIES = (
     QWEN2_5_VL,
     QWEN3_VL,
     ROBOBRAIN2,
+    ROBOBRAIN2_5,
+    MIMO_EMBODIED,
     EMBODIED_R1,
     MOLMO_SINGLE,
     MOLMO_MULTI,
+    MOLMO2,
     GEMINI,
     PALIGEMMA,
     FRACTIONS,

@@ -14,6 +14,7 @@ import numpy as np
 import PIL.Image
 import yaml
 
+from er_bench.core.errors import ConfigError
 from er_bench.core.family import Rendered
 from er_bench.core.geometry import Size
 from er_bench.core.message import Message
@@ -36,7 +37,7 @@ from er_bench.models.internvl.rope import rope_parameters
 from er_bench.models.internvl.vocabulary import Vocabulary
 from er_bench.models.settings import DeviceArgs, parse_args
 from er_bench.models.transformers import TransformersModel
-from er_bench.train.family import Codec, Features, Limits, Part, Pixels
+from er_bench.train.family import Codec, Features, Frames, Limits, Part, Pixels
 
 if TYPE_CHECKING:
     import torch
@@ -89,6 +90,11 @@ class InternVLCodec:
         """Tiles `(N, S, S, 3)` uint8 as the model takes them, `(N, 3, S, S)` float32."""
         return {"pixel_values": tiling.normalise(arrays["tiles_nhwc"])}
 
+    def per_token(self, ids: Sequence[int]) -> Mapping[str, Sequence[int]]:
+        """Nothing."""
+        del ids
+        return {}
+
     def encode(
         self, messages: Sequence[Message], media_tokens: Sequence[Sequence[int]]
     ) -> Rendered:
@@ -121,6 +127,9 @@ class InternVLCodec:
 class InternVLTraining:
     """Checkpoints of either layout in; native folders out."""
 
+    by_records = True
+    frames = Frames(InternVLArgs().frames, InternVLArgs().frame_sampling)
+
     @cached_property
     def presets(self) -> Mapping[str, Mapping[str, object]]:
         """The named settings of `presets.yaml`."""
@@ -132,8 +141,12 @@ class InternVLTraining:
         """The folder of a checkpoint, fetched from the hub where it is an id."""
         return snapshot(checkpoint, revision)
 
-    def codec(self, folder: Path, *, system_message: str | None) -> InternVLCodec:
+    def codec(
+        self, folder: Path, *, system_message: str | None, max_pixels: int | None = None
+    ) -> InternVLCodec:
         """Tokenizer and tiling of a checkpoint, without its weights."""
+        if max_pixels is not None:
+            raise ConfigError("max_pixels: InternVL cuts pictures into tiles; set max_tiles")
         config = read_checked(folder)
         tile_px, tokens = tile_shape(config)
         own = own_system_message(config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -11,10 +11,11 @@ from er_bench.core.answer import Answer
 from er_bench.core.record import Shown, Truth
 from er_bench.core.rollout import Rollout
 from er_bench.core.sample import Sample
-from er_bench.core.score import Score, Verdict
+from er_bench.core.score import Aggregate, Score, Scored, Verdict, mean_of_samples
 from er_bench.core.task import OFFICIAL, ROBUST, QuestionTask, Reading
 from er_bench.data.rows import Row
 from er_bench.reading.letter import read_letter
+from er_bench.reading.neighbour_letters import read_flageval_choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +47,43 @@ def robust_letter(text: str, truth: Choice) -> Answer:
 
 
 RULE = "right or wrong"
+Aggregation = Callable[[Sequence[Scored]], Aggregate]
 LetterReader = tuple[Callable[[str], Answer], str, str]
 """A reader of a letter, what it does in a few words, and its source."""
+FLAGEVAL: LetterReader = (
+    read_flageval_choice,
+    "the first capital after the last key word",
+    "flageval-baai/FlagEvalMM process_multiple_choice, commit fef27ec6",
+)
+"""FlagEvalMM's reader of every multiple-choice benchmark."""
 
 
-def letter_reading(reader: LetterReader) -> Reading[Choice]:
-    """Right or wrong, as a reader of letters has it."""
-    read, words, source = reader
+def choice_reading(
+    read: Callable[[str, Choice], Answer],
+    words: str,
+    source: str,
+    aggregate: Aggregation = mean_of_samples,
+) -> Reading[Choice]:
+    """Right or wrong, as a reader of a text and its options has it."""
 
     def judge(sample: Sample[Choice], rollout: Rollout) -> Verdict:
-        return judge_choice(read(rollout.completion.text), sample.target)
+        return judge_choice(read(rollout.completion.text, sample.target), sample.target)
 
-    return Reading(words, RULE, source, judge)
+    return Reading(words, RULE, source, judge, aggregate)
+
+
+def letter_reading(
+    reader: LetterReader, aggregate: Aggregation = mean_of_samples
+) -> Reading[Choice]:
+    """Right or wrong, as a reader of letters has it."""
+    read, words, source = reader
+    return choice_reading(lambda text, _: read(text), words, source, aggregate)
+
+
+def robust_reading(aggregate: Aggregation = mean_of_samples) -> Reading[Choice]:
+    """Right or wrong by the letter that an answer settles on."""
+    words = "the letter stated, however written"
+    return choice_reading(robust_letter, words, "er-bench", aggregate)
 
 
 class ChoiceTask(QuestionTask[Choice]):
@@ -71,14 +97,9 @@ class ChoiceTask(QuestionTask[Choice]):
     @cached_property
     def readings(self) -> Mapping[str, Reading[Choice]]:
         """The released reader, the best one, and those of other harnesses."""
-
-        def robust(sample: Sample[Choice], rollout: Rollout) -> Verdict:
-            truth = sample.target
-            return judge_choice(robust_letter(rollout.completion.text, truth), truth)
-
         return {
             OFFICIAL: letter_reading(self.released),
-            ROBUST: Reading("the letter stated, however written", RULE, "er-bench", robust),
+            ROBUST: robust_reading(),
             **{name: letter_reading(reader) for name, reader in self.neighbours.items()},
         }
 

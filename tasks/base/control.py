@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from er_bench.core.agent import Agent
+from er_bench.core.agent import Actor, Agent
 from er_bench.core.answer import Answer
 from er_bench.core.environment import Environment, Environments, Episode, Started
 from er_bench.core.errors import EnvError, UnavailableError
@@ -92,7 +92,22 @@ class ControlTask(Task[T]):
         start = await environment.reset(episode)
         if start.action_space is None:
             raise EnvError("the simulator takes skills, no vectors that a policy could act by")
-        actor = agent.begin(episode, start)
+        actor, success = agent.begin(episode, start), None
+        try:
+            turns, ending = await self._turns(actor, start, environment)
+            success = ending is Ending.SUCCESS
+        finally:
+            await actor.end(success)
+        elapsed_s = round(time.monotonic() - began, 3)
+        told = EpisodeStart(
+            start.instruction, (), start.simulator, start.episode_fingerprint, start.action_space
+        )
+        return Rollout(tuple(turns), told, str(ending), elapsed_s)
+
+    async def _turns(
+        self, actor: Actor, start: Started, environment: Environment
+    ) -> tuple[list[Turn], Ending]:
+        """Let the policy act until the episode ends; what was done, and the ending."""
         observation = Observation.of(start, start)
         turns: list[Turn] = []
         n_steps, next_kept, ending = 0, 0, None
@@ -103,11 +118,7 @@ class ControlTask(Task[T]):
             observation, control, ending = await self._carry_out(turn, start, environment, n_steps)
             n_steps += len(control.actions_td)
             turns.append(replace(turn, control=control))
-        elapsed_s = round(time.monotonic() - began, 3)
-        told = EpisodeStart(
-            start.instruction, (), start.simulator, start.episode_fingerprint, start.action_space
-        )
-        return Rollout(tuple(turns), told, str(ending), elapsed_s)
+        return turns, ending
 
     async def _carry_out(
         self, turn: Turn, start: Started, environment: Environment, n_before: int

@@ -1,4 +1,4 @@
-"""Readers of CV-Bench's letters: the authors', and those that two other harnesses have for it.
+"""Readers of CV-Bench's letters: the authors', and the one that MiMo-Embodied has for it.
 
 None of them ever raises; the time is linear in the text.
 """
@@ -12,11 +12,6 @@ from er_bench.core.answer import Answer
 _SAYS = ("answer is", "answer is:", "answer:")
 _AFTER_ANSWER = re.compile(r"(?i:answer):?\s*+\(?([A-Za-z])")
 _ANY = re.compile("[A-Za-z]")
-_ANSWER_IN_BRACKETS = re.compile(r"(?i:answer)[:\s]*+\(([A-La-l])\)")
-_IN_BRACKETS = re.compile(r"\(([A-La-l])\)")
-_LONE = re.compile(r"\b([A-La-l])\b")
-SHORT = 10
-"""PhysBrainEvalKit looks for a letter without brackets in shorter answers only."""
 
 
 def read_cambrian(text: str, dropped: str = ".") -> Answer:
@@ -48,20 +43,6 @@ def read_mimo(text: str) -> Answer:
     if found is None and (first := _ANY.search(text)):
         return _letter(first[0])
     return _letter(found[1] if found else "")
-
-
-def read_physbrain(text: str) -> Answer:
-    """The last `(A)` after "answer", else the last one; a lone letter in a short answer.
-
-    "The answer is B." is too long to be read. PhysBrainEvalKit `benchmark/cvbench.py`, commit
-    c95d9ee.
-    """
-    text = text.strip()
-    for form in (_ANSWER_IN_BRACKETS, _IN_BRACKETS):
-        if found := form.findall(text):
-            return _letter(found[-1])
-    lone = _LONE.search(text) if len(text) < SHORT else None
-    return _letter(lone[1] if lone else "")
 
 
 def _letter(found: str) -> Answer:

@@ -21,11 +21,12 @@ from er_bench.core.score import Aggregate, Scored, Verdict, mean, mean_of_sample
 from er_bench.core.task import OFFICIAL, ROBUST, Reading
 from er_bench.data.rows import FileBlob, Row, find_files, inside, one_image, read_rows
 from er_bench.reading.neighbour_letters import (
-    read_flageval_choice,
+    read_last_in_brackets,
     read_opening_letter,
     without_think,
 )
 from er_bench.tasks.base.choice import (
+    FLAGEVAL,
     Choice,
     ChoiceTask,
     LetterReader,
@@ -42,7 +43,6 @@ from er_bench.tasks.cv_bench.readers import (
     read_cambrian,
     read_cambrian_3d,
     read_mimo,
-    read_physbrain,
 )
 
 SOURCES_2D, SOURCE_3D = ("ADE20K", "COCO"), "Omni3D"
@@ -54,11 +54,6 @@ ROW_FILES = ("test_*.parquet", "test.parquet", "test_*.jsonl", "test.jsonl", "*.
 _LIGHT = ["idx", "type", "task", "image.path", "choices", "answer", "prompt", "filename", "source",
           "source_dataset", "source_filename"]  # fmt: skip
 CAMBRIAN = "cambrian-mllm/cambrian eval/eval/{ade,coco,omni}/*_test.py, commit 539ffc3"
-FLAGEVAL: LetterReader = (
-    read_flageval_choice,
-    "the first capital after the last key word",
-    "flageval-baai/FlagEvalMM tasks/cv_bench, commit fef27ec6",
-)
 BY_QUESTION: Mapping[str, LetterReader] = {
     "lmms_eval": (
         lambda text: read_opening_letter(without_think(text)),
@@ -71,7 +66,7 @@ BY_QUESTION: Mapping[str, LetterReader] = {
         "XiaomiMiMo/MiMo-Embodied tasks/cvbench/utils.py, commit 0bee4b6",
     ),
     "physbrain": (
-        read_physbrain,
+        read_last_in_brackets,
         "the last letter in brackets, or alone in a short answer",
         "DeepCybo-PhysAI/PhysBrainEvalKit benchmark/cvbench.py, commit c95d9ee",
     ),

@@ -19,13 +19,13 @@ from er_bench.core.task import Reading
 from er_bench.data.base64_pictures import base64_picture, is_base64_picture
 from er_bench.data.rows import Row, find_files, one_image, read_rows
 from er_bench.reading.neighbour_letters import (
-    read_flageval_choice,
+    read_boxed,
     read_opening_letter,
     without_think,
 )
-from er_bench.tasks.base.choice import Choice, ChoiceTask, LetterReader, gold_letter
+from er_bench.tasks.base.choice import FLAGEVAL, Choice, ChoiceTask, LetterReader, gold_letter
 from er_bench.tasks.base.sourced_choice import SourcedChoice, by_source, source_mean
-from er_bench.tasks.embspatial.readers import read_boxed, read_opening_option
+from er_bench.tasks.embspatial.reader import read_opening_option
 
 LETTERS = "ABCD"
 RELATIONS = {"direction": ("left", "right", "above", "under"), "distance": ("close", "far")}
@@ -46,11 +46,7 @@ class EmbSpatial(ChoiceTask):
             "the first letter of the text",
             "EvolvingLMMs-Lab/lmms-eval tasks/embspatial/utils.py, commit 75571cfe",
         ),
-        "flageval": (
-            read_flageval_choice,
-            "the first capital after the last key word",
-            "flageval-baai/FlagEvalMM process_multiple_choice, commit fef27ec6",
-        ),
+        "flageval": FLAGEVAL,
         "mimo": (
             read_boxed,
             "the whole of the last \\boxed{}, or of the answer",

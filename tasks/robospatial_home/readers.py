@@ -103,8 +103,8 @@ def after_lmms_think(text: str) -> str:
         before, mark, after = text.partition(end)
         text = after if mark else before
     begin = _OPEN.search(text)
-    end = _CLOSE.search(text, begin.end()) if begin else None
-    return (text[begin.end() : end.start()] if begin and end else text).strip()
+    close = _CLOSE.search(text, begin.end()) if begin else None
+    return (text[begin.end() : close.start()] if begin and close else text).strip()
 
 
 def read_lmms_yes_no(text: str) -> Answer:

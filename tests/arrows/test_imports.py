@@ -24,11 +24,12 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "sim": "core data",
         "worlds": "core scorers sim",
         "scenes": "core data reading",
-        "models": "core data reading",
+        "vla": "core data",
+        "models": "core data reading vla",
         "tasks": "core reading scorers data",
         "train": "core data",
         "api": "core data run report",
-        "cli": "api core data run report sim train",
+        "cli": "api core data run report sim train vla",
     }.items()
 }
 """What a room may import. `api` is the files of `er_bench/` itself."""

@@ -12,10 +12,10 @@ from er_bench.core.geometry import in_mask, points_to_px
 from er_bench.core.registry import Registry
 from er_bench.core.score import Scored
 from er_bench.reading.coordinates import exact_tuples
+from er_bench.reading.neighbour_letters import read_boxed, read_last_in_brackets
 from er_bench.reading.tuples import robopoint
 from er_bench.scorers.points import in_polygon, mean_value
 from er_bench.tasks.cv_bench import readers as cv_bench
-from er_bench.tasks.embspatial.readers import read_boxed
 from er_bench.tasks.robospatial_home import readers as robospatial
 
 Case = Mapping[str, Any]
@@ -101,7 +101,7 @@ RULES = {
     "cv_bench_3d": (CV, "the same, of 3D", _letter(cv_bench.read_cambrian_3d)),
     "cv_bench_mimo": (CV, "reading mimo: a letter of any word", _letter(cv_bench.read_mimo)),
     "cv_bench_physbrain": (
-        CV, "reading physbrain: the last letter in brackets", _letter(cv_bench.read_physbrain)),
+        CV, "reading physbrain: the last letter in brackets", _letter(read_last_in_brackets)),
     "cv_bench_mean": (
         CV, "mean of 2D and 3D", lambda case: _cv_bench("official", case["scores"])),
     "cv_bench_item_mean": (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,82 +13,27 @@ import PIL.Image
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import ProcessorMixin, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
-from transformers.models.qwen2_5_vl.processing_qwen2_5_vl import Qwen2_5_VLProcessor
-from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+from transformers import Qwen2_5_VLForConditionalGeneration
 
 from er_bench.core.errors import ConfigError, DataError
 from er_bench.core.message import user
 from er_bench.core.prompt import Decoding, Expect, Prompt
 from er_bench.core.sample import Image
 from er_bench.data.rows import BytesBlob
-from er_bench.models.auto.engine import AutoArgs, AutoEngine, join, open_auto
-from er_bench.models.internvl.tiny import SAMPLE_TEXTS, make_tokenizer
-
-TEMPLATE = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{% for p in m.content %}"
-    "{% if p.type == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
-    "{% else %}{{ p.text }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-VISUAL = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
-
-
-class WithoutVideo(Qwen2_5_VLProcessor):
-    """Qwen2.5-VL's processor where torchvision, which its video part needs, is not installed."""
-
-    def __init__(self, image_processor: Any, tokenizer: Any, chat_template: str) -> None:
-        self.image_token, self.video_token = "<|image_pad|>", "<|video_pad|>"
-        self.image_token_id = tokenizer.convert_tokens_to_ids(self.image_token)
-        self.video_token_id = tokenizer.convert_tokens_to_ids(self.video_token)
-        ProcessorMixin.__init__(self, image_processor, tokenizer, chat_template=chat_template)
-
-    @classmethod
-    def get_attributes(cls) -> list[str]:
-        return ["image_processor", "tokenizer"]
+from er_bench.models.auto.engine import AutoArgs, AutoEngine, join, open_auto, open_processor
+from tests.models.qwen_tiny import make_qwen
 
 
 @pytest.fixture(scope="module")
-def parts() -> tuple[Any, Any]:
-    tokenizer: Any = make_tokenizer(SAMPLE_TEXTS, 300)
-    tokenizer.add_tokens(list(VISUAL), special_tokens=True)
-    ids = {name: tokenizer.convert_tokens_to_ids(name) for name in (*VISUAL, "<|video_pad|>")}
-    config = Qwen2_5_VLConfig(
-        text_config={
-            "hidden_size": 32,
-            "intermediate_size": 48,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "vocab_size": len(tokenizer),
-            "rope_parameters": {
-                "rope_type": "default",
-                "rope_theta": 1e6,
-                "mrope_section": [1, 1, 2],
-            },
-        },
-        vision_config={
-            "hidden_size": 32,
-            "intermediate_size": 48,
-            "depth": 2,
-            "num_heads": 2,
-            "out_hidden_size": 32,
-            "fullatt_block_indexes": [1],
-            "window_size": 56,
-        },
-        image_token_id=ids["<|image_pad|>"],
-        video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"],
-        vision_end_token_id=ids["<|vision_end|>"],
-    )
-    torch.manual_seed(0)
-    model = Qwen2_5_VLForConditionalGeneration(config).eval()
-    with torch.no_grad():
-        for weight in model.parameters():
-            if weight.ndim > 1:
-                weight.normal_(0, 0.3)
-    images = Qwen2VLImageProcessorPil(min_pixels=56 * 56, max_pixels=28 * 28 * 20)
-    return model, WithoutVideo(images, tokenizer, TEMPLATE)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_qwen(tmp_path_factory.mktemp("qwen"))
+
+
+@pytest.fixture(scope="module")
+def parts(folder: Path) -> tuple[Any, Any]:
+    opener: Any = Qwen2_5_VLForConditionalGeneration
+    model = opener.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa")
+    return model, open_processor(folder, None, None)
 
 
 def prompt(text: str, *sizes: tuple[int, int]) -> Prompt:
@@ -173,19 +120,38 @@ def test_a_bare_tokenizer_is_no_processor(parts: tuple[Any, Any], tmp_path: Path
         open_auto(tmp_path, AutoArgs(), "cpu", torch.float32, "sdpa")
 
 
-def test_a_missing_tensor_is_refused_not_drawn_at_random(
-    parts: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model, processor = parts
-    model.save_pretrained(tmp_path)
-    monkeypatch.setattr("transformers.AutoProcessor.from_pretrained", lambda *_, **__: processor)
-    open_auto(tmp_path, AutoArgs(), "cpu", torch.float32, "sdpa")
-    weights = load_file(tmp_path / "model.safetensors")
+def test_a_chat_template_in_either_file_or_none(folder: Path, tmp_path: Path) -> None:
+    whole = shutil.copytree(folder, tmp_path / "whole")
+    (template,) = whole.glob("chat_template.jinja")
+    said = template.read_text()
+    template.unlink()
+    with pytest.raises(ConfigError, match="no chat template"):
+        open_processor(whole, None, None)
+    (whole / "chat_template.json").write_text(json.dumps({"chat_template": said}))
+    assert open_processor(whole, None, None).chat_template == said
+
+
+def test_pixels_are_bounded_as_asked(folder: Path) -> None:
+    processor = open_processor(folder, None, 28 * 28 * 6)
+    made = AutoEngine(load_model(folder), processor, AutoArgs()).prepare(prompt("?", (300, 200)))
+    ((width, height),) = made.image_sizes
+    assert width * height <= 28 * 28 * 6
+
+
+def load_model(folder: Path) -> Any:
+    opener: Any = Qwen2_5_VLForConditionalGeneration
+    return opener.from_pretrained(folder, dtype=torch.float32)
+
+
+def test_a_missing_tensor_is_refused_not_drawn_at_random(folder: Path, tmp_path: Path) -> None:
+    whole = shutil.copytree(folder, tmp_path / "whole")
+    open_auto(whole, AutoArgs(), "cpu", torch.float32, "sdpa")
+    weights = load_file(whole / "model.safetensors")
     del weights[next(name for name in weights if name.endswith("q_proj.weight"))]
-    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    save_file(weights, whole / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ConfigError, match=r"1 tensors are missing, .*q_proj"):
-        open_auto(tmp_path, AutoArgs(), "cpu", torch.float32, "sdpa")
-    torch.save(weights, tmp_path / "pytorch_model.bin")
-    (tmp_path / "model.safetensors").unlink()
+        open_auto(whole, AutoArgs(), "cpu", torch.float32, "sdpa")
+    torch.save(weights, whole / "pytorch_model.bin")
+    (whole / "model.safetensors").unlink()
     with pytest.raises(ConfigError, match="cannot open the checkpoint"):
-        open_auto(tmp_path, AutoArgs(), "cpu", torch.float32, "sdpa")
+        open_auto(whole, AutoArgs(), "cpu", torch.float32, "sdpa")

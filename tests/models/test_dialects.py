@@ -69,8 +69,15 @@ def test_vlasers_two_parsers(text, readme, scripts):
         ("qwen2_5_vl", '{"point_2d": [925, 618]}', [(925, 618)], "pixel_sent"),
         ("paligemma", "<loc0100><loc0200><loc0300><loc0400> cup", [(300, 200)], "per_1024"),
         ("fractions", "[[0.5, 0.25]]", [(0.5, 0.25)], "fraction"),
+        ("robobrain2_5", "[(376, 309)]", [(376, 309)], "per_1000"),
+        ("molmo2", '<points coords="1 1 073 160 2 1000 600">a</points>',
+         [(73, 160), (1000, 600)], "per_1000"),
+        ("molmo2", "1 073 160", [], None),
+        ("mimo_embodied", '</think>[{"points": [[394.9, 105]]}]', [(394, 105)], "pixel_sent"),
+        ("mimo_embodied", "[1, 2]</think>(3, 4) [5, 6]", [(5, 6)], "pixel_sent"),
+        ("mimo_embodied", '[{"points": [[394, 105]]}]', [], None),
     ],
-)
+)  # fmt: skip
 def test_strict_readers_give_x_first_in_the_family_s_unit(name, text, xy, unit):
     answer = DIALECTS[name].read_points(text)
     assert ([] if answer.value is None else list(answer.value.xy)) == xy

@@ -24,9 +24,11 @@ from er_bench.core.prompt import Decoding, Expect, Prompt
 from er_bench.core.registry import Registry
 from er_bench.models import openai, transformers
 from er_bench.models.auto.engine import AutoArgs, AutoEngine
+from er_bench.models.auto.family import FAMILY as OTHER
 from er_bench.models.families import every, family, family_of, served_family
 from tests.chat import ChatServer
 from tests.models.test_auto_vlm import GREEDY
+from tests.models.test_auto_vlm import folder as folder
 from tests.models.test_auto_vlm import parts as parts
 from tests.models.test_auto_vlm import prompt as with_images
 
@@ -62,28 +64,22 @@ def test_a_family_is_found_by_name_configuration_and_settings() -> None:
     assert internvl is not qwen
     for model_type in ("internvl_chat", "internvl"):
         assert family_of(KNOWN, {"model_type": model_type}) is internvl
-    for model_type in ("qwen2_5_vl", "qwen3_vl", None):
-        assert family_of(KNOWN, {"model_type": model_type}) is qwen
-    assert every(KNOWN)[-1] is qwen
+    assert family_of(KNOWN, {"model_type": "qwen2_5_vl"}) is qwen
+    for model_type in ("qwen3_vl", None):
+        assert family_of(KNOWN, {"model_type": model_type}) is OTHER
+    assert every(KNOWN)[-1] is OTHER
     assert served_family(KNOWN, None, {"max_tiles", "frames"}) is internvl
-    assert served_family(KNOWN, "gpt-4o", {"frames"}) is qwen
+    assert served_family(KNOWN, "gpt-4o", {"frames"}) is OTHER
     assert served_family(KNOWN, "internvl", {}) is internvl
-    with pytest.raises(UsageError, match=r"no family 'qwen'; .*there are: internvl, qwen2_5_vl"):
+    with pytest.raises(UsageError, match=r"no family 'qwen'; .*: auto, internvl, qwen2_5_vl"):
         family(KNOWN, "qwen")
 
 
-def test_qwen_is_asked_through_the_same_door(
-    parts: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its processor stands in: the real one's video part needs torchvision."""
-    from transformers import AutoProcessor
-
+def test_qwen_is_asked_through_the_same_door(folder: Path, parts: tuple[Any, Any]) -> None:
     model, processor = parts
-    model.save_pretrained(tmp_path)
-    assert json.loads((tmp_path / "config.json").read_text())["model_type"] == "qwen2_5_vl"
-    monkeypatch.setattr(AutoProcessor, "from_pretrained", lambda *folder, **more: processor)
+    assert json.loads((folder / "config.json").read_text())["model_type"] == "qwen2_5_vl"
     prompts = [with_images("What is it?", (80, 60)), with_images("A", (70, 90), (60, 30))]
-    opened = transformers.build(settings(str(tmp_path), device="cpu", system_message="Be brief."))
+    opened = transformers.build(settings(str(folder), device="cpu", system_message="Be brief."))
     found = ask(opened, *prompts)
     engine = AutoEngine(model, processor, AutoArgs(system_message="Be brief."))
     requests = [engine.prepare(p) for p in prompts]
@@ -92,7 +88,7 @@ def test_qwen_is_asked_through_the_same_door(
     assert [c.tokens_in for c in found] == [r.length for r in requests]
     assert all(c.tokens_out == 10 for c in found)
     with pytest.raises(UsageError, match="unknown model arguments max_tiles"):
-        ask(transformers.build(settings(str(tmp_path), max_tiles=3)), prompts[0])
+        ask(transformers.build(settings(str(folder), max_tiles=3)), prompts[0])
 
 
 def test_qwen_on_a_server_hears_nothing_of_tiles(chat_server: ChatServer) -> None:

@@ -29,6 +29,7 @@ from er_bench.run.open_model import open_model
 from tests.chat import ChatServer, completion
 from tests.conftest import Command
 from tests.data.clips import write_greys
+from tests.models.test_auto_vlm import folder as folder
 from tests.models.test_auto_vlm import parts as parts
 from tests.models.test_openai import ask
 

@@ -13,18 +13,22 @@ from er_bench.core.registry import Registry, TaskSpec
 from er_bench.core.rollout import Rollout
 from er_bench.core.task import AnySample, AnyTask, QuestionTask
 from er_bench.models.dialects import DIALECTS
-from er_bench.reading import action_plan, letter, number, skill_plan
+from er_bench.reading import action_plan, letter, neighbour_letters, number, skill_plan
 from er_bench.reading.final_answer import final_answer
 from er_bench.reading.thoughts import after_thinking
 from er_bench.reading.tuples import scaled_pairs, tolerant
 from er_bench.tasks.base.expression_points import OWN as EXPRESSIONS
+from er_bench.tasks.blink import reader as blink
+from er_bench.tasks.mindcube import reader as mindcube
 from er_bench.tasks.pointarena import families as pointarena
 from er_bench.tasks.refspatial.readers import READERS as REFSPATIAL
 from er_bench.tasks.roborefit.task import OWN as ROBOREFIT
+from er_bench.tasks.sat import reader as sat
 from er_bench.tasks.where2place.task import READERS as WHERE2PLACE
 
 SIZE = (640, 480)
 OPTIONS = {"A": "Red lamp", "B": "", "C": "A", "D": "\U0001f600" * 9}
+SAT_ASKED = "Which object is closer? Is the camera moving? Considering the relative positions"
 ACTIONS = ("find a Mug", "pick up the Mug", "", "open the Fridge")
 Read = Callable[[str], object]
 
@@ -86,6 +90,14 @@ def plain_readers() -> dict[str, Read]:
         "final answer": final_answer,
         **{f"letter {r.__name__}": r for r in (letter.read_whole, letter.read_first_word,
            letter.read_first_capital, letter.read_backticked)},
+        "letter of a harness, boxed": neighbour_letters.read_boxed,
+        "letter of a harness, in brackets": neighbour_letters.read_last_in_brackets,
+        "letter of a harness, lone": mindcube.read_last_lone,
+        "letter of a harness, first word": sat.read_first_word,
+        "letter of blink": lambda text: blink.read_released(text, "ABCD"),
+        "letter of mindcube": mindcube.read_released,
+        "words of sat": lambda text: sat.read_official(text, SAT_ASKED, OPTIONS, "B"),
+        "words of sat, robust": lambda text: sat.read_option(text, OPTIONS),
         "letter robust": letter.read_letter,
         "letter robust, options": lambda text: letter.read_letter(text, "ABCD", OPTIONS),
         "number released": number.read_first_word,

@@ -30,6 +30,9 @@ def test_no_reading_of_any_task_raises():
 TIMED = (
     "final answer",
     "letter robust, options",
+    "letter of a harness, boxed",
+    "letter of mindcube",
+    "words of sat, robust",
     "number robust",
     "skills robust",
     "actions robust",

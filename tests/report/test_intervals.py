@@ -72,6 +72,11 @@ def test_no_interval_leaves_its_bounds_or_its_value(
     assert turned.ci95 == pytest.approx((-apart.ci95[1], -apart.ci95[0]), abs=1e-9)
 
 
+def test_a_difference_that_all_but_fills_its_range_turned_round() -> None:
+    low, high = difference_interval(0.9999999999999999, 0.0, 2)
+    assert difference_interval(-0.9999999999999999, 0.0, 2) == (-high, -low)
+
+
 def test_equal_runs_may_still_differ_where_nobody_looked() -> None:
     low, high = difference_interval(0.0, 0.0, 100)
     assert (low, high) == (-high, pytest.approx(0.0379, abs=0.001))

@@ -11,7 +11,7 @@ import er_bench as api
 from er_bench.report.results import read_results
 from tests.conftest import Command
 
-ALL = ["official", "robust", "any_hit", "lmms_eval"]
+ALL = ["official", "robust", "any_hit", "first_point", "physbrain_f1", "lmms_eval"]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_a_run_makes_every_reading(run: api.Run) -> None:
     ("flags", "made"),
     [
         (["--reading", "any_hit"], ["official", "robust", "any_hit"]),
-        (["--reading", "lmms_eval,any_hit"], ALL),
+        (["--reading", "lmms_eval,any_hit"], ["official", "robust", "any_hit", "lmms_eval"]),
         (["--reading", "official"], ["official", "robust"]),
         (["--reading", "all"], ALL),
         ([], ALL),

@@ -39,6 +39,7 @@ QUESTIONS = [
     if (folder / "mini").is_dir() and isinstance(NAMES.open_mini(name), QuestionTask)
 ]
 HOMES = ["home_alfred", "home_rearrange"]
+TRACES = ("sharerobot_trajectory", "trajectory", "vabench_visual")
 CHOICES = {"erqa", "egoplan2", "mmsibench"}
 """Their every question has lettered options."""
 
@@ -268,8 +269,8 @@ def test_every_record_of_a_run_fits_the_schema(
 def test_every_record_says_what_was_asked_and_what_is_true(name: str, made: Made) -> None:
     for record in made.records[name]:
         assert record.status is RecordStatus.SCORED and record.question.strip()
-        best: Any = 0.0 if name == "trajectory" else 1.0
-        if name in ("affordance", "trajectory"):  # measures, of six written digits
+        best: Any = 0.0 if name in TRACES else 1.0
+        if name in ("affordance", *TRACES):  # measures, of six written digits
             best = pytest.approx(best, abs=1e-4)
         assert record.judgement["official"].score == best
         truth = record.truth

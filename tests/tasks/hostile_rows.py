@@ -20,19 +20,26 @@ from tests.hostile import damaged, spoilt
 
 REGISTRY = Registry()
 ROWS = {
+    "blink": "Counting/*.parquet",
     "cv_bench": "test_2d.parquet",
     "egoplan2": "EgoPlan-Bench2.json",
     "embspatial": "embspatial_bench.json",
     "erqa": "data/*.parquet",
     "home_alfred": "episodes.json",
     "home_rearrange": "episodes.json",
+    "mindcube": "data/raw/MindCube_tinybench.jsonl",
     "mmsibench": "MMSI_Bench.parquet",
     "paco_lavis": "paco_lvis*.jsonl",
+    "part_affordance": "train.jsonl",
     "pixmo_points": "data_0.jsonl",
     "pointarena": "data.json",
     "refspatial": "Location/question.json",
     "roborefit": "rows.json",
     "robospatial_home": "data/context-*.parquet",
+    "sat": "SAT_test.parquet",
+    "sharerobot_trajectory": "train.jsonl",
+    "vabench_point": "test.jsonl",
+    "vabench_visual": "train.jsonl",
     "vlabench": "M&T/select_toy/example0/output/operation_sequence.json",
     "vsibench": "test-00000-of-00001.parquet",
     "where2place": "point_questions.jsonl",
@@ -97,12 +104,12 @@ def cases(folder: Path) -> Iterator[Case]:
 
 
 def _link(source: Path, place: Path, file: Path) -> None:
-    """A folder of links; only the folders above `file` are real."""
+    """A folder of links; only the folders above `file` are real. Other row files are left out."""
     place.mkdir(parents=True)
     for inner in source.iterdir():
         if inner.is_dir() and file.is_relative_to(inner):
             _link(inner, place / inner.name, file)
-        elif inner.name != "objects.json":
+        elif inner.name != "objects.json" and not any(inner.glob("*.parquet")):
             (place / inner.name).symlink_to(inner)
 
 

@@ -12,7 +12,8 @@ from er_bench.core.sample import Image, Video
 from tests.judging import judge, open_task, scored
 
 REGISTRY = Registry()
-TASKS = ("erqa", "egoplan2", "vsibench", "mmsibench", "vlabench", "cv_bench", "embspatial")
+TASKS = ("erqa", "egoplan2", "vsibench", "mmsibench", "vlabench", "blink", "cv_bench", "embspatial",
+         "mindcube", "sat")  # fmt: skip
 PROTOCOLS = [(name, p) for name in TASKS for p in REGISTRY.task_card(name).protocols]
 
 

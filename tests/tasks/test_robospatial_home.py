@@ -31,10 +31,10 @@ def png(size_wh=(100, 80), box=None):
     return out.getvalue()
 
 
-def make(root, answer=SQUARE, region=(25, 20, 75, 60), **changes):
+def make(root, answer=SQUARE, box=(25, 20, 75, 60), **changes):
     (root / "images").mkdir(exist_ok=True)
     (root / "images" / "i.png").write_bytes(png())
-    (root / "images" / "m.png").write_bytes(png(box=region))
+    (root / "images" / "m.png").write_bytes(png(box=box))
     row = {
         "category": "context",
         "question": f"{QUESTION} {SUFFIX}",

@@ -20,6 +20,7 @@ from er_bench.models.internvl.engine import InternVLEngine
 from er_bench.models.internvl.load import load as load_internvl
 from er_bench.models.internvl.pictures import InternVLArgs
 from er_bench.rewards import RandomReward, Reward, reward
+from er_bench.train.family import Frames
 from er_bench.train.methods.grpo.processor import FamilyProcessor
 from er_bench.train.methods.grpo.prompts import chat, teaching
 from er_bench.train.methods.grpo.recipe import GrpoRecipe
@@ -30,6 +31,7 @@ from er_bench.train.recipe import build
 NAMES = Registry()
 TINY = NAMES.model_files["vlaser-tiny"].parent.parent / "vlaser-tiny"
 QUIET = Console(quiet=True)
+FRAMES = Frames(8, "centres")
 
 
 def recipe(out: Path, **more: object) -> GrpoRecipe:
@@ -55,7 +57,9 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(folder / "model.safetensors")
 
 
-@pytest.mark.parametrize("name", ["affordance", "refspatial", "mmsibench", "pointarena"])
+@pytest.mark.parametrize(
+    "name", ["affordance", "refspatial", "mmsibench", "pointarena", "vsibench", "egoplan2"]
+)
 def test_what_is_asked_is_what_evaluation_asks(name):
     task = NAMES.open_mini(name, "internvl_1000")
     engine = InternVLEngine(load_internvl(TINY, dtype=torch.float32), InternVLArgs(max_tiles=4))
@@ -65,15 +69,16 @@ def test_what_is_asked_is_what_evaluation_asks(name):
     processor = FamilyProcessor(codec, codec.tokenizer, 4)
     for _, sample in zip(range(3), task.samples(), strict=False):
         prompt = task.prompt(sample)
-        messages, sizes = chat(prompt)
+        messages, sizes = chat(prompt, TRAINING.frames)
         made = processor.apply_chat_template([messages], tokenize=True)
         asked = engine.prepare(prompt)
         assert made["input_ids"][0] == asked.payload.ids
         assert tuple(sizes) == asked.image_sizes
         shown = engine._inputs([asked.payload], 0)["pixel_values"]
         assert torch.equal(made["pixel_values"], shown)
-        again = processor(images=[[p["image"] for m in messages for p in m["content"]
-                                   if p["type"] == "image"]], text=[""])  # fmt: skip
+        pictures = [p["image"] for m in messages for p in m["content"] if p["type"] == "image"]
+        said = processor.apply_chat_template(messages, tokenize=False)
+        again = processor(images=[pictures], text=[said])
         assert torch.equal(again["pixel_values"], shown)
 
 
@@ -89,6 +94,14 @@ def test_a_run_changes_the_model_and_keeps_its_answers(whole):
         assert all(r.rollout.turns[0].completion.text and r.truth.boxes_px_xyxy for r in records)
         assert run.results.tasks["affordance"].n_total == 8
     assert not (whole / "rollouts" / "step-2").exists()
+
+
+def test_videos_teach_by_their_frames(tmp_path):
+    made = recipe(tmp_path, tasks=["vsibench"], rewards={"random": 1.0}, frames=2, max_steps=1,
+                  keep_rollouts=1)  # fmt: skip
+    train(made, resume=False, console=QUIET)
+    records = er_bench.load_run(tmp_path / "rollouts" / "step-1").records
+    assert len(records) == 8 and all(r.task == "vsibench" for r in records)
 
 
 def test_the_trained_folder_answers(whole, tmp_path):
@@ -153,7 +166,6 @@ def test_evaluation_while_it_trains(tmp_path):
     ("more", "told"),
     [
         ({"tasks": ["home_alfred"]}, "made of episodes"),
-        ({"tasks": ["vsibench"]}, "asks about videos"),
         ({"tasks": ["affordence"]}, "affordance"),
         ({"rewards": {"robst": 1.0}}, "robust"),
         ({"prompts_per_step": 100, "micro_batch_size": 400}, "24 prompts are fewer"),
@@ -239,10 +251,10 @@ def test_random_rewards_are_a_steps_own():
 
 
 def test_the_fingerprint_knows_prompts_and_truths(tmp_path):
-    base = teaching(recipe(tmp_path)).fingerprint()
-    assert base == teaching(recipe(tmp_path)).fingerprint()
-    assert base != teaching(recipe(tmp_path, limit=20)).fingerprint()
-    assert base != teaching(recipe(tmp_path, dialect="gemini")).fingerprint()
+    base = teaching(recipe(tmp_path), FRAMES).fingerprint()
+    assert base == teaching(recipe(tmp_path), FRAMES).fingerprint()
+    assert base != teaching(recipe(tmp_path, limit=20), FRAMES).fingerprint()
+    assert base != teaching(recipe(tmp_path, dialect="gemini"), FRAMES).fingerprint()
 
 
 def test_settings_are_kept(whole):

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from er_bench.core.errors import ConfigError
 from er_bench.core.geometry import Size
-from er_bench.core.message import media_parts
 from er_bench.core.prompt import Prompt
 from er_bench.core.registry import Registry
 from er_bench.core.sample import Image, Text
 from er_bench.core.task import AnySample, AnyTask, QuestionTask
 from er_bench.data.media import image
+from er_bench.data.video import decode_frames
 from er_bench.run.open_tasks import Opened, RowChoice, open_tasks
-from er_bench.train.methods.grpo.processor import MAX_TILES
+from er_bench.train.family import Frames
+from er_bench.train.methods.grpo.processor import MAX_TILES, VIDEO
 from er_bench.train.methods.grpo.recipe import GrpoRecipe
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Teaching:
 
     opened: Sequence[Opened]
     rows: Sequence[tuple[AnyTask, AnySample]]
+    frames: Frames
+    """How videos are shown where a task does not say."""
 
     @property
     def tasks(self) -> list[AnyTask]:
@@ -63,14 +66,18 @@ class Teaching:
 
     def _row(self, number: int) -> dict[str, Any]:
         task, sample = self.rows[number]
-        messages, sizes = chat(self.prompt(number))
+        messages, sizes = chat(self.prompt(number), self.frames)
         return {"prompt": messages, "task": task.label, "id": sample.id, "image_sizes": sizes}
 
 
-def chat(prompt: Prompt) -> tuple[list[dict[str, Any]], list[Size]]:
-    """A prompt in TRL's form, and its pictures' sizes. Raises DataError."""
+def chat(prompt: Prompt, frames: Frames) -> tuple[list[dict[str, Any]], list[Size]]:
+    """A prompt in TRL's form, and the sizes of its still images. Raises DataError.
+
+    The frames of a video are pictures that know which video they are of.
+    """
     messages: list[dict[str, Any]] = []
     sizes: list[Size] = []
+    videos = 0
     for message in prompt.messages:
         content: list[dict[str, Any]] = []
         for part in message.parts:
@@ -81,15 +88,23 @@ def chat(prompt: Prompt) -> tuple[list[dict[str, Any]], list[Size]]:
                 picture.info = {MAX_TILES: prompt.max_tiles}
                 sizes.append(picture.size)
                 content.append({"type": "image", "image": picture})
+            else:
+                shown = decode_frames(
+                    part, part.n_frames or frames.n, part.sampling or frames.sampling
+                )
+                for picture in shown:
+                    picture.info = {MAX_TILES: prompt.max_tiles, VIDEO: [videos, part.label]}
+                    content.append({"type": "image", "image": picture})
+                videos += 1
         messages.append({"role": message.role, "content": content})
     return messages, sizes
 
 
-def teaching(recipe: GrpoRecipe) -> Teaching:
+def teaching(recipe: GrpoRecipe, frames: Frames) -> Teaching:
     """The tasks of a recipe, opened and looked over.
 
-    Raises UsageError, DataError, and ConfigError for a task that cannot teach: episodes, videos,
-    samples whose media are missing.
+    Raises UsageError, DataError, and ConfigError for a task that cannot teach: episodes, samples
+    whose media are missing.
     """
     registry = Registry(recipe.include)
     registry.dialect(recipe.dialect)
@@ -101,7 +116,7 @@ def teaching(recipe: GrpoRecipe) -> Teaching:
         raise ConfigError(
             f"{len(rows)} prompts are fewer than prompts_per_step, {recipe.prompts_per_step}"
         )
-    return Teaching(opened, rows)
+    return Teaching(opened, rows, frames)
 
 
 def _samples(opened: Opened, limit: int | None) -> list[AnySample]:
@@ -111,8 +126,6 @@ def _samples(opened: Opened, limit: int | None) -> list[AnySample]:
     if not isinstance(task, QuestionTask):
         raise ConfigError(f"{task.label} is made of episodes; er-bench rl teaches by questions")
     found = list(islice(task.samples(), limit))
-    if any(not isinstance(p, Image) for s in found for p in media_parts(task.prompt(s).messages)):
-        raise ConfigError(f"{task.label} asks about videos; er-bench rl teaches by still pictures")
     if not found:
         raise ConfigError(f"{task.label} has no rows in {task.root}")
     return found

@@ -49,6 +49,12 @@ class GrpoRecipe(Training):
     drop_truncated: bool = False
     """Whether answers cut at `max_new_tokens` teach nothing."""
 
+    max_pixels: int | None = Field(None, gt=0)
+    """Greatest area of a picture, for families that resize (Qwen2.5-VL). Null: the checkpoint's."""
+
+    frames: int | None = Field(None, gt=0)
+    """Frames of a video where its task does not say. Null: as many as evaluation takes."""
+
     kl_coefficient: float = Field(0.0, ge=0)
     """Weight of the divergence from the model at the start; 0 needs no copy of it."""
     clip: float = Field(0.2, gt=0)

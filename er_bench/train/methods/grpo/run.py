@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,8 +50,9 @@ def prepare(recipe: GrpoRecipe) -> Run:
         check_selection(recipe)
     family = trainable(recipe.family)
     folder = family.folder(recipe.model, recipe.revision)
-    codec = family.codec(folder, system_message=recipe.system_message)
-    taught = teaching(recipe)
+    codec = family.codec(folder, system_message=recipe.system_message, max_pixels=recipe.max_pixels)
+    n = recipe.frames or family.frames.n
+    taught = teaching(recipe, replace(family.frames, n=n))
     return Run(recipe, family, folder, codec, taught, rewards(recipe, taught))
 
 

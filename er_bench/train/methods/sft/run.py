@@ -72,6 +72,10 @@ def prepare(recipe: Recipe, console: Console, *, anew: bool = False) -> Run:
         check_selection(recipe)
     known = trainable(recipe.family)
     folder = known.folder(recipe.model, recipe.revision)
+    if not known.by_records:
+        raise ConfigError(
+            f"models of the family {recipe.family!r} are taught by `er-bench rl` alone"
+        )
     codec = known.codec(folder, system_message=recipe.system_message)
     reader = Reader(
         codec,

@@ -1,0 +1,96 @@
+"""`er-bench vla`: policies and the harnesses of others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from er_bench.cli import options as o
+
+if TYPE_CHECKING:
+    from er_bench.core.model import Model
+    from er_bench.core.policy import Policy
+
+app = typer.Typer(
+    name="vla",
+    help="Policies: serve one to the simulators of vla-eval.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `serve` a command of its own."""
+
+
+@app.command()
+def serve(
+    model: Annotated[str, typer.Option("--model", help="A policy: a card's name, backend/ID.")],
+    robot: Annotated[
+        Path, typer.Option(help="YAML that tells the robot's actions, state and frame.")
+    ],
+    host: Annotated[str, typer.Option(help="Address to serve on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
+    backend: Annotated[str | None, typer.Option(help="The policy's backend.")] = None,
+    model_args: Annotated[
+        str | None, typer.Option("--model-args", "--model_args", help="k=v,.. for the backend.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the reference policies.")] = 0,
+    include_path: o.Include = None,
+) -> None:
+    """Serve a policy by vla-eval's websocket protocol, until Ctrl-C.
+
+    er-bench vla serve --model reference/chance --robot examples/vla/libero.yaml
+
+    then, where the simulator is: vla-eval run --server-url ws://HOST:8000 -c CONFIG
+    """
+    import asyncio
+
+    from er_bench.cli.terminal import show, tell
+    from er_bench.core.errors import MissingExtraError, UsageError
+    from er_bench.core.key_values import typed_key_values
+    from er_bench.core.registry import Registry
+    from er_bench.run.machine import missing_extra
+    from er_bench.run.open_model import open_model
+
+    if absent := missing_extra("vla"):
+        raise MissingExtraError("er-bench vla serve", "vla", f"no module named {absent[0]!r}")
+    from er_bench.vla.robot import read_robot
+    from er_bench.vla.serve import serve as served
+    from er_bench.vla.session import Offer
+
+    told = read_robot(robot)
+    opened = open_model(
+        Registry(tuple(include_path or ())),
+        model,
+        backend=backend,
+        model_args=typed_key_values(model_args, "--model-args"),
+        seed=seed,
+    )
+    if not opened.acts:
+        raise UsageError(f"{opened.name} answers prompts; only a policy can be served")
+    offer = Offer(opened.name, lambda name: _policy(opened, name), told, tell)
+
+    def ready(port: int) -> None:
+        show(f"{opened.name} on ws://{host}:{port} (vla-eval protocol 1; Ctrl-C ends it)")
+
+    async def main() -> None:
+        try:
+            await opened.check()
+            await served(offer, host, port, ready)
+        finally:
+            await opened.close()
+
+    asyncio.run(main())
+
+
+def _policy(model: Model, episode: str) -> Policy:
+    """The policy of an episode that somebody else's simulator plays."""
+    from er_bench.core.model import Subject
+    from er_bench.core.sample import Sample
+
+    sample: Sample[None] = Sample(episode, (), None, episode, "", "an episode of vla-eval's")
+    return model.policy(Subject(None, sample))

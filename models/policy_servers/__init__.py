@@ -1,0 +1,1 @@
+"""Policies behind a websocket: what vla-eval and openpi serve."""

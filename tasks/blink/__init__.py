@@ -1,0 +1,1 @@
+"""BLINK: multiple-choice questions of perception; depth, relations and counts are the task."""

@@ -1,0 +1,1 @@
+"""SAT: the real test of spatial aptitude, asked in both orders of the options."""

@@ -1,0 +1,1 @@
+"""VABench-VisualTrace: the way of a thing in the picture, as a trace of points."""

@@ -1,0 +1,62 @@
+"""The task `push` of the tests: four episodes of the point world, for policies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CARD = """
+name: push
+title: Push
+summary: Push a point to its goal.
+groups: [control]
+in_all: false
+default_split: mini
+dataset: {id: null, licence: MIT, rows: null}
+metric: {name: success, description: share of goals reached, aggregate: mean of categories}
+cluster: the episode
+protocols: {official: first}
+sources: [these tests]
+"""
+TASK = """
+import numpy as np
+from er_bench.core.completion import Completion
+from er_bench.core.environment import Episode
+from er_bench.core.sample import Sample, Text
+from er_bench.sim.in_process import InProcessEnvironments
+from er_bench.tasks.base.control import ControlTask
+from tests.sim.point_world import MOST_M, PointWorld
+
+
+class World(PointWorld):
+    def seen(self):
+        expert = np.clip(self.goal_m - self.at_m, -MOST_M, MOST_M)
+        return {**super().seen(), "expert_action_d": expert}
+
+
+class Push(ControlTask):
+    max_steps = 30
+
+    def samples(self):
+        for k in range(4):
+            yield Sample(str(k), (Text("Push."),), None, str(k), "ab"[k % 2], f"row {k}")
+
+    def episode(self, sample, picture_every):
+        return Episode(id=f"point-{sample.id}", scene="table", spec={"every": picture_every})
+
+    def unavailable(self):
+        return None
+
+    def open_environments(self):
+        return InProcessEnvironments(lambda: World({}), "point")
+
+
+TASK = Push
+"""
+
+
+def write_push(root: Path) -> Path:
+    """Write the task into a folder for --include-path, and return it."""
+    (root / "push" / "mini").mkdir(parents=True)
+    (root / "push" / "card.yaml").write_text(CARD)
+    (root / "push" / "task.py").write_text(TASK)
+    return root
