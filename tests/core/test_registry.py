@@ -213,3 +213,11 @@ def test_registry_and_spec_come_back_equal(toy_path: Path, plugin_path: Path) ->
     again, same = pickle.loads(pickle.dumps((registry, spec)))
     assert (again, same) == (registry, spec)
     assert again.open_task(same).label == "toy@lower"
+
+
+def test_all_stays_the_twelve_and_embodied18_has_six_more() -> None:
+    names = Registry()
+    twelve, eighteen = set(names.select("all")), set(names.select("embodied18"))
+    assert (len(twelve), len(eighteen)) == (12, 18)
+    more = {"robospatial_home", "embspatial", "cv_bench", "sat", "blink", "mindcube"}
+    assert eighteen - twelve == more and twelve < eighteen

@@ -17,12 +17,16 @@ from er_bench.reading import action_plan, letter, neighbour_letters, number, ski
 from er_bench.reading.final_answer import final_answer
 from er_bench.reading.thoughts import after_thinking
 from er_bench.reading.tuples import scaled_pairs, tolerant
+from er_bench.reading.yes_no import read_yes_no
 from er_bench.tasks.base.expression_points import OWN as EXPRESSIONS
 from er_bench.tasks.blink import reader as blink
+from er_bench.tasks.cv_bench import readers as cv_bench
+from er_bench.tasks.embspatial.reader import read_opening_option
 from er_bench.tasks.mindcube import reader as mindcube
 from er_bench.tasks.pointarena import families as pointarena
 from er_bench.tasks.refspatial.readers import READERS as REFSPATIAL
 from er_bench.tasks.roborefit.task import OWN as ROBOREFIT
+from er_bench.tasks.robospatial_home import readers as robospatial
 from er_bench.tasks.sat import reader as sat
 from er_bench.tasks.where2place.task import READERS as WHERE2PLACE
 
@@ -98,6 +102,13 @@ def plain_readers() -> dict[str, Read]:
         "letter of mindcube": mindcube.read_released,
         "words of sat": lambda text: sat.read_official(text, SAT_ASKED, OPTIONS, "B"),
         "words of sat, robust": lambda text: sat.read_option(text, OPTIONS),
+        **{f"letter of cv_bench, {r.__name__}": r for r in (cv_bench.read_cambrian,
+           cv_bench.read_cambrian_3d, cv_bench.read_mimo)},
+        "letter of embspatial": read_opening_option,
+        **{f"robospatial {r.__name__}": r for r in (robospatial.read_prefix,
+           robospatial.read_first_pair, robospatial.read_pairs, robospatial.read_lmms_yes_no,
+           robospatial.read_lmms_points, robospatial.read_flageval_yes_no)},
+        "yes or no robust": read_yes_no,
         "letter robust": letter.read_letter,
         "letter robust, options": lambda text: letter.read_letter(text, "ABCD", OPTIONS),
         "number released": number.read_first_word,
@@ -131,9 +142,9 @@ def plain_readers() -> dict[str, Read]:
 
 
 def judged_samples(registry: Registry) -> list[tuple[str, AnyTask, AnySample]]:
-    """A sample of each category of each static task, in every dialect that the task takes."""
+    """A sample of each category of each static task of the 18, in every dialect that it takes."""
     found: list[tuple[str, AnyTask, AnySample]] = []
-    for name in registry.select("all"):
+    for name in registry.select("embodied18"):
         if not (registry.task_folders[name] / "mini").is_dir():
             continue
         root = registry.open_mini(name).root
