@@ -169,7 +169,7 @@ def test_a_name_that_resembles_none_gets_the_list_alone() -> None:
     with pytest.raises(UsageError) as error:
         Registry().find(Kind.BACKEND, "zzz")
     assert "did you mean" not in str(error.value)
-    assert "there are: openai, reference, transformers, vllm" in str(error.value)
+    assert "there are: lmms-eval, openai, reference, transformers, vllm" in str(error.value)
 
 
 # Other processes.
