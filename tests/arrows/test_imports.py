@@ -28,7 +28,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "tasks": "core reading scorers data",
         "train": "core data",
         "api": "core data run report",
-        "cli": "api core data run report sim train",
+        "lmms_eval": "core data run",
+        "cli": "api core data run report sim train lmms_eval",
     }.items()
 }
 """What a room may import. `api` is the files of `er_bench/` itself."""
