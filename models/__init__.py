@@ -3,6 +3,7 @@
 BACKENDS = {
     "transformers": "er_bench.models.transformers:build",
     "vllm": "er_bench.models.vllm:build",
+    "lmms-eval": "er_bench.models.lmms_eval:build",
     "openai": "er_bench.models.openai:build",
     "reference": "er_bench.models.reference:build",
     "vla-eval": "er_bench.models.policy_servers.backends:build_vla_eval",

@@ -17,6 +17,7 @@ from er_bench.cli import (
     export,
     leaderboard,
     listing,
+    lmms_eval_path,
     merge,
     power,
     report,
@@ -57,6 +58,7 @@ app.command("report")(report.report)
 app.command("view")(view.view)
 app.command("reported")(reported.reported)
 app.command("export")(export.export)
+app.command("lmms-eval-path")(lmms_eval_path.lmms_eval_path)
 app.command("merge")(merge.merge)
 app.command("convert")(convert.convert)
 app.command("sft")(sft.sft)

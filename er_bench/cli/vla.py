@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from er_bench.core.model import Model
     from er_bench.core.policy import Policy
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 app = typer.Typer(
     name="vla",
     help="Policies: serve one to the simulators of vla-eval.",
@@ -73,6 +74,9 @@ def serve(
     if not opened.acts:
         raise UsageError(f"{opened.name} answers prompts; only a policy can be served")
     offer = Offer(opened.name, lambda name: _policy(opened, name), told, tell)
+
+    if host not in LOOPBACK:
+        tell(f"whoever reaches {host} is served: the protocol has no key")
 
     def ready(port: int) -> None:
         show(f"{opened.name} on ws://{host}:{port} (vla-eval protocol 1; Ctrl-C ends it)")

@@ -20,6 +20,7 @@ from er_bench.core.sample import Video
 if TYPE_CHECKING:
     import PIL.Image
     from av.container import InputContainer
+    from av.index import IndexEntry
     from av.video.stream import VideoStream
 
 FORMATS = "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,flv,asf,ogg,ivf,gif"
@@ -165,7 +166,7 @@ def _shown(stream: VideoStream) -> int | None:
     """How many frames a video shows by its header; None where no header tells."""
     if not stream.frames:
         return None
-    index = stream.index_entries
+    index = _index(stream)
     if len(index) != stream.frames:
         return stream.frames
     return sum(not entry.is_discard for entry in index)
@@ -176,9 +177,15 @@ def _check_whole(stream: VideoStream, path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as file:
         end = container_end(file.read(64))
-    end = max([end, *(entry.pos + entry.size for entry in stream.index_entries)])
+    end = max([end, *(entry.pos + entry.size for entry in _index(stream))])
     if end > size:
         raise DataError(f"cut off: {size} bytes of at least {end}; download it again", file=path)
+
+
+def _index(stream: VideoStream) -> Sequence[IndexEntry]:
+    """Where each packet lies by the container's index; nothing where PyAV does not tell."""
+    found: Sequence[IndexEntry] = getattr(stream, "index_entries", ())
+    return found
 
 
 def container_end(head: bytes) -> int:

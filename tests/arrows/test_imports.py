@@ -29,7 +29,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "tasks": "core reading scorers data",
         "train": "core data",
         "api": "core data run report",
-        "cli": "api core data run report sim train vla",
+        "lmms_eval": "core data run",
+        "cli": "api core data run report sim train vla lmms_eval",
     }.items()
 }
 """What a room may import. `api` is the files of `er_bench/` itself."""

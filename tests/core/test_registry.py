@@ -169,7 +169,8 @@ def test_a_name_that_resembles_none_gets_the_list_alone() -> None:
     with pytest.raises(UsageError) as error:
         Registry().find(Kind.BACKEND, "zzz")
     assert "did you mean" not in str(error.value)
-    assert "there are: openai, openpi, reference, transformers, vla-eval, vllm" in str(error.value)
+    known = "lmms-eval, openai, openpi, reference, transformers, vla-eval, vllm"
+    assert f"there are: {known}" in str(error.value)
 
 
 # Other processes.

@@ -31,6 +31,7 @@ from er_bench.core.completion import Completion
 from er_bench.core.registry import Registry, TaskSpec
 from er_bench.core.rollout import Rollout
 from er_bench.core.sample import Sample, Text
+from er_bench.models.dialects import DIALECTS
 from er_bench.scorers.points import in_polygon
 from er_bench.tasks.base.choice import Choice
 from er_bench.tasks.robospatial_home import readers as robospatial
@@ -40,6 +41,7 @@ LETTERS = "ABCDE"
 TRUTHS = "ABCD"
 """Each answer is judged by each; a yes and a no, or two of options, are made of them."""
 POLYGON = [(0.2, 0.2), (0.8, 0.25), (0.7, 0.9), (0.5, 0.5), (0.3, 0.85)]
+MIMO = "lmms_eval/tasks/_task_utils/eval_utils.py"
 Judge = Callable[[str, str], object]
 """What becomes of an answer whose truth is a letter or a word."""
 
@@ -65,6 +67,7 @@ def pairs(clones: Path) -> Iterator[tuple[str, str, Judge, Judge]]:
     """Task, rule, er-bench's and the released one."""
     yield from _robospatial(clones)
     yield from _letters(clones)
+    yield from _points(clones)
     yield from _sat(clones)
 
 
@@ -117,7 +120,7 @@ def _letters(clones: Path) -> Iterator[tuple[str, str, Judge, Judge]]:
     mindcube = released(clones, "MindCube/src/evaluation/core/extractors.py", "extract_answer")
     mimo = released(
         clones,
-        "MiMo-Embodied/lmms_eval/tasks/_task_utils/eval_utils.py",
+        f"MiMo-Embodied/{MIMO}",
         "extract_final_boxed_content",
     )
     path = "FlagEvalMM/flagevalmm/evaluator/pre_process.py"
@@ -165,6 +168,30 @@ def _letters(clones: Path) -> Iterator[tuple[str, str, Judge, Judge]]:
     )
     yield "sat@lmms_eval", "mimo", _reading("sat", "mimo", "lmms_eval"), by_mimo
     yield "sat@lmms_eval", "flageval", _reading("sat", "flageval", "lmms_eval"), by_flageval
+
+
+def _points(clones: Path) -> Iterator[tuple[str, str, Judge, Judge]]:
+    """Points of MiMo-Embodied's dialect; its code says (0, 0) where it reads none."""
+    names = ("parse_point", "extract_after_think_content")
+    theirs = released(clones, f"MiMo-Embodied/{MIMO}", *names)
+    read = DIALECTS["mimo_embodied"].point_reader
+
+    def ours(text: str, truth: str) -> object:
+        found = [[int(n) for n in pair] for pair in read(_thought(text, truth))]
+        return found if found != [[0, 0]] else []
+
+    def released_points(text: str, truth: str) -> object:
+        said = theirs["extract_after_think_content"](_thought(text, truth), strict=True)
+        found = theirs["parse_point"](said) if said else []
+        return found if found != [[0, 0]] else []
+
+    yield "dialect mimo_embodied", "points", ours, released_points
+
+
+def _thought(text: str, truth: str) -> str:
+    """An answer with the end of thoughts in its middle, three times of four."""
+    half = len(text) // 2
+    return text if truth == "A" else f"{text[:half]}</think>{text[half:]}"
 
 
 class Stopped(Exception):
@@ -260,10 +287,10 @@ def main() -> None:
         rng, n_right, n_stopped, apart = random.Random(7), 0, 0, []
         for text in (answer(rng) for _ in range(wanted.answers)):
             for truth in TRUTHS:
-                made = bool(ours(text, truth))
-                n_right += made
+                made = ours(text, truth)
+                n_right += bool(made)
                 try:
-                    if bool(theirs(text, truth)) != made:
+                    if theirs(text, truth) != made:
                         apart.append((text, truth, made))
                 except Stopped:
                     n_stopped += 1
