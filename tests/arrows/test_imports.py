@@ -126,3 +126,9 @@ def test_the_test_sees_a_wrong_arrow(tmp_path: Path):
     assert room(Path("er_bench/core/sample.py")) == "core"
     assert "run" not in allowed(Path("er_bench/core/sample.py"))
     assert Path("er_bench/core/geometry.py") in set(imports(Path("er_bench/core/answer.py")))
+
+
+def test_every_folder_with_code_is_a_package():
+    folders = {ROOT / path.parent for path in files()}
+    bare = sorted(str(f.relative_to(ROOT)) for f in folders if not (f / "__init__.py").is_file())
+    assert not bare, f"a wheel would leave the code of {', '.join(bare)} out: add __init__.py"

@@ -1,0 +1,1 @@
+"""Meta-World: manipulation tasks of one robot arm, for policies."""
