@@ -8,7 +8,7 @@ from itertools import islice
 from os.path import isdir
 from pathlib import Path
 
-from er_bench.core.errors import DataError, UnavailableError
+from er_bench.core.errors import DataError, UnavailableError, UsageError
 from er_bench.core.model import Model
 from er_bench.core.reference import AnyReference
 from er_bench.core.registry import Registry, TaskSpec
@@ -25,6 +25,10 @@ def silent(line: str) -> None:
     del line
 
 
+MAX_ROWS = 2**31
+"""The highest `limit` on the rows of a task."""
+
+
 @dataclass(frozen=True, slots=True)
 class RowChoice:
     """Which tasks and rows are wanted."""
@@ -36,6 +40,11 @@ class RowChoice:
     limit: int | None = None
     allow_missing: bool = False
     accept_data: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for a limit that there cannot be."""
+        if self.limit is not None and not 1 <= self.limit <= MAX_ROWS:
+            raise UsageError(f"limit is a whole number from 1 to {MAX_ROWS}, not {self.limit}")
 
 
 @dataclass(frozen=True, slots=True)

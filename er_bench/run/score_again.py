@@ -17,7 +17,7 @@ from er_bench.core.task import AnySample, AnyTask
 from er_bench.data.run_folder import read_media
 from er_bench.run.evaluate import task_identity
 from er_bench.run.media_identity import changed, told
-from er_bench.run.open_tasks import Opened, RowChoice, open_tasks
+from er_bench.run.open_tasks import MAX_ROWS, Opened, RowChoice, open_tasks
 from er_bench.run.preflight import Inspection
 from er_bench.run.records import make_record
 from er_bench.run.store import stray
@@ -29,7 +29,8 @@ def opened_for_run(registry: Registry, manifest: Manifest, data: Path | None) ->
     Raises DataError when the rows are not those of the run.
     """
     told = manifest.options
-    if told.split not in ("official", "mini") or (told.limit is not None and told.limit < 1):
+    limited = told.limit is None or 1 <= told.limit <= MAX_ROWS
+    if told.split not in ("official", "mini") or not limited:
         raise StoreError(
             f"the manifest names a split {told.split!r} and a limit {told.limit} that there "
             "cannot be; it is damaged: make the run again"

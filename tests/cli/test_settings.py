@@ -41,6 +41,7 @@ def test_what_a_run_has_cannot_be_given_when_it_is_scored_again(
         ((*CHANCE, "--model-args", "backoff_base_s=-2"), "backoff_base_s lies between 0"),
         ((*CHANCE, "--concurrency", "10000000"), "concurrency is a whole number from 1 to 4096"),
         ((*CHANCE, "--repeats", "10000000"), "repeats is a whole number from 1 to"),
+        ((*CHANCE, "--limit", "9" * 20), "limit is a whole number from 1 to"),
         (
             ("run", "--model", "openai/x", "--tasks", "toy", "--model-args",
              "base_url=http://localhost:9/v1,detial=low"),

@@ -95,6 +95,15 @@ def test_the_command_of_the_message_repairs(er_bench: Command, run: Path, toy_pa
     assert er_bench(*again).returncode == 0
 
 
+@pytest.mark.parametrize("limit", [-1, 0, 10**30])
+def test_a_limit_that_there_cannot_be(limit: int, run: Path, toy_path: Path) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["options"]["limit"] = limit
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(StoreError, match="a limit .* that there cannot be"):
+        api.score(run, include=[toy_path])
+
+
 def test_records_that_are_a_folder_or_lack_a_manifest(run: Path, toy_path: Path) -> None:
     records, manifest = run / "records.jsonl", run / "manifest.json"
     manifest.rename(run / "elsewhere.json")
