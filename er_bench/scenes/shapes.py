@@ -27,6 +27,11 @@ SHAPES = ("circle", "square", "triangle", "diamond", "star", "cross")
 BACKGROUNDS: tuple[RGB, ...] = ((201, 192, 178), (176, 190, 197), (188, 170, 164), (165, 178, 160))
 
 
+def plural(noun: str) -> str:
+    """More than one: `circles`, `crosses`."""
+    return noun + ("es" if noun.endswith("s") else "s")
+
+
 @dataclass(frozen=True, slots=True)
 class Thing:
     """One coloured shape; it fills most of the square of side `2 * radius_px` at its centre."""

@@ -17,7 +17,7 @@ from er_bench.core.dialect import Dialect
 from er_bench.core.geometry import Point, Size, Unit
 from er_bench.scenes.conversation import Conversation, Exchange
 from er_bench.scenes.questions import LETTERS
-from er_bench.scenes.shapes import COLOURS, SHAPES, Scene, Thing, random_scene
+from er_bench.scenes.shapes import COLOURS, SHAPES, Scene, Thing, plural, random_scene
 
 HELD_OUT_SEED = 500_000
 TRAINING_SEED = 1_000_000
@@ -93,11 +93,6 @@ def names(scene: Scene) -> list[tuple[str, Thing]]:
         if sum(t.colour == thing.colour for t in scene.things) == 1:
             found.append((f"{thing.colour} object", thing))
     return found
-
-
-def plural(noun: str) -> str:
-    """More than one: `circles`, `crosses`."""
-    return noun + ("es" if noun.endswith("s") else "s")
 
 
 Asked = tuple[str, str, list[str], Thing | None]

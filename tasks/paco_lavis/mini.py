@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from er_bench.scenes import COLOURS, SHAPES, Scene, Thing, draw, mask, random_scene
+from er_bench.scenes import COLOURS, SHAPES, Scene, Thing, draw, mask, plural, random_scene
 from er_bench.tasks.base.expression_points import conversation
 from er_bench.tasks.paco_lavis.segmentation import rectangles
 
@@ -31,7 +31,7 @@ def scene_with(rng: random.Random) -> tuple[Scene, str, list[Thing]]:
     colours = rng.sample(sorted(COLOURS), 5)
     labels = list(zip(colours, [shape] * n + rng.choices(rest, k=5 - n), strict=True))
     scene = random_scene(rng, 5, labels=labels)
-    return scene, f"{shape}s", list(scene.things[:n])
+    return scene, plural(shape), list(scene.things[:n])
 
 
 def grid(thing: Thing, scene: Scene) -> tuple[int, int]:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from er_bench.core.geometry import Point
-from er_bench.scenes import COLOURS, SHAPES, Scene, Thing, draw, mask, random_scene
+from er_bench.scenes import COLOURS, SHAPES, Scene, Thing, draw, mask, plural, random_scene
 
 SEED = 20250515
 PER_CATEGORY = 6
@@ -79,7 +79,7 @@ def counting(rng: random.Random) -> Item:
     colours = rng.sample(sorted(COLOURS), 6)
     shapes = [shape] * n + rng.choices(rest, k=6 - n)
     scene = random_scene(rng, 6, radius_px=(14, 24), labels=list(zip(colours, shapes, strict=True)))
-    return Item(scene, f"Point to all the {shape}s.", scene.things[:n])
+    return Item(scene, f"Point to all the {plural(shape)}.", scene.things[:n])
 
 
 MAKERS: tuple[Callable[[random.Random], Item], ...] = (

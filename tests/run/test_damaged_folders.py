@@ -100,7 +100,7 @@ def test_a_limit_that_there_cannot_be(limit: int, run: Path, toy_path: Path) -> 
     manifest = json.loads((run / "manifest.json").read_text())
     manifest["options"]["limit"] = limit
     (run / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(StoreError, match="a limit .* that there cannot be"):
+    with pytest.raises(StoreError, match="that there cannot be"):
         api.score(run, include=[toy_path])
 
 
