@@ -11,14 +11,13 @@ from er_bench.models.dialects.families import INTERNVL_1000
 from er_bench.models.internvl.conversation import SYSTEM_MESSAGE
 from er_bench.models.internvl.tiny import SPECIAL_TOKENS
 from er_bench.reading.coordinates import POINT_BLOCK_REQUEST
-from er_bench.scenes import COLOURS, SHAPES
+from er_bench.scenes import COLOURS, SHAPES, plural
 from er_bench.scenes.training_conversations import (
     LETTER_TAILS,
     MAKERS,
     NUMBER_TAIL,
     TRAINING_SEED,
     conversations,
-    plural,
 )
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from er_bench.models.internvl import tiling
-from er_bench.scenes import COLOURS, SHAPES, Scene, draw
-from er_bench.scenes.training_conversations import permille, plural, training_scene
+from er_bench.scenes import COLOURS, SHAPES, Scene, draw, plural
+from er_bench.scenes.training_conversations import permille, training_scene
 
 if TYPE_CHECKING:
     import torch
