@@ -10,6 +10,7 @@ from pathlib import Path
 from er_bench.api import Run, counted, load_run
 from er_bench.core.errors import StoreError, UsageError
 from er_bench.core.manifest import Manifest
+from er_bench.core.paths import resolved
 from er_bench.core.record import Key
 from er_bench.core.registry import Registry
 from er_bench.data.files import whole_folder
@@ -36,7 +37,7 @@ def merge(
     StoreError for a folder that is no part, is being written, or holds a sample that is not its.
     """
     folders = [found for run in runs for found in run_folders(Path(run))]
-    if twice := [f for k, f in enumerate(folders) if f.resolve() in map(Path.resolve, folders[:k])]:
+    if twice := [f for k, f in enumerate(folders) if resolved(f) in map(resolved, folders[:k])]:
         raise UsageError(f"{twice[0]} is given twice")
     with ExitStack() as held:
         for folder in folders:
@@ -49,7 +50,7 @@ def merge(
         with whole_folder(Path(out)) as folder:
             whole = _whole(first, manifests)
             _write(folder, whole, folders, manifests, opened)
-            counted(folder, opened, name=Path(out).resolve().name)
+            counted(folder, opened, name=resolved(out).name)
             (folder / ".lock").unlink(missing_ok=True)
     return load_run(Path(out))
 

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from er_bench.api import Run, check_split, counted
 from er_bench.core.errors import UsageError
 from er_bench.core.manifest import Identity, Manifest, ModelInfo, Rows
+from er_bench.core.paths import resolved
 from er_bench.core.record import SCHEMA_VERSION, Record
 from er_bench.core.registry import Registry, unknown
 from er_bench.core.task import OFFICIAL, ROBUST
@@ -91,7 +92,7 @@ def score_and_compare(
 
 def _beside(run: Path) -> Path:
     """RUN-rescored, also where RUN is a word like `.` that holds no name."""
-    whole = run.resolve()
+    whole = resolved(run)
     parent = whole.parent if run.name in ("", "..") else run.parent
     return parent / f"{whole.name}-rescored"
 
@@ -145,7 +146,7 @@ def score_responses_and_compare(
     choice = RowChoice(words, split, Path(data) if data else None, accept_data=accept_data)
     opened = open_tasks(registry, choice, dialect, None)
     answers = found(opened[0].task, given, file)
-    rows = Rows(split=split, data=str(Path(data).resolve()) if data else None, limit=None)
+    rows = Rows(split=split, data=str(resolved(data)) if data else None, limit=None)
     manifest = answers_manifest(file.stem, file.name, dialect, opened, rows)
     judged = partial(score_again.judge_record, readings=_wanted(opened, readings))
     samples: list[Beside] = []

@@ -12,6 +12,7 @@ import typer
 from er_bench.cli import options as o
 from er_bench.cli.terminal import show, tell
 from er_bench.core.errors import DataError, UsageError
+from er_bench.core.paths import resolved
 
 if TYPE_CHECKING:
     from er_bench.cli.tables import Output
@@ -133,7 +134,7 @@ def convert(
         wanted(),
         pictures="video" if pictures == "video" else "image",
         provenance=lambda: {
-            "converted_from": folder.resolve().name,
+            "converted_from": resolved(folder).name,
             "left_out": [f"{bad.row}: {bad.problem}" for bad in looked.bad],
         },
     )

@@ -11,6 +11,7 @@ import typer
 from er_bench.cli import options as o
 from er_bench.cli.terminal import show
 from er_bench.core.errors import DataError, UsageError
+from er_bench.core.paths import resolved
 
 if TYPE_CHECKING:
     from er_bench.core.dialect import Dialect
@@ -79,7 +80,7 @@ def indomain(
     with writing(out):
         (out / PICTURES).mkdir(parents=True, exist_ok=True)
     chosen = list(frames_of(data, out / PICTURES, frames, camera))
-    made = engine.Written(out, episodes.resolve().name)
+    made = engine.Written(out, resolved(episodes).name)
     engine.add_true(chosen, written_in, made)
     askers: list[Asker] = []
     if model is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from er_bench.core.card import TaskCard
+from er_bench.core.paths import resolved
 from er_bench.core.registry import Kind, Registry
 from er_bench.run.machine import task_blockers
 
@@ -144,7 +145,7 @@ def _kept(card: TaskCard) -> int:
 
 def bytes_in(folder: Path) -> int:
     """The bytes of all files under a folder, those behind links once."""
-    files = {path.resolve() for path in folder.rglob("*") if path.is_file()}
+    files = {resolved(path) for path in folder.rglob("*") if path.is_file()}
     return sum(path.stat().st_size for path in files)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from er_bench.cli import options as o
 from er_bench.cli.terminal import show
+from er_bench.core.paths import resolved
 
 
 def lmms_eval_path(
@@ -27,8 +28,8 @@ def lmms_eval_path(
     from er_bench.lmms_eval.open_task import Settings
 
     settings = Settings(
-        data=str(data.resolve()) if data else None,
+        data=str(resolved(data)) if data else None,
         dialect=dialect or "benchmark",
-        include=tuple(str(folder.resolve()) for folder in include_path or ()),
+        include=tuple(str(resolved(folder)) for folder in include_path or ()),
     )
     show(str(write_folder(settings, out)))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from er_bench.cli import options as o
+from er_bench.core.paths import resolved
 
 if TYPE_CHECKING:
     from er_bench.sim.simulators import Known
@@ -125,7 +126,7 @@ def _known(name: str, option: list[str] | None, include_path: list[Path] | None)
     if name.endswith(".py"):
         if not Path(name).is_file():
             raise UsageError(f"there is no server file {name}")
-        return Known(Path(name).stem, Path(name).resolve(), "see that file", options)
+        return Known(Path(name).stem, resolved(name), "see that file", options)
     return simulator(name, options, registry=Registry(tuple(include_path or ())))
 
 

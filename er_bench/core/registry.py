@@ -33,6 +33,7 @@ from typing import cast
 from er_bench.core.card import ModelCard, TaskCard, model_card, task_card
 from er_bench.core.dialect import BENCHMARK, AnyDialect, Dialect
 from er_bench.core.errors import ConfigError, ErBenchError, UsageError
+from er_bench.core.paths import resolved
 from er_bench.core.reference import AnyReference
 from er_bench.core.task import AnyTask
 
@@ -317,9 +318,7 @@ def _included_module(folder: Path, part: str) -> ModuleType:
         raise
     except Exception as error:  # the code is the user's: any fault of it is told in a line
         frames = traceback.extract_tb(error.__traceback__)
-        lines = [
-            f.lineno for f in frames if Path(f.filename).resolve().is_relative_to(folder.resolve())
-        ]
+        lines = [f.lineno for f in frames if resolved(f.filename).is_relative_to(resolved(folder))]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
         place = f"{folder / f'{part}.py'}" + (f", line {line}" if line else "")
         why = f"{type(error).__name__}: {error}"
@@ -328,7 +327,7 @@ def _included_module(folder: Path, part: str) -> ModuleType:
 
 def _included_package(folder: Path) -> str:
     """A folder from outside as a package, so that its files may import one another."""
-    digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
+    digest = hashlib.sha256(str(resolved(folder)).encode()).hexdigest()[:8]
     name = f"er_bench_included_{folder.name.replace('-', '_')}_{digest}"
     if name not in sys.modules:
         spec = ModuleSpec(name, None, is_package=True)

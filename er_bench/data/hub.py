@@ -11,6 +11,7 @@ from pathlib import Path
 from er_bench.core.card import Dataset
 from er_bench.core.errors import DataError, UnavailableError
 from er_bench.core.limits import check_unpacked
+from er_bench.core.paths import resolved
 from er_bench.data.archives import DAMAGED
 from er_bench.data.files import writing
 from er_bench.data.rows import is_litter
@@ -166,7 +167,7 @@ def unpacked(folder: Path) -> Path:
                     link = target / path.relative_to(folder)
                     link.parent.mkdir(parents=True, exist_ok=True)
                     if not link.exists():
-                        link.symlink_to(path.resolve())
+                        link.symlink_to(resolved(path))
         for archive in archives:
             _unpack(archive, target)
         (target / UNPACKED).touch()
@@ -189,7 +190,7 @@ def _unpack(archive: Path, target: Path) -> None:
             check_unpacked(archive.stat().st_size, sum(info.file_size for info in wanted))
             for info in wanted:
                 name = info.filename
-                if not (target / name).resolve().is_relative_to(target.resolve()):
+                if not resolved(target / name).is_relative_to(resolved(target)):
                     raise DataError(f"the archive holds a path outside it: {name!r}", file=archive)
             with writing(target):
                 for info in wanted:

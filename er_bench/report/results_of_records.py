@@ -10,6 +10,7 @@ from pathlib import Path
 
 from er_bench.core.errors import StoreError
 from er_bench.core.manifest import Manifest
+from er_bench.core.paths import resolved
 from er_bench.core.record import Record, RecordStatus
 from er_bench.core.score import Aggregate, Scored
 from er_bench.core.task import OFFICIAL, ROBUST, AnyTask
@@ -70,7 +71,7 @@ def results_of(
         for c in contexts
     }
     return Results(
-        run=RunEntry(id=name or folder.resolve().name, **manifest.info.model_dump()),
+        run=RunEntry(id=name or resolved(folder).name, **manifest.info.model_dump()),
         model=manifest.model,
         tasks=tasks,
         summary=summary(tasks),

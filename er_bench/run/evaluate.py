@@ -20,6 +20,7 @@ from er_bench.core.manifest import (
     TaskPlan,
 )
 from er_bench.core.model import Model
+from er_bench.core.paths import resolved
 from er_bench.core.record import SCHEMA_VERSION, Key, Record
 from er_bench.core.registry import Registry
 from er_bench.run import runner
@@ -150,7 +151,7 @@ def new_manifest(
     opened: Sequence[Opened],
 ) -> Manifest:
     """The manifest of a run that begins now."""
-    data = None if choice.data is None else str(choice.data.resolve())
+    data = None if choice.data is None else str(resolved(choice.data))
     return Manifest(
         schema_version=SCHEMA_VERSION,
         info=run_info(options.command, options.name, model.elsewhere),

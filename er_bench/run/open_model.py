@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from er_bench.core.dialect import BENCHMARK
 from er_bench.core.errors import UsageError
 from er_bench.core.model import Model, ModelSettings
+from er_bench.core.paths import resolved
 from er_bench.core.prompt import Decoding
 from er_bench.core.registry import Kind, Registry, unknown
 
@@ -70,7 +71,7 @@ def _spelled_out(registry: Registry, name: str, backend: str | None) -> str:
     prefix, _, rest = name.partition("/")
     known = registry.names(Kind.BACKEND)
     if prefix in ("", ".", "..", "~"):
-        folder = Path(name).expanduser().resolve()
+        folder = resolved(Path(name).expanduser())
         if not isdir(folder):
             raise UsageError(f"--model {name}: there is no folder {folder}")
         return f"{backend or LOCAL}/{folder}"
@@ -126,4 +127,4 @@ def _of_card(
 
 def _beside(card: Path, checkpoint: str) -> str:
     """A checkpoint that starts with a dot is a folder, seen from the card's own."""
-    return str((card.parent / checkpoint).resolve()) if checkpoint.startswith(".") else checkpoint
+    return str(resolved(card.parent / checkpoint)) if checkpoint.startswith(".") else checkpoint

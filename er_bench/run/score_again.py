@@ -11,6 +11,7 @@ from pathlib import Path
 
 from er_bench.core.errors import DataError, StoreError
 from er_bench.core.manifest import Manifest
+from er_bench.core.paths import resolved
 from er_bench.core.record import SCHEMA_VERSION, Record, RecordStatus
 from er_bench.core.registry import Registry, TaskSpec
 from er_bench.core.task import AnySample, AnyTask
@@ -106,7 +107,7 @@ def fresh_manifest(
         label: plan.model_copy(update={"root": roots.get(label, plan.root)})
         for label, plan in manifest.tasks.items()
     }
-    told = {} if data is None else {"data": str(data.resolve())}
+    told = {} if data is None else {"data": str(resolved(data))}
     return manifest.model_copy(
         update={
             "schema_version": SCHEMA_VERSION,

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from er_bench.core.array import Array
+from er_bench.core.paths import resolved
 from er_bench.core.picture import is_rgb, png, rgb_hwc
 
 Kept = dict[str, str]
@@ -42,7 +43,7 @@ def read(folder: Path, kept: Mapping[str, str]) -> bytes | Array:
     Raises KeyError for a table that `keep` did not make.
     """
     path = folder / kept["file"]
-    if path.parent.resolve() != folder.resolve():
+    if resolved(path.parent) != resolved(folder):
         raise ValueError(f"the file {kept['file']!r} leaves the episode's folder")
     if not path.is_file():
         raise ValueError(f"there is no file {kept['file']}")

@@ -15,6 +15,7 @@ from pathlib import Path
 from er_bench.core.environment import Episode
 from er_bench.core.errors import DataError
 from er_bench.core.json_types import JsonObject
+from er_bench.core.paths import resolved
 from er_bench.core.record import Shown, Truth
 from er_bench.core.sample import Sample, Text
 from er_bench.data.text_files import read_bytes, refuse_pointer
@@ -125,7 +126,7 @@ class EbHabitat(EmbodiedBenchTask[Target]):
 
     def known_simulator(self) -> Known:
         """The simulator, told which EmbodiedBench copy holds the task's definition."""
-        return simulator(self.simulator_name, {"embodiedbench": str(self.root.resolve())})
+        return simulator(self.simulator_name, {"embodiedbench": str(resolved(self.root))})
 
     def episode(self, sample: Sample[Target]) -> Episode:
         """The episode by its place in its file; the simulator reads the file itself."""

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from er_bench.core.errors import DataError, StoreError, UsageError
 from er_bench.core.manifest import Manifest
 from er_bench.core.message import Message
+from er_bench.core.paths import resolved
 from er_bench.core.record import Key, Record, RecordStatus
 from er_bench.core.sample import Blob, Image, MediaRef, Part, Text, Video
 from er_bench.core.score import Verdict
@@ -87,7 +88,7 @@ def records_of_run(run: Path, out: Path, choice: Choice) -> tuple[int, int]:
         "length": counts[0], "unread": [PROVENANCE],
     }  # fmt: skip
     if counts[0]:
-        write_json(out / META, {run.resolve().name: entry})
+        write_json(out / META, {resolved(run).name: entry})
     return counts
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from er_bench.core.errors import DataError
+from er_bench.core.paths import resolved
 from er_bench.data.files import safe_name, writing
 from er_bench.train.data.examples import Cost, Reader
 from er_bench.train.data.records import Source
@@ -127,8 +128,8 @@ def refuse(bad: Sequence[str]) -> None:
 def _identity(source: Source, reader: Reader, n: int) -> str:
     parts = [
         source.digest,
-        str(source.annotation.resolve()),
-        str(source.root.resolve()),
+        str(resolved(source.annotation)),
+        str(resolved(source.root)),
         source.unread,
         source.max_tiles or reader.max_tiles,
         reader.sequence_length,

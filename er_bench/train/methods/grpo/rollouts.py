@@ -12,6 +12,7 @@ from typing import Any
 from er_bench import api
 from er_bench.core.completion import Completion
 from er_bench.core.manifest import Rows
+from er_bench.core.paths import resolved
 from er_bench.core.rollout import Rollout
 from er_bench.run.frames import FrameKeeper
 from er_bench.run.records import make_record
@@ -66,7 +67,7 @@ class Rollouts:
         recipe = self._recipe
         choice = Rows(
             split=recipe.split,
-            data=str(recipe.tasks_data.resolve()) if recipe.tasks_data else None,
+            data=str(resolved(recipe.tasks_data)) if recipe.tasks_data else None,
             limit=recipe.limit,
         )
         most = max(Counter(places).values())
