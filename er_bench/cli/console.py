@@ -15,8 +15,8 @@ from er_bench.cli.terminal import visible
 class PlainConsole(Console):
     """Shows names, paths and samples as they are; styles are those of the caller alone."""
 
-    def __init__(self) -> None:
-        super().__init__(markup=False, emoji=False)
+    def __init__(self, *, stderr: bool = False, quiet: bool = False) -> None:
+        super().__init__(markup=False, emoji=False, stderr=stderr, quiet=quiet)
 
     def render_str(self, text: str, **how: Any) -> Text:
         """A text as it will be measured and shown."""

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from er_bench.cli import (
+    ablate,
     compare,
     convert,
     data,
@@ -66,6 +67,7 @@ app.command("rl")(rl.rl)
 app.add_typer(data.app, name="data")
 app.add_typer(sim.app, name="sim")
 app.add_typer(vla.app, name="vla")
+app.command("ablate")(ablate.ablate)
 app.command("doctor")(doctor.doctor)
 
 

@@ -198,7 +198,7 @@ def load(kind: type[R], file: Path, sets: Sequence[str] = ()) -> R:
     fields = read_yaml(file, "recipe")
     if not isinstance(fields, dict):
         raise ConfigError(f"the recipe {file} is not a mapping of settings")
-    return build(kind, {**fields, **dict(_setting(text) for text in sets)}, str(file))
+    return build(kind, {**fields, **dict(setting(text) for text in sets)}, str(file))
 
 
 def build(kind: type[R], fields: Mapping[str, object], source: str) -> R:
@@ -227,7 +227,8 @@ def _preset(kind: type[R], fields: Mapping[str, object], source: str) -> dict[st
     return {key: value for key, value in presets[name].items() if key != "differs"}
 
 
-def _setting(text: str) -> tuple[str, object]:
+def setting(text: str) -> tuple[str, object]:
+    """A `key=value` of --set. Raises UsageError."""
     key, equals, value = text.partition("=")
     if not equals:
         raise UsageError(f"--set {text!r}: expected key=value")

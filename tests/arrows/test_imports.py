@@ -52,6 +52,8 @@ ALSO: Mapping[str, str] = {
     "er_bench/worlds/*/episode_proof.py": "",
     "er_bench/scenes/*.py": "",
     "er_bench/train/evaluation.py": "api",
+    # Its last stage is a run, its outcome a table.
+    "er_bench/train/ablation/*.py": "api report",
     # Tasks teach through their judge, and what was answered is kept as a run.
     "er_bench/train/methods/grpo/*.py": "api run",
     "er_bench/cli/convert.py": "models",

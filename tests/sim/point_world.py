@@ -22,8 +22,9 @@ def space(*names: str, **bounds: float) -> dict[str, Any]:
 
 
 def pixel(at_m: NDArray[np.float64]) -> tuple[int, int]:
-    """Row and column of a point of the table, which is two metres wide and deep."""
-    column, row = np.rint((at_m * [1, -1] + 1) / 2 * (SIDE_PX - 1)).astype(int)
+    """Row and column of a point of the table, two metres wide and deep; of the edge beyond it."""
+    last = SIDE_PX - 1
+    column, row = np.rint((at_m * [1, -1] + 1) / 2 * last).clip(0, last).astype(int)
     return int(row), int(column)
 
 

@@ -88,8 +88,17 @@ def test_what_the_simulator_knows_needs_no_model(demos: Path, tmp_path: Path) ->
     assert first["red puck: height"] == "higher" and "drawer: height" not in first
     assert first["red puck: distance"] == "22" and first["drawer: distance"] == "50"
     assert first["drawer, red puck: nearer"] == "red puck"
+    general = rows(tmp_path / "out/true_general.jsonl")
+    told = {
+        (r["provenance"]["step"], r["provenance"]["about"]): r["conversations"][1]["value"]
+        for r in general
+        if r["provenance"]["episode"] == 0
+    }
+    assert told[0, "things"] == "drawer, gripper, red puck"
+    assert (told[0, "stage"], told[5, "stage"]) == ("beginning", "end")
+    assert told[0, "instruction"] == general[0]["provenance"]["instruction"]
     sources = read_meta(tmp_path / "out/meta.json")
-    assert [s.name for s in sources] == ["true_grounding", "true_spatial"]
+    assert [s.name for s in sources] == ["true_general", "true_grounding", "true_spatial"]
     for source in sources:
         for k in range(len(source.offsets)):
             asked, answered = source.record(k).messages

@@ -7,7 +7,7 @@ margins below. The words are er-bench's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -24,6 +24,8 @@ APART_SHARE, HIGHER_M, NEARER = 0.06, 0.03, 0.75
 """How far apart two things must be: sideways, of the picture's width; in height; and how much
 nearer one must be than the other, as a ratio."""
 GRIPPER = "gripper"
+STAGES = (("beginning", 0.0, 0.2), ("middle", 0.4, 0.6), ("end", 0.8, 1.0))
+"""Shares of an episode's steps that are clearly one stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Asked:
     """A question and its answer, as text."""
 
     kind: str
-    """`grounding` or `spatial`."""
+    """`general`, `grounding` or `spatial`."""
     about: str
     question: str
     answer: str
@@ -62,6 +64,8 @@ def places(frame: Frame) -> list[Place]:
 def true_questions(frame: Frame, dialect: Dialect) -> Iterator[Asked]:
     """All that can be asked about a frame; points in a dialect."""
     seen = places(frame)
+    if seen:
+        yield from _general(frame, seen)
     for place in seen:
         question = dialect.point_prompt(f"Point to the {place.words}.", f"the {place.words}")
         yield Asked("grounding", place.words, question, _point(place.at_px, frame, dialect))
@@ -73,6 +77,21 @@ def true_questions(frame: Frame, dialect: Dialect) -> Iterator[Asked]:
             yield from _from_gripper(gripper, place)
         for one, other in combinations(by_words.values(), 2):
             yield from _nearer(gripper, one, other)
+
+
+def _general(frame: Frame, seen: Sequence[Place]) -> Iterator[Asked]:
+    """What the episode is about, what is there, and how far it has come."""
+    instruction = frame.episode.instruction
+    if instruction:
+        question = "What is the robot to do? Answer with its instruction."
+        yield Asked("general", "instruction", question, instruction)
+    question = "Which things are to be seen? Answer with their names, in alphabetical order."
+    yield Asked("general", "things", question, ", ".join(place.words for place in seen))
+    share = frame.step / max(len(frame.episode) - 1, 1)
+    stage = next((word for word, low, high in STAGES if low <= share <= high), None)
+    if stage is not None:
+        question = "How far has the robot come: beginning, middle or end? Answer with one word."
+        yield Asked("general", "stage", question, stage)
 
 
 def _point(at_px: Point, frame: Frame, dialect: Dialect) -> str:

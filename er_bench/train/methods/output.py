@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from er_bench.core.errors import ConfigError, DataError, StoreError
 from er_bench.data.files import write_json, writing
 from er_bench.data.text_files import read_json
 from er_bench.train.methods.checkpoints import STATE
+from er_bench.train.methods.running import FINAL
 from er_bench.train.recipe import Training
 
 RECIPE = "recipe.json"
@@ -48,8 +49,23 @@ def check_output(
                 "it back, or begin again in another output"
             )
         return
+    _check_same(recipe, STEERS)
+
+
+def has_ended(recipe: Training) -> bool:
+    """Whether the run of a recipe has written its final model.
+
+    Raises ConfigError where `output` holds that of another recipe, StoreError for what is damaged.
+    """
+    if not (recipe.output / FINAL).is_dir():
+        return False
+    _check_same(recipe, frozenset())
+    return True
+
+
+def _check_same(recipe: Training, may_steer: Collection[str]) -> None:
     old, new = _settings(recipe.output)["recipe"], recipe.model_dump(mode="json")
-    kept = set(new) - MAY_CHANGE - STEERS
+    kept = set(new) - MAY_CHANGE - set(may_steer)
     changed = [key for key in new if key in kept and old.get(key) != new[key]]
     if changed:
         told = "; ".join(f"{key}: {old.get(key)!r} became {new[key]!r}" for key in changed)

@@ -1,0 +1,1 @@
+"""Which start of a VLM helps a robot policy: the same recipe from several, compared in pairs."""
