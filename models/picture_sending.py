@@ -15,6 +15,7 @@ import PIL.Image
 from er_bench.core.errors import DataError
 from er_bench.core.geometry import PixelGrid, Size
 from er_bench.data.media import opened, turned, upright
+from er_bench.data.media_look import ends_well
 
 AS_IT_IS = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 """Types by Pillow's name. A Multi Picture file is a JPEG with more pictures behind it."""
@@ -79,15 +80,17 @@ class PictureLimits:
 def to_send(content: bytes, name: str, limits: PictureLimits) -> Sent:
     """A picture as it goes out, upright and within the limits. Raises DataError.
 
-    It is decoded whole, so that one that is cut off is an error here as on every backend.
+    One that is cut off is an error here as on every backend: a JPEG whose file ends as JPEGs end
+    counts as whole, as it does before a run (`data.media_look`); any other is decoded.
     """
     with opened(content, name) as found:
         kind, size = found.format or "", found.size
         again = turned(found)
         _size(size, 1.0, name, limits)
         if kind in AS_IT_IS and not again and limits.holds(size, len(content)):
-            found.draft("RGB", (1, 1))  # a JPEG is then read to its end, and drawn small
-            found.load()
+            if kind not in ("JPEG", "MPO") or not ends_well(content, content, len(content)):
+                found.draft("RGB", (1, 1))  # a JPEG is then read to its end, and drawn small
+                found.load()
             return Sent(content, AS_IT_IS[kind], size, size)
         picture = upright(found).convert("RGB")
         sent = _written(picture, kind not in ("JPEG", "MPO"), len(content), name, limits)

@@ -97,7 +97,7 @@ def _no_medium(head: bytes, n_bytes: int) -> str:
 
 
 def _check_picture(source: Path | bytes, pieces: list[bytes], n_bytes: int) -> None:
-    whole = _ends_well(pieces[0], pieces[-1], n_bytes)
+    whole = ends_well(pieces[0], pieces[-1], n_bytes)
     try:
         with opened(source, "") as found:
             if not whole:
@@ -108,7 +108,7 @@ def _check_picture(source: Path | bytes, pieces: list[bytes], n_bytes: int) -> N
         raise DataError(what + error.problem) from error
 
 
-def _ends_well(head: bytes, tail: bytes, n_bytes: int) -> bool:
+def ends_well(head: bytes, tail: bytes, n_bytes: int) -> bool:
     """Whether a picture file ends as its format does, so that nothing is cut off."""
     if head.startswith(b"\xff\xd8"):
         return tail.rstrip(b"\0").endswith(b"\xff\xd9")

@@ -6,8 +6,9 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def run_info(command: Sequence[str], name: str = "", elsewhere: str = "") -> Run
         er_bench_version=own_version(),
         git_sha=git_sha(),
         command=[cut_from_text(word) for word in command],
-        packages=_packages(),
+        packages=dict(_packages()),
         hardware=hardware() | ({"model": elsewhere} if elsewhere else {}),
     )
 
@@ -52,7 +53,9 @@ def git_sha() -> str | None:
     return done.stdout.strip() or None
 
 
-def _packages() -> dict[str, str]:
+@cache
+def _packages() -> Mapping[str, str]:
+    """Read once: what a process has imported does not change."""
     found = {}
     for name in PACKAGES:
         try:

@@ -15,7 +15,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -147,7 +146,7 @@ class RunStore:
                 parts.append(self._stored(part, media))
                 media += not isinstance(part, Text)
             messages.append(StoredMessage(role=message.role, parts=parts))
-        decoding = {k: v for k, v in asdict(prompt.decoding).items() if v is not None}
+        decoding = {k: v for k, v in prompt.decoding.to_dict().items() if v is not None}
         schema = prompt.json_schema
         stored = StoredPrompt(
             sha256=sha256,
