@@ -15,7 +15,7 @@ demo: $(VENV)/demo.stamp
 
 test: $(VENV)/dev.stamp $(THOR)/stamp $(METAWORLD)/stamp
 	ER_BENCH_TEST_THOR_2_1=$(CURDIR)/$(THOR)/bin/python \
-	ER_BENCH_TEST_METAWORLD=$(CURDIR)/$(METAWORLD)/bin/python $(BIN)/python -m pytest -n 2
+	ER_BENCH_TEST_METAWORLD=$(CURDIR)/$(METAWORLD)/bin/python $(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from er_bench.data.run_folder import read_records
 from tests.chat import chat_server as chat_server
+from tests.commands import Forks
 from tests.hub import hub as hub
 from tests.hub import task_on_the_hub as task_on_the_hub
 
@@ -139,11 +140,25 @@ def write_toy_rows(folder: Path, n: int, **more: str) -> None:
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Where commands are forked from."""
+    waiting = Forks()
+    yield waiting
+    waiting.close()
+
+
 @pytest.fixture
-def er_bench(tmp_path: Path) -> Command:
-    """Run `er-bench ARGS..` as a user would, in an empty folder."""
+def er_bench(tmp_path: Path, forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """Run `er-bench ARGS..` as a user would, in an empty folder.
+
+    In a new interpreter where the environment is another one than that of the tests' beginning.
+    """
 
     def call(*args: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        if forks.fit() and not environment:
+            outputs = tmp_path_factory.mktemp("outputs")
+            return forks.run([*map(str, args)], tmp_path, outputs, 120)
         return subprocess.run(
             [sys.executable, "-m", "er_bench.cli.main", *map(str, args)],
             cwd=tmp_path,

@@ -18,6 +18,16 @@ def archive(name: str, content: bytes) -> bytes:
     return out.getvalue()
 
 
+IMPATIENT = "import time\nsleep = time.sleep\ntime.sleep = lambda s: sleep(min(s, 0.01))\n"
+
+
+def impatient(folder: Path) -> dict[str, str]:
+    """The environment of an interpreter that hardly waits: the client tries for half a minute."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(IMPATIENT)
+    return {"PYTHONPATH": str(folder)}
+
+
 def run(er_bench: Command, include: Path, hub: dict[str, str], *more: str) -> tuple[int, str]:
     done = er_bench("run", "--model", "reference/oracle", "--tasks", "toy", "--include-path",
                     include, "--out", "r", *more, **hub)  # fmt: skip
@@ -77,7 +87,8 @@ def test_an_archive_that_grows_out_of_proportion_is_refused(
 def test_without_the_hub_the_way_out_is_named(
     er_bench: Command, task_on_the_hub: Path, hub: dict[str, str], tmp_path: Path
 ) -> None:
-    code, told = run(er_bench, task_on_the_hub, {**hub, "HF_ENDPOINT": "http://127.0.0.1:9"})
+    away = {**hub, "HF_ENDPOINT": "http://127.0.0.1:9", **impatient(tmp_path / "impatient")}
+    code, told = run(er_bench, task_on_the_hub, away)
     assert code == 3 and "--data DIR" in told and "--split mini" in told
     result = read_results(tmp_path / "r").tasks["toy"]
     assert (result.status, result.score, result.n_total) == ("unavailable", None, 0)

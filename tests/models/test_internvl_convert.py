@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from er_bench.cli.main import main
 from er_bench.core.errors import ConfigError, UsageError
 from er_bench.core.message import user
 from er_bench.models.internvl import convert
@@ -167,19 +168,28 @@ def test_what_transformers_saves_can_be_taken_back(tmp_path: Path) -> None:
     assert torch.equal(one, other)
 
 
-def test_command_line(source: Path, tmp_path: Path) -> None:
-    def er_bench(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "er_bench.cli.main", "convert", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+def test_command_line(
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def here(*words: str) -> tuple[object, str]:
+        """The same in this process, which has torch imported."""
+        monkeypatch.setattr(sys, "argv", ["er-bench", "convert", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, capsys.readouterr().err
 
     out = tmp_path / "native"
-    done = er_bench("--model", str(source), "--out", str(out))
+    command = [sys.executable, "-m", "er_bench.cli.main", "convert"]
+    words = ["--model", str(source), "--out", str(out)]
+    done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "native checkpoint:" in done.stdout
-    refused = er_bench("--model", str(source), "--out", str(out))
-    assert refused.returncode == 2
-    assert "not empty" in refused.stderr
-    back = er_bench("--model", str(out), "--to", "original", "--out", str(tmp_path / "back"))
-    assert back.returncode == 0, back.stderr
+    code, told = here(*words)
+    assert code == 2 and "not empty" in told
+    code, told = here("--model", str(out), "--to", "original", "--out", str(tmp_path / "back"))
+    assert code == 0, told
     assert same_bits(weights(tmp_path / "back"), weights(source))
-    assert er_bench("--model", str(out), "--to", "x", "--out", str(tmp_path / "y")).returncode == 2
+    assert here("--model", str(out), "--to", "x", "--out", str(tmp_path / "y"))[0] == 2
