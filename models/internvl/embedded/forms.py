@@ -122,7 +122,7 @@ class _Ear:
     """An agent that hears the first prompt and does not answer."""
 
     prompt: Prompt | None = None
-    policy_sees: bool = False
+    looks_every: int = 0
 
     async def ask(self, prompt: Prompt) -> Turn:
         self.prompt = prompt
