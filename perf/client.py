@@ -80,7 +80,7 @@ TASK = Noise
 
 
 def serve(port: multiprocessing.Queue[int]) -> None:
-    """A chat-completions server that reads the request and answers A after a while."""
+    """A server that lists its model, as servers do, and answers every request A after a while."""
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()
@@ -89,9 +89,13 @@ def serve(port: multiprocessing.Queue[int]) -> None:
             {"choices": [{"message": {"content": "A"}, "finish_reason": "stop"}], "usage": {}}
         )
 
+    async def models(request: web.Request) -> web.Response:
+        return web.json_response({"data": [{"id": "x"}]})
+
     async def run() -> None:
         app = web.Application(client_max_size=2**26)
         app.router.add_post("/v1/chat/completions", answer)
+        app.router.add_get("/v1/models", models)
         runner = web.AppRunner(app)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 from er_bench.core.json_types import JsonObject
 
@@ -31,6 +31,7 @@ SUBTASKS: tuple[tuple[str, ...], ...] = (
     ("press",),
 )
 """Skills that make a subtask, in the order in which they are tried; the first that fits wins."""
+_BY_FIRST = {first: [s for s in SUBTASKS if s[0] == first] for first in {s[0] for s in SUBTASKS}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,10 @@ class PlanScore:
 
     def parts(self) -> dict[str, float]:
         """The numbers by name."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in _PARTS}
+
+
+_PARTS = tuple(part.name for part in fields(PlanScore))
 
 
 def score_plan(truth: Sequence[Step], plan: object, *, star: bool = False) -> PlanScore:
@@ -78,7 +82,7 @@ def _score(truth: list[Step], plan: list[Step], star: bool) -> PlanScore:
     call = _recall(calls, plan_calls)
     exact = _exact(_subtasks(truth), _subtasks(plan), star)
     released = 0.4 * skill + 0.4 * entity
-    known = sum((Counter(calls) & Counter(plan_calls)).values())
+    known = _common(calls, plan_calls)
     return PlanScore(
         skill=skill,
         entity=entity,
@@ -93,7 +97,18 @@ def _score(truth: list[Step], plan: list[Step], star: bool) -> PlanScore:
 def _recall(truth: list[Hashable], found: list[Hashable]) -> float:
     if not truth:
         return 0.0
-    return sum((Counter(truth) & Counter(found)).values()) / len(truth)
+    return _common(truth, found) / len(truth)
+
+
+def _common(truth: list[Hashable], found: list[Hashable]) -> int:
+    """How many of the truth's are found, each as often as both have it."""
+    left = Counter(truth)
+    n = 0
+    for one in found:
+        if left.get(one, 0):
+            left[one] -= 1
+            n += 1
+    return n
 
 
 def _parameters(steps: list[Step]) -> list[Hashable]:
@@ -109,9 +124,9 @@ def _subtasks(steps: list[Step]) -> list[Hashable]:
     """Each subtask as its skills, its last entity and its last container; other steps skipped."""
     names = tuple(step["name"] for step in steps)
     found: list[Hashable] = []
-    at = 0
+    at, of_first = 0, _BY_FIRST.get
     while at < len(steps):
-        skills = next((s for s in SUBTASKS if names[at : at + len(s)] == s), None)
+        skills = next((s for s in of_first(names[at], ()) if names[at : at + len(s)] == s), None)
         if skills is None:
             at += 1
             continue
@@ -131,7 +146,7 @@ def _exact(truth: list[Hashable], plan: list[Hashable], star: bool) -> float:
     predecessor must match as well. Raises ZeroDivisionError for a truth without subtasks.
     """
     if star:
-        return sum((Counter(truth) & Counter(plan)).values()) / len(truth)
+        return _common(truth, plan) / len(truth)
     same = [a == b for a, b in zip(truth, plan, strict=False)]
     return sum(here and (k == 0 or same[k - 1]) for k, here in enumerate(same)) / len(truth)
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import sys
+from collections.abc import Sequence
+from copy import copy
 from typing import Annotated
 
 import typer
+from typer.models import CommandInfo, TyperInfo
 
 from er_bench.cli import (
     ablate,
@@ -34,6 +37,7 @@ from er_bench.cli import (
 from er_bench.cli.terminal import show, tell
 from er_bench.core.errors import ErBenchError
 
+HELP = ["-h", "--help"]
 app = typer.Typer(
     name="er-bench",
     help=(
@@ -43,7 +47,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": HELP},
 )
 app.command("run")(run.run)
 app.command("score")(score.score)
@@ -82,10 +86,47 @@ def _version(
         raise typer.Exit()
 
 
+def needed(words: Sequence[str]) -> typer.Typer:
+    """As much of the command line as these words ask for.
+
+    To make the options of every command takes longer than all the rest of most of them.
+    """
+    part, commands, groups = copy(app), app.registered_commands, app.registered_groups
+    names = {command.name for command in commands} | {group.name for group in groups}
+    if not words or words[0] in HELP:
+        part.registered_commands = [_listed(command) for command in commands]
+        part.registered_groups = [_listed_group(group) for group in groups]
+    elif words[0] in names:
+        part.registered_commands = [c for c in commands if c.name == words[0]]
+        part.registered_groups = [g for g in groups if g.name == words[0]]
+    return part
+
+
+def _listed(command: CommandInfo) -> CommandInfo:
+    """A command as the list of commands shows it: without options."""
+
+    def shown() -> None:
+        """Stand for the command."""
+
+    shown.__doc__ = command.callback.__doc__
+    listed = copy(command)
+    listed.callback = shown
+    return listed
+
+
+def _listed_group(group: TyperInfo) -> TyperInfo:
+    """A group as the list of commands shows it: without commands."""
+    listed, inner = copy(group), copy(group.typer_instance)
+    if inner is not None:
+        inner.registered_commands, inner.registered_groups = [], []
+    listed.typer_instance = inner
+    return listed
+
+
 def main() -> None:
     """Run the command line; errors of er-bench print without a traceback."""
     try:
-        app()
+        needed(sys.argv[1:])()
     except ErBenchError as error:
         tell(f"er-bench: {error}")
         sys.exit(error.exit_code)

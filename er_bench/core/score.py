@@ -51,6 +51,11 @@ class Verdict:
         why = score.why or answer.note
         return cls(answer, score.value, score.parts, why, tuple(points_px_xy), tuple(boxes_px_xyxy))
 
+    def with_parts(self, parts: Mapping[str, float]) -> Verdict:
+        """The same with other parts; several times as fast as `replace`."""
+        points, boxes = self.points_px_xy, self.boxes_px_xyxy
+        return Verdict(self.answer, self.score, parts, self.why, points, boxes)
+
 
 Judgement = Mapping[str, Verdict]
 """The verdict of each reading, by the reading's name."""

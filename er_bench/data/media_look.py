@@ -55,7 +55,8 @@ def look(medium: Blob | Path, kind: Kind) -> Look:
     if not fault and kind != "file":
         try:
             if kind == "picture":
-                _check_picture(path if isinstance(path, Path) else pieces[0], pieces, n_bytes)
+                source = path if isinstance(path, Path) and len(pieces) > 1 else pieces[0]
+                _check_picture(source, pieces, n_bytes)
             elif isinstance(path, Path):
                 check_video(path)
         except MissingExtraError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from er_bench.reading.final_answer import CJK
 
@@ -23,6 +23,7 @@ _COMMA = (
 )
 _MYRIAD = {"\u4e07": 10**4, "\u842c": 10**4, "\u4ebf": 10**8, "\u5104": 10**8}
 _MYRIADS = re.compile(_FREE + r"(\d{1,15}(?:\.\d{1,15})?) ?([\u4e07\u842c\u4ebf\u5104])")
+Replace = Callable[[re.Match[str]], str]
 _TIMES = re.compile(r"(?<=\d)[x\u00d7*](?=\d)")
 
 
@@ -33,16 +34,12 @@ def plain_figures(text: str) -> str:
     between thousands. A comma is a decimal mark after a lone 0, after thousands set off by points
     and before a unit of length; else `3,5` may be two numbers and stays.
     """
-    text = _GAP.sub("", _GAP.sub("", text))
-    text = _SPACED.sub(lambda f: f[1].replace(" ", ""), text)
-    text = _VULGAR.sub(lambda f: repr(int(f[1] or 0) + unicodedata.numeric(f[2])), text)
-    text = _MIXED.sub(_mixed, text)
-    text = _COMMA[0].sub(r"0.\1", text)
-    text = _COMMA[1].sub(lambda f: f"{f[1].replace('.', '')}.{f[2]}", text)
-    text = _COMMA[2].sub(r"\1.\2", text)
-    text = _POINTS.sub(lambda f: f[1].replace(".", ""), text)
-    text = _MYRIADS.sub(lambda f: repr(float(f[1]) * _MYRIAD[f[2]]), text)
-    return _TIMES.sub(" x ", text)
+    if not (_BETWEEN_FIGURES.search(text) or _OTHER_FIGURES.search(text)):
+        return text
+    for sign, form, by in _STEPS:
+        if sign.search(text):
+            text = form.sub(by, text)
+    return text
 
 
 def _mixed(found: re.Match[str]) -> str:
@@ -50,6 +47,34 @@ def _mixed(found: re.Match[str]) -> str:
     if not 0 < int(above) < int(below) or (whole is None and slash == "/"):
         return found[0]
     return repr(int(whole or 0) + int(above) / int(below))
+
+
+_GAPPED, _WITH_COMMA = re.compile(r"\d[\u00a0\u2009\u202f'\u2019_]\d{3}"), re.compile(r"\d,\d")
+_STEPS: tuple[tuple[re.Pattern[str], re.Pattern[str], str | Replace], ...] = (
+    (_GAPPED, _GAP, ""),
+    (_GAPPED, _GAP, ""),
+    (re.compile(r"\d \d{3}"), _SPACED, lambda f: f[1].replace(" ", "")),
+    (
+        re.compile("[\u00bc-\u00be\u2150-\u215e]"),
+        _VULGAR,
+        lambda f: repr(int(f[1] or 0) + unicodedata.numeric(f[2])),
+    ),
+    (re.compile(r"\d[/\u2044]\d"), _MIXED, _mixed),
+    (_WITH_COMMA, _COMMA[0], r"0.\1"),
+    (_WITH_COMMA, _COMMA[1], lambda f: f"{f[1].replace('.', '')}.{f[2]}"),
+    (_WITH_COMMA, _COMMA[2], r"\1.\2"),
+    (re.compile(r"\d\.\d{3}"), _POINTS, lambda f: f[1].replace(".", "")),
+    (
+        re.compile("[\u4e07\u842c\u4ebf\u5104]"),
+        _MYRIADS,
+        lambda f: repr(float(f[1]) * _MYRIAD[f[2]]),
+    ),
+    (re.compile(r"\d[x\u00d7*]\d"), _TIMES, " x "),
+)
+"""What every text has in which a form is found, fast to see; the form; what stands for it."""
+_BETWEEN_FIGURES = re.compile(r"\d[\u00a0\u2009\u202f'\u2019_ ,./\u2044x\u00d7*]\d")
+_OTHER_FIGURES = re.compile("[\u00bc-\u00be\u2150-\u215e\u4e07\u842c\u4ebf\u5104]")
+"""One of both is in every text in which any form is found."""
 
 
 _HAN_DIGITS = {

@@ -28,10 +28,12 @@ _TAKEN_BACK = (
 )
 _IT = r"(?:it|that|this|the\s{1,3}(?:(?:correct|right)\s{1,3})?answer)"
 _IS = r"(?:\s{1,3}(?:is|(?:should|must)\s{1,3}be)|['\u2019]s)\s{1,3}"
+_INSTEAD = (
+    r"\s{0,3}(?:no|nope|actually|sorry|oops|(?:or\s{1,3})?rather|i\s{1,3}mean"
+    r"|make\s{1,3}(?:that|it))\b"
+)
 _REPLACED = (
-    r"(?:(?<=[,.;:?!()\u2013\u2014\u2026-])\s{0,3}(?:no|nope|actually|sorry|oops"
-    r"|(?:or\s{1,3})?rather|i\s{1,3}mean|make\s{1,3}(?:that|it))\b[,:]?\s{1,3}"
-    rf"(?:{_IT}{_IS})?"
+    rf"(?:(?<=[,.;:?!()\u2013\u2014\u2026-]){_INSTEAD}[,:]?\s{{1,3}}(?:{_IT}{_IS})?"
     rf"|\bbut\s{{1,3}}(?:{_IT}{_IS}(?:actually|really)\s{{1,3}}|should\s{{1,3}}be\s{{1,3}}))"
 )
 
@@ -39,17 +41,32 @@ _REPLACED = (
 def correction(value: str, also: str = r"(?!)") -> re.Pattern[str]:
     """Words that take back what was said before: "no, wait", or "no," right before a `value`.
 
-    `also` are more words that do so right before a value.
+    `also` are more words that do so right before a value; they begin with "but".
     """
     return re.compile(rf"(?i)(?:{_TAKEN_BACK}|(?:{_REPLACED}|{also})(?={value}))")
 
 
 def corrected(text: str, by: re.Pattern[str]) -> str | None:
     """What follows the last words that take something back; None when there are none."""
+    if text.isascii() and not _may_be_corrected(text):
+        return None
     end = None
     for found in by.finditer(text):
         end = found.end()
     return None if end is None else text[end:]
+
+
+_INSTEAD_AFTER_MARK = re.compile(rf"[,.;:?!()-](?i:{_INSTEAD})")
+_TAKING_BACK = (
+    *("wait", "hm", "reconsider", "recheck", "re-check", "reexamine", "re-examine", "again"),
+    *("correct", "scratch", "second", "mistake", "wrong", "change", "but"),
+)
+
+
+def _may_be_corrected(text: str) -> bool:
+    """Whether plain text has a part of what every correction has; many times as fast to see."""
+    low = text.lower()
+    return any(word in low for word in _TAKING_BACK) or bool(_INSTEAD_AFTER_MARK.search(text))
 
 
 _SUPPOSED = re.compile(
@@ -63,26 +80,34 @@ _SUPPOSED = re.compile(
     r"(?:(?:option|choice|letter)\s{1,3})?[(*_`\"'\[]{0,4}$"
 )
 _SUPPOSED_BEFORE = 72
+_SUPPOSING = ("if", "suppos", "assum", "imagin", "let", "were", "had")
 
 
 def supposed(text: str, at: int) -> bool:
     """Whether what begins at `at` is only supposed: "if it were A", "suppose B"."""
-    return _SUPPOSED.search(text, max(0, at - _SUPPOSED_BEFORE), at) is not None
+    start = max(0, at - _SUPPOSED_BEFORE)
+    before = text[start:at].lower()
+    if before.isascii() and not any(word in before for word in _SUPPOSING):
+        return False
+    return _SUPPOSED.search(text, start, at) is not None
 
 
 def half_width(text: str) -> str:
     """Full-width letters, figures and marks as ASCII."""
-    return text.translate(_HALF_WIDTH)
+    return text if text.isascii() else text.translate(_HALF_WIDTH)
 
 
 def without_boxes(text: str) -> str:
     r"""What follows the thoughts, every `\boxed{}` cut out of it."""
-    return _TEXT_MACRO.sub(r"\1", _BOXED.sub(" ", half_width(after_thinking(text))))
+    text = half_width(after_thinking(text))
+    return _TEXT_MACRO.sub(r"\1", _BOXED.sub(" ", text)) if "\\" in text else text
 
 
 def final_answer(text: str) -> str:
     r"""The last `<answer>`, then the last `\boxed{}`, of what follows the thoughts."""
     text = half_width(after_thinking(text))
+    if "\\" not in text:
+        return text
     if found := [match for match in _BOXED.findall(text) if match.strip()]:
         text = found[-1]
     return _TEXT_MACRO.sub(r"\1", text)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from er_bench.core.answer import Answer, Status
+from er_bench.reading.cues import Cue, plain
 from er_bench.reading.final_answer import (
     CJK,
     corrected,
@@ -70,6 +72,9 @@ def first_capital_after(deleted: Sequence[str], text: str) -> Answer:
     return _released(_first(re.search("[ABCD]", text)))
 
 
+_LONE_CAPITAL = re.compile(r"[A-D](?<!\w[A-D])\b(?!\s[a-zA-Z])")
+
+
 def read_backticked(text: str) -> Answer:
     """The first lone capital A-D not followed by a word, within backticks if there are any.
 
@@ -79,7 +84,7 @@ def read_backticked(text: str) -> Answer:
     for fence in ("``([^`]*)``", "`([^`]*)`"):
         if found := re.search(fence, text):
             text = found.group(1)
-    return _released(_first(re.search(r"\b[A-D]\b(?!\s[a-zA-Z])", text)))
+    return _released(_first(_LONE_CAPITAL.search(text)))
 
 
 def _first(found: re.Match[str] | None) -> str:
@@ -122,7 +127,23 @@ _CUES = (
     rf"(?<!\u4e0d)\u9009(?:\u62e9)?(?:\u7684)?[\u662f\u4e3a]?{_OPEN}{_LETTER}",
     rf"{_LETTER}(?:\u9009?\u9879)?\u662f?(?:\u6b63\u786e|\u5bf9\u7684)",
 )
-_STATED = tuple(re.compile(cue) for cue in _CUES)
+_BEGINS: tuple[tuple[str, ...], ...] = (
+    ("answer",),
+    ("final", "conclusion", "verdict"),
+    ("option", "choice"),
+    ("choose", "chose", "pick", "select", "go", "opt", "think", "believe"),
+    ("so", "thus", "hence", "therefore"),
+    (),
+    (),
+    (),
+    (),
+)
+_IS_RIGHT = re.compile(r"is\s+(?:the\s+)?(?:most\s+)?(?:correct|right|best|better|answer)\b")
+_STATED = tuple(
+    Cue(re.compile(cue), begins, _IS_RIGHT if cue.startswith(_LETTER) else None)
+    for cue, begins in zip(_CUES, _BEGINS, strict=True)
+)
+_SAYS = re.compile(rf"(?i:\banswer\b[*_]{{0,3}}{_BE})([^\n.]{{1,300}})")
 _LEADING = re.compile(rf"^{_OPEN}(?:(?i:option|choice)\s+)?{_LETTER}")
 _ALONE = re.compile(
     r"""^[\s*_`"'\u201c\u2018(\[{<$.>#-]{0,16}(?:(?i:option|choice)\s+)?"""
@@ -167,6 +188,7 @@ _LIST = (
 """Letters with "and" or "or" before the last; without, "not A, B" would deny B."""
 _DENIED_BEFORE = re.compile(rf"(?i){_NO}[(*_`\"']{{0,4}}$")
 _DENIED_AFTER = re.compile(rf"[)\].*_`]{{0,4}}{_WRONG}")
+_LISTED = re.compile(_LIST)
 _DENIED_LIST = re.compile(
     rf"(?i:{_NO})[(*_`]{{0,2}}(?P<after>{_LIST})|(?<![A-Za-z])(?P<before>{_LIST}){_WRONG}"
 )
@@ -222,20 +244,17 @@ class _Reader:
 
     def __init__(self, text: str, letters: str, options: Mapping[str, str]) -> None:
         self.text, self.letters = text, letters
-        self.by_text: dict[str, str] = {}
-        for letter, option in options.items():
-            key = _plain(option)
-            self.by_text[key] = "" if key in self.by_text else letter
-        self.plain_options = {letter: _plain(option) for letter, option in options.items()}
+        self.plain_options, self.by_text = _plain_options(tuple(options.items()))
         self.denied = set(_denied(text))
         self.ends_asking = text.rstrip().endswith("?")
 
     def read(self) -> Answer:
         if not self.text.strip():
             return Answer.unparsed("the answer is empty")
-        whole = _plain(self.text)
-        if len(whole) > 1 and self.by_text.get(whole):
-            return Answer(self.by_text[whole])
+        if self.by_text:
+            whole = _plain(self.text)
+            if len(whole) > 1 and self.by_text.get(whole):
+                return Answer(self.by_text[whole])
         rules = (self.stated(), self.alone(), self.leading(), self.mentioned())
         for found in rules:
             answer = self.settle(found)
@@ -256,8 +275,9 @@ class _Reader:
     def stated(self) -> Iterator[str]:
         """The letter, or joined letters, of the last statement."""
         last: tuple[int, re.Match[str]] | None = None
+        low = plain(self.text)
         for cue in _STATED:
-            for match in cue.finditer(self.text):
+            for match in cue.finditer(self.text, low):
                 start, end = match.span(1)
                 if self.is_option(match[1], end, after_cue=True) and start >= (last or (0,))[0]:
                     last = (start, match)
@@ -268,7 +288,7 @@ class _Reader:
 
     def stated_text(self) -> Iterator[str]:
         """The option whose text is stated, as in `The answer is: the lamp`."""
-        for match in re.finditer(rf"(?i:\banswer\b[*_]{{0,3}}{_BE})([^\n.]{{1,300}})", self.text):
+        for match in _SAYS.finditer(self.text) if self.by_text else ():
             if letter := self.by_text.get(_plain(match[1])):
                 yield letter
 
@@ -340,13 +360,27 @@ class _Reader:
 
 def _denied(text: str) -> Iterator[int]:
     """Where letters end that are denied together: "not A or B", "A, B and D are wrong"."""
+    if not _LISTED.search(text):
+        return
     for found in _DENIED_LIST.finditer(text):
         kind = "after" if found["after"] else "before"
         for letter in re.finditer(r"(?<![A-Za-z])[A-Z](?![A-Za-z])", found[kind]):
             yield found.start(kind) + letter.end()
 
 
+@lru_cache(maxsize=8)
+def _plain_options(options: tuple[tuple[str, str], ...]) -> tuple[dict[str, str], dict[str, str]]:
+    """Plain text by letter, and letter by plain text, empty where two options read alike."""
+    texts = {letter: _plain(option) for letter, option in options}
+    by_text: dict[str, str] = {}
+    for letter, text in texts.items():
+        by_text[text] = "" if text in by_text else letter
+    return texts, by_text
+
+
+_ARTICLE = re.compile(r"^(?:the|an?)\s+")
+
+
 def _plain(text: str) -> str:
     """Lower case, single blanks, no marks around it and no article."""
-    plain = " ".join(half_width(text).lower().split()).strip(_EDGES)
-    return re.sub(r"^(?:the|an?)\s+", "", plain)
+    return _ARTICLE.sub("", " ".join(half_width(text).lower().split()).strip(_EDGES))

@@ -168,6 +168,8 @@ def _candidates(padded: str, letters: str) -> Iterator[tuple[int, int, str]]:
         for start in starts:
             if (at := padded.find(letter, start)) >= 0:
                 yield 7, at, letter
+        if letter not in padded:
+            continue
         for rank, form in ((6, "({})"), (5, "{}."), (4, "{}:"), (3, "{})"), (2, "{} "), (0, "{}")):
             if (at := padded.rfind(form.format(letter))) >= 0:
                 yield rank, at, letter
@@ -206,7 +208,8 @@ def read_spatial_choice(text: str) -> Answer:
     thoughts, then of the last 800 characters; a phrase; the only letter of the text.
     VLMEvalKit and EASI `spatial_bench` `can_match_option`, VLMEvalKit commit e8e78f05.
     """
-    text = INVISIBLE.sub("", text.strip())
+    text = text.strip()
+    text = text if text.isascii() else INVISIBLE.sub("", text)
     tail = text[-TAIL_CHARS:]
     return _letter(
         _in_block(text)

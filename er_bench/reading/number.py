@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from er_bench.core.answer import Answer, Status
+from er_bench.reading.cues import Cue, plain
 from er_bench.reading.figures import han_numbers, plain_figures
 from er_bench.reading.final_answer import (
     CJK,
@@ -98,7 +99,7 @@ _OPEN = (
     r"[\s*_:`\"'$(\[{]{0,16}(?:(?:about|around|approximately|roughly|exactly|just|probably|likely"
 )
 _OPEN += r"|clearly|therefore|either)\s+|[~\u7ea6]\s*|\u5927\u7ea6\s*){0,2}"
-_CUES = (
+_ANSWER, _RESULT, _TOTAL = (
     re.compile(
         r"(?i)(?:\banswer\b[*_]{0,3}(?:\s+(?:is|would\s+be|should\s+be)\b|\s*[:=]){0,2}"
         rf"|(?:\u7b54\u6848|\u7ed3\u679c)(?:\u5e94\u8be5|\u5e94)?[\u662f\u4e3a]?){_OPEN}"
@@ -113,8 +114,13 @@ _CUES = (
         rf"[\u662f\u4e3a\u6709:]{{0,2}}){_OPEN}"
     ),
 )
+_CUES = (
+    Cue(_ANSWER, ("answer",)),
+    Cue(_RESULT, sign=re.compile("=")),
+    Cue(_TOTAL, ("total", "sum", "altogether", "overall", "count", "in")),
+)
 """What states a number: as the answer, as the result of a sum, as the total, in this order."""
-_NAMED = re.compile(rf"[=\u2248]{_OPEN}")
+_NAMED = Cue(re.compile(rf"[=\u2248]{_OPEN}"), ("=",))
 _LISTED = re.compile(r"(?i)(?:\s{1,3}[^\W\d]{1,16}){1,3},?\s{1,3}(?:and|plus)\s{1,3}")
 _TOTAL_AFTER = re.compile(
     r"(?i)(?:\s{1,3}[^\W\d]{1,16}){0,3},?\s{1,3}(?:in\s{1,3}(?:total|all)|altogether|overall)\b"
@@ -186,10 +192,11 @@ def _settled(text: str) -> Answer:
     return Answer(None, Status.AMBIGUOUS, f"fits {values}")
 
 
-def _after(cue: re.Pattern[str], text: str, found: list[Found]) -> Iterator[int]:
+def _after(cue: Cue, text: str, found: list[Found]) -> Iterator[int]:
     """Which numbers begin where a cue ends."""
     at = {start: k for k, (start, _, _) in enumerate(found)}
-    yield from (at[match.end()] for match in cue.finditer(text) if match.end() in at)
+    ends = (match.end() for match in cue.finditer(text, plain(text)))
+    yield from (at[end] for end in ends if end in at)
 
 
 def _followed(text: str, found: list[Found], k: int, *, listed: bool = False) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _WORDS = (
     r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|analysis|rationale|cot"
@@ -19,6 +20,8 @@ _MARK = re.compile(
     r"|(?P<over><channel\|>|<\|end\|>)",
     re.IGNORECASE,
 )
+_FIRSTS = ("<", "[", "\u25c1")
+"""What every mark of thoughts begins with."""
 _CLOSING = frozenset(("/", "end", "final"))
 _ANSWER = re.compile(r"<answer>((?:(?!<answer>|</answer>).)*)", re.DOTALL | re.IGNORECASE)
 _LAST_TOKENS = ("<|return|>", "<|end|>", "<|im_end|>", "<|eot_id|>", "<|endoftext|>")
@@ -31,6 +34,8 @@ def without_thoughts(text: str) -> str:
     A closing mark without an opening one ends thoughts that began with the text; a block that is
     never closed goes on to the end.
     """
+    if not any(first in text for first in _FIRSTS):
+        return _without_last_tokens(text)
     kept: list[str] = []
     at, thinking = 0, False
     for mark in _MARK.finditer(text):
@@ -47,6 +52,8 @@ def without_thoughts(text: str) -> str:
 
 
 def _without_last_tokens(text: str) -> str:
+    if not text.rstrip().endswith("|>"):
+        return text
     for _ in range(_MOST_LAST_TOKENS):
         for token in _LAST_TOKENS:
             text = text.rstrip().removesuffix(token) if text.rstrip().endswith(token) else text
@@ -56,8 +63,14 @@ def _without_last_tokens(text: str) -> str:
 _KINDS = ("tag", "piped", "cased", "square", "arrow", "named", "channel")
 
 
+@lru_cache(maxsize=4)
 def after_thinking(text: str) -> str:
-    """What follows the thoughts: the last `<answer>` there that says anything, else all of it."""
+    """What follows the thoughts: the last `<answer>` there that says anything, else all of it.
+
+    Remembered for a moment: the readings of an answer ask one after the other.
+    """
     text = without_thoughts(text)
+    if "<" not in text:
+        return text
     found = [match for match in _ANSWER.findall(text) if match.strip()]
     return found[-1] if found else text

@@ -118,7 +118,7 @@ async def _run(
         await runner.run(
             jobs,
             model,
-            store.append,
+            store.append_all,
             on_record=on_record,
             concurrency=workers,
             repeats=options.repeats,

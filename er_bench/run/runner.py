@@ -29,8 +29,10 @@ from er_bench.run.shards import samples_of
 ROWS_AT_ONCE = 16
 """Rows read in one visit to the thread that reads; they may hold images."""
 
-Keep = Callable[[Record, Mapping[str, Prompt]], None]
-"""Takes each record, once, on the event loop, with the prompts that its turns name, by identity."""
+Ready = tuple[Record, Mapping[str, Prompt]]
+"""A record with the prompts that its turns name, by identity."""
+Keep = Callable[[Sequence[Ready]], None]
+"""Takes each record, once, on the event loop; those of one turn of the loop together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,13 @@ async def run(
     limits: Limits | None = None,
     frames: FrameKeeper | None = None,
 ) -> None:
-    """Run every wanted sample, hand each record to `keep`, then to `on_record`.
+    """Run every wanted sample, hand each record to `keep`, and when it is kept to `on_record`.
 
     Errors of data, model and simulator become records; any other exception is a fault of
     er-bench, ends the run and is raised.
     """
     worker = _Worker(model, limits or Limits(), Health(), frames)
+    keeper = _Keeper(keep)
     stream = _stream(jobs, repeats)
     queue: asyncio.Queue[tuple[Job, AnySample, int] | None] = asyncio.Queue(maxsize=concurrency)
 
@@ -79,7 +82,7 @@ async def run(
     async def work() -> None:
         while (item := await queue.get()) is not None:
             record, prompts = await worker.record(*item)
-            keep(record, prompts)
+            await keeper.kept(record, prompts)
             on_record(record)
 
     try:
@@ -90,8 +93,40 @@ async def run(
     except BaseExceptionGroup as group_error:
         raise group_error.exceptions[0] from None
     finally:
+        keeper.keep_all()
         for job in jobs:
             await job.task.close()
+
+
+class _Keeper:
+    """Keeps the records that are ready in one turn of the event loop together."""
+
+    def __init__(self, keep: Keep) -> None:
+        self._keep = keep
+        self._ready: list[Ready] = []
+        self._turn: asyncio.Future[None] | None = None
+
+    async def kept(self, record: Record, prompts: Mapping[str, Prompt]) -> None:
+        """Return when a record is kept. Raises what `keep` raises."""
+        if self._turn is None:
+            loop = asyncio.get_running_loop()
+            self._turn = loop.create_future()
+            loop.call_soon(self.keep_all)
+        self._ready.append((record, prompts))
+        await asyncio.shield(self._turn)
+
+    def keep_all(self) -> None:
+        """Keep what is ready; an error is raised in those that wait for it."""
+        turn, ready = self._turn, self._ready
+        self._turn, self._ready = None, []
+        if turn is None:
+            return
+        try:
+            self._keep(ready)
+        except Exception as error:
+            turn.set_exception(error)
+        else:
+            turn.set_result(None)
 
 
 def _stream(jobs: Sequence[Job], repeats: int) -> Iterator[tuple[Job, AnySample, int]]:

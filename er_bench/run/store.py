@@ -1,7 +1,8 @@
 """A run folder in writing: `manifest.json`, append-only `records.jsonl`, one writer at a time.
 
-A record is one line, written whole and flushed, so that a killed process loses at most the line
-it was writing; opening the folder again cuts a torn last line off. Prompts are kept once each
+A record is one line. It counts as done when it is written and flushed, those that are ready at the
+same moment together, so that a killed process loses no record that counted and leaves at most one
+torn line; opening the folder again cuts it off. Prompts are kept once each
 (`prompts.jsonl`), and so are the blocks of long texts that many prompts share (`texts.jsonl`); they
 are written before the record that names them. What the media hold is written once, when the run
 begins (`media.jsonl`).
@@ -130,11 +131,18 @@ class RunStore:
 
     def append(self, record: Record, prompts: Mapping[str, Prompt] = NO_PROMPTS) -> None:
         """Write one record and flush it, the prompts that it names, by identity, before it."""
+        self.append_all([(record, prompts)])
+
+    def append_all(self, ready: Sequence[tuple[Record, Mapping[str, Prompt]]]) -> None:
+        """Write records and flush them once, what they name before them: texts, then prompts."""
         with writing(self.folder):
-            for sha256, prompt in prompts.items():
-                if sha256 not in self._prompts.known:
-                    self._keep(sha256, prompt)
-            self._records.write(record.to_line())
+            for _, prompts in ready:
+                for sha256, prompt in prompts.items():
+                    if sha256 not in self._prompts.known:
+                        self._keep(sha256, prompt)
+            self._texts.flush()
+            self._prompts.flush()
+            self._records.write("".join(record.to_line() for record, _ in ready))
             self._records.flush()
 
     def _keep(self, sha256: str, prompt: Prompt) -> None:
@@ -216,11 +224,19 @@ class _Lines:
             with path.open("r+b") as file:
                 file.truncate(sum(map(len, whole)))
         self._file: IO[str] = path.open("a", encoding="utf-8")
+        self._new: list[str] = []
 
     def add(self, sha256: str, line: str) -> None:
+        """Take a line, to be written at the next flush."""
         self.known.add(sha256)
-        self._file.write(line + "\n")
-        self._file.flush()
+        self._new.append(f"{line}\n")
+
+    def flush(self) -> None:
+        """Write what is new, in one piece."""
+        if self._new:
+            self._file.write("".join(self._new))
+            self._new.clear()
+            self._file.flush()
 
     def close(self) -> None:
         self._file.close()

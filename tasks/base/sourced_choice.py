@@ -36,7 +36,7 @@ def by_source(
     def judge(sample: Sample[Choice], rollout: Rollout) -> Verdict:
         assert isinstance(sample.target, SourcedChoice)
         verdict = reading.judge(sample, rollout)
-        return replace(verdict, parts={**verdict.parts, sample.target.source: 1.0})
+        return verdict.with_parts({**verdict.parts, sample.target.source: 1.0})
 
     return replace(reading, judge=judge, aggregate=aggregate)
 

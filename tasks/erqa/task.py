@@ -104,7 +104,7 @@ def by_images(reading: Reading[Choice]) -> Reading[Choice]:
 
     def judge(sample: Sample[Choice], rollout: Rollout) -> Verdict:
         verdict = reading.judge(sample, rollout)
-        return replace(verdict, parts={"n_images": float(len(list(sample.images())))})
+        return verdict.with_parts({"n_images": float(len(list(sample.images())))})
 
     return replace(reading, judge=judge, aggregate=single_and_multi)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
@@ -246,7 +246,7 @@ def _judge_number(answer: Answer, truth: float) -> Verdict:
 def _kept(verdict: Verdict, sample: Sample[Target]) -> Verdict:
     """The verdict, with the mark that the aggregate needs."""
     debiased = sample.target.debiased
-    return verdict if debiased is None else replace(verdict, parts={"debiased": float(debiased)})
+    return verdict if debiased is None else verdict.with_parts({"debiased": float(debiased)})
 
 
 def mean_of_tasks(scored: Sequence[Scored]) -> Aggregate:

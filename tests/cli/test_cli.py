@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import er_bench as package
+from er_bench.cli.main import app, needed
 from er_bench.core import record
 from er_bench.core.errors import UsageError
 from er_bench.core.key_values import typed_key_values
@@ -50,6 +52,12 @@ def test_help_reads_no_runs_and_no_numbers() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["data", "--help"], ["run", "-h"], ["rnu"]])
+def test_what_words_need_shows_what_the_whole_command_line_shows(words: list[str]) -> None:
+    part, whole = (CliRunner().invoke(made, words) for made in (needed(words), app))
+    assert (part.exit_code, part.output) == (whole.exit_code, whole.output)
 
 
 def test_every_command_has_help(er_bench: Command) -> None:
