@@ -32,7 +32,7 @@ class ReferencePolicy:
     """The action space of the episode that it is in."""
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
 
-    sees: ClassVar[bool] = False
+    looks_every: ClassVar[int] = 0
     knows_expert: ClassVar[bool] = True
 
     def for_episode(self, episode: Episode, start: Started) -> ReferencePolicy:

@@ -26,8 +26,8 @@ class Actor(Protocol):
 class Agent(Protocol):
     """The model under test, as a task sees it."""
 
-    policy_sees: bool
-    """Whether it is a policy that looks at pictures; see `Policy.sees`."""
+    looks_every: int
+    """Every how many steps its policy looks at a picture, 0 for never; see `Policy`."""
 
     async def ask(self, prompt: Prompt) -> Turn:
         """Ask once. Raises ModelError when the request failed for good."""

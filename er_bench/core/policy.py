@@ -93,8 +93,13 @@ class Actions:
 class Policy(Protocol):
     """Acts in one episode at a time; as many episodes as there are run at once."""
 
-    sees: ClassVar[bool]
-    """Whether it looks at pictures: drawing them takes most of a simulator's time."""
+    @property
+    def looks_every(self) -> int:
+        """Every how many steps it looks at a picture, 0 for never.
+
+        Drawing takes most of a simulator's time; at the other steps nothing is drawn for it.
+        """
+
     knows_expert: ClassVar[bool]
     """Whether it is told what a scripted expert would do: reference policies alone."""
 

@@ -166,7 +166,7 @@ class Asking:
         policy: Policy | None = None,
     ) -> None:
         self._ask, self._limits, self._health = ask, limits, health
-        self._policy, self.policy_sees = policy, policy is not None and policy.sees
+        self._policy, self.looks_every = policy, policy.looks_every if policy else 0
         self._root, self._key, self._frames = root, key, frames
         self.turns: list[Turn] = []
         self.prompts: dict[str, Prompt] = {}

@@ -47,7 +47,7 @@ class Offer:
         """The payload of HELLO."""
         robot = self.robot
         shown = {"language": DimSpec(name="language", dims=0, format=LANGUAGE)}
-        if self.policy("").sees:
+        if self.policy("").looks_every:
             shown |= {n: DimSpec(name="image", dims=0, format=IMAGE) for n in robot.cameras}
         if state := robot.state_space:
             shown["state"] = DimSpec(name="state", dims=state.dimension, format=robot.state_format)

@@ -40,7 +40,7 @@ class Talk(Protocol):
 class ServedPolicy:
     """The policy of a server, in no episode yet."""
 
-    sees: ClassVar[bool] = True
+    looks_every: ClassVar[int] = 1
     knows_expert: ClassVar[bool] = False
 
     def __init__(
@@ -73,7 +73,7 @@ class ServedPolicy:
 class ServedEpisode:
     """The policy in one episode: a connection of its own."""
 
-    sees: ClassVar[bool] = True
+    looks_every: ClassVar[int] = 1
     knows_expert: ClassVar[bool] = False
 
     def __init__(self, server: ServedPolicy, episode: Episode, start: Started) -> None:

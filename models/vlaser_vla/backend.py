@@ -21,7 +21,7 @@ from er_bench.models.checkpoint import check_packages, snapshot
 from er_bench.models.settings import DeviceArgs, check_names, pick_args, placement
 from er_bench.models.vlaser_vla.engine import Numbers, Request, VlaEngine
 from er_bench.models.vlaser_vla.folder import VlaPolicyFolder, load_policy
-from er_bench.models.vlaser_vla.policy import BlindVlaPolicy, VlaPolicy
+from er_bench.models.vlaser_vla.policy import VlaPolicy
 from er_bench.models.vlaser_vla.settings import VlaSettings, build_settings, read_settings
 
 TOLD = ("act_steps", "flow_steps", "time_max_period")
@@ -93,9 +93,8 @@ class VlaserVlaModel(Model):
 
     def policy(self, subject: Subject) -> VlaPolicy:
         """The policy of a sample's episodes; its noise is the sample's and the seed's."""
-        kind = BlindVlaPolicy if self._vla.camera is None else VlaPolicy
         name = f"{subject.sample.id}/{subject.repeat}"
-        return kind(self._act, self._vla, self._settings.seed, name)
+        return VlaPolicy(self._act, self._vla, self._settings.seed, name)
 
     async def close(self) -> None:
         """Stop the threads."""

@@ -24,19 +24,22 @@ SIMPLER_UNITS = ("m", "m", "m", "rad", "rad", "rad", "1")
 
 
 class VlaPolicy:
-    """A policy that looks, in no episode yet."""
+    """A policy in no episode yet."""
 
-    sees: ClassVar[bool] = True
     knows_expert: ClassVar[bool] = False
 
     def __init__(self, ask: Ask, settings: VlaSettings, seed: int, name: str) -> None:
         self.ask, self.settings, self.seed, self.name = ask, settings, seed, name
 
+    @property
+    def looks_every(self) -> int:
+        """It looks once a chunk, if it has a camera."""
+        return 0 if self.settings.camera is None else self.settings.act_steps
+
     def for_episode(self, episode: Episode, start: Started) -> VlaEpisode:
         """The policy of an episode. Raises ModelError when it cannot act there."""
         del episode
-        kind = VlaEpisode if self.sees else BlindVlaEpisode
-        return kind(self, _checked(start, self.settings))
+        return VlaEpisode(self, _checked(start, self.settings))
 
     async def act(self, observation: Observation) -> Actions:
         """Refuse: it acts in an episode."""
@@ -44,22 +47,20 @@ class VlaPolicy:
         raise ModelError("a Vlaser policy acts in an episode, by vectors")
 
 
-class BlindVlaPolicy(VlaPolicy):
-    """A policy without a camera: nothing has to be drawn for it."""
-
-    sees: ClassVar[bool] = False
-
-
 class VlaEpisode:
     """The policy in one episode."""
 
-    sees: ClassVar[bool] = True
     knows_expert: ClassVar[bool] = False
 
     def __init__(self, policy: VlaPolicy, space: Space) -> None:
         self._policy, self._space = policy, space
         self._adapter = adapter(policy.settings.adapter)
         self._n_asked = 0
+
+    @property
+    def looks_every(self) -> int:
+        """As the policy's."""
+        return self._policy.looks_every
 
     def for_episode(self, episode: Episode, start: Started) -> VlaEpisode:
         """The policy of another episode."""
@@ -85,12 +86,6 @@ class VlaEpisode:
         rng = np.random.default_rng([policy.seed, self._n_asked, *policy.name.encode()])
         shape = settings.chunk, settings.action_space.dimension
         return rng.standard_normal(shape).astype(np.float32)
-
-
-class BlindVlaEpisode(VlaEpisode):
-    """Of a policy without a camera."""
-
-    sees: ClassVar[bool] = False
 
 
 def _checked(start: Started, settings: VlaSettings) -> Space:

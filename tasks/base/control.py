@@ -137,7 +137,7 @@ class ControlTask(Task[T]):
         """Run one episode. Raises EnvError, ModelError."""
         if self._environments is None:
             self._environments = self.open_environments()
-        episode = self.episode(sample, 1 if agent.policy_sees else self.film_every)
+        episode = self.episode(sample, agent.looks_every or self.film_every)
         limit = self.step_limit(sample)
         try:
             async with self._environments.acquire(episode) as environment:

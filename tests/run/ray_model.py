@@ -50,7 +50,7 @@ class Noting(Model):
 
 
 class Pusher:
-    sees, knows_expert = True, False
+    looks_every, knows_expert = 1, False
 
     def __init__(self, model, goal_m=None, space=None):
         self.model, self.goal_m, self.space = model, goal_m, space

@@ -60,7 +60,7 @@ def seen(**more: Any) -> dict[str, Any]:
 class Pusher:
     """Says chunks of three actions, and keeps what it was shown and told."""
 
-    sees, knows_expert = True, False
+    looks_every, knows_expert = 1, False
 
     def __init__(self, units: str = "m", value: float = 0.01) -> None:
         self.units, self.value, self.shown = units, value, list[Observation]()

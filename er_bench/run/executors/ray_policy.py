@@ -18,7 +18,7 @@ from er_bench.run.executors.replica import Trial
 class RayPolicy:
     """The policy of a model whose replicas act."""
 
-    sees: ClassVar[bool] = True
+    looks_every: ClassVar[int] = 1
     knows_expert: ClassVar[bool] = False
 
     def __init__(self, replicas: RayReplicas, whose: Trial) -> None:

@@ -109,7 +109,7 @@ class _Recorder:
     arrays: dict[str, list[Array]] = field(default_factory=dict)
     pictures: dict[str, list[bytes]] = field(default_factory=dict)
 
-    sees: ClassVar[bool] = False
+    looks_every: ClassVar[int] = 0
     knows_expert: ClassVar[bool] = True
 
     def for_episode(self, episode: Episode, start: Started) -> Policy:
@@ -187,7 +187,7 @@ class _SeeingRecorder(_Recorder):
     """One that looks, so that pictures are drawn at every step."""
 
     __slots__ = ()
-    sees: ClassVar[bool] = True
+    looks_every: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -158,7 +158,7 @@ def _state(episode: RobotEpisode, source: str) -> tuple[Numbers, Space]:
     return track.values_tk, track.space
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _episode(steps: RobotSteps, place: int) -> RobotEpisode:
     """Of one process: neighbouring samples may share an episode."""
     return steps.data.episode(steps.episodes[place])

@@ -1,6 +1,6 @@
 """Every form of question that the mini splits ask, as conversations to learn from.
 
-    python -m er_bench.models.internvl.embedded.forms OUT --start models/vlaser-tiny
+    python -m er_bench.models.internvl.embedded.forms OUT --start work/tiny-sft/final
 
 A mini split's own generator draws rows with other seeds, its task asks as it asks anybody, and the
 task's companion answers. A picture is written as the tile that the model will see of it.
@@ -58,22 +58,22 @@ FORMS_SEED, STRIDE = 3_000_000, 100
 No mini split is drawn with a seed from here to 3,999,999."""
 
 FORMS: Mapping[str, int] = {
-    "erqa": 160,
-    "egoplan2": 8,
-    "vsibench": 12,
-    "mmsibench": 50,
-    "blink": 90,
-    "cv_bench": 85,
-    "embspatial": 75,
-    "mindcube": 22,
-    "sat": 60,
-    "robospatial_home": 80,
-    "refspatial": 85,
-    "pointarena": 70,
-    "pixmo_points": 40,
-    "where2place": 20,
-    "vlabench": 12,
-    "home_alfred": 3,
+    "erqa": 200,
+    "egoplan2": 60,
+    "vsibench": 50,
+    "mmsibench": 120,
+    "blink": 150,
+    "cv_bench": 140,
+    "embspatial": 130,
+    "mindcube": 110,
+    "sat": 150,
+    "robospatial_home": 130,
+    "refspatial": 150,
+    "pointarena": 150,
+    "pixmo_points": 100,
+    "where2place": 120,
+    "vlabench": 90,
+    "home_alfred": 6,
 }
 """Task to how many seeds, each as many rows as the mini split has. `paco_lavis` asks as
 `pixmo_points` does; `eb_alfred` and `eb_habitat` have no rows of our own."""
@@ -81,7 +81,7 @@ FORMS: Mapping[str, int] = {
 SCENES = Stretch(
     "scenes",
     4_000_000,
-    2600,
+    5000,
     5,
     (1, 6),
     (
@@ -122,7 +122,7 @@ class _Ear:
     """An agent that hears the first prompt and does not answer."""
 
     prompt: Prompt | None = None
-    policy_sees: bool = False
+    looks_every: int = 0
 
     async def ask(self, prompt: Prompt) -> Turn:
         self.prompt = prompt

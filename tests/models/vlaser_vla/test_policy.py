@@ -69,6 +69,12 @@ def test_chunks_are_the_same_in_a_batch_and_alone(folder: Path) -> None:
     assert np.abs(together[0].actions_td - together[1].actions_td).max() > 1e-3
 
 
+def test_it_looks_once_a_chunk(folder: Path) -> None:
+    policy = _opened(folder).policy(_subject("a"))
+    episode = policy.for_episode(Episode(id="a", scene="s"), _started())
+    assert policy.looks_every == episode.looks_every == 2, "act_steps"
+
+
 def test_the_noise_is_the_samples_and_the_calls(folder: Path) -> None:
     async def two() -> list[np.ndarray]:
         model = _opened(folder)
@@ -110,7 +116,7 @@ def test_a_policy_without_a_camera_needs_no_picture(tmp_path: Path) -> None:
     )
     model = _opened(make_tiny_vla(tmp_path / "policy", settings))
     policy = model.policy(_subject("a")).for_episode(Episode(id="a", scene="s"), _started())
-    assert not policy.sees and not model.policy(_subject("a")).sees
+    assert policy.looks_every == model.policy(_subject("a")).looks_every == 0
 
     async def act(arrays: dict[str, np.ndarray]) -> Actions:
         return await policy.act(Observation({}, "go", np.zeros(7), POSE, arrays))

@@ -85,7 +85,7 @@ def test_who_asks_does_not_act_and_who_acts_is_asked_nothing(include: Path, tmp_
 class Chunks:
     """Says five actions at once, and what it was shown."""
 
-    sees, knows_expert = True, False
+    looks_every, knows_expert = 1, False
 
     def __init__(self, units: tuple[str, ...] = ("m", "m"), value: float = 0.1) -> None:
         self.units, self.value, self.shown = units, value, list[Observation]()
