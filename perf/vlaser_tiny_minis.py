@@ -59,7 +59,7 @@ def scored(parts: list[TaskResult]) -> Scored | None:
         return Scored(middle, low, high, n, unread)
     half = float(stats.t.ppf(0.975, len(scores) - 1)) * statistics.stdev(scores)
     half /= len(scores) ** 0.5
-    return Scored(middle, middle - half, middle + half, n, unread)
+    return Scored(middle, max(0.0, middle - half), min(1.0, middle + half), n, unread)
 
 
 def measured(model: str, task: str, folders: list[Path], work: Path) -> Scored | None:
