@@ -47,7 +47,7 @@ def ablate(
     if not table:
         starts = only.split(",") if only else []
         perform(ablation, PlainConsole(stderr=True, quiet=quiet), starts)
-    printer.put(sheet(outcomes(ablation), ablation))
+    printer.put(sheet(outcomes(ablation), ablation, narrow=format_name == "table"))
 
 
 def _planned(ablation: Ablation) -> Sheet:

@@ -73,8 +73,8 @@ def performed(fields: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
     rows = json.loads(done.stdout)
     assert [row["start"] for row in rows] == ["none", "mixed"]
     assert rows[0]["gain"] is None and rows[1]["gain"] is not None
-    assert rows[1]["vlaser-table2"] == pytest.approx(0.651)
-    assert rows[1]["its_gain"] == pytest.approx(0.651 - 0.418)
+    assert rows[1]["published"] == pytest.approx(0.651)
+    assert rows[1]["published_gain"] == pytest.approx(0.651 - 0.418)
     return file
 
 
@@ -134,6 +134,8 @@ def test_differences_are_of_the_same_row_and_seed(performed: Path, fields: dict[
     assert mixed.gain.value == pytest.approx(sum(by_hand) / 2)
     table = sheet([none, mixed], made)
     assert table.heading[:5] == ["start", "score", "95%", "seed 0", "seed 1"]
+    shown = CliRunner().invoke(app, ["ablate", "--recipe", str(performed), "--table"])
+    assert shown.exit_code == 0 and "│ mixed" in shown.output, "a terminal of 80 columns has room"
 
 
 def test_a_changed_setting_is_refused(performed: Path) -> None:

@@ -84,9 +84,10 @@ def _outcome(
     return Outcome(start, by_seed, score, gain)
 
 
-def sheet(found: list[Outcome], ablation: Ablation) -> Sheet:
-    """A line a start, the published rows beside."""
-    seeds, beside = ablation.seeds, ablation.beside
+def sheet(found: list[Outcome], ablation: Ablation, *, narrow: bool = False) -> Sheet:
+    """A line a start, the published rows beside; `narrow` leaves out the arms, for a terminal."""
+    beside = ablation.beside
+    seeds = [] if narrow else ablation.seeds
     columns = [
         Column("start"),
         Column("score", "percent"),
@@ -95,26 +96,28 @@ def sheet(found: list[Outcome], ablation: Ablation) -> Sheet:
         Column("gain", "percent"),
         Column("gain 95%", "interval", ("gain_low", "gain_high")),
     ]
+    caption = f"gain: over {ablation.compared_with}, same seed and row, 95% over the seeds"
+    published: Mapping[str, float] = {}
     if beside is not None:
-        columns += [Column(beside.source, "percent"), Column("its gain", "percent")]
-    published = {} if beside is None else _published(beside)
-    rows: list[list[Cell]] = []
+        published = _published(beside)
+        columns.append(Column("published", "percent"))
+        columns += [] if narrow else [Column("published gain", "percent")]
+        caption += f"; published: {beside.column} by {beside.source}"
+    rows = []
     for one in found:
         gain = one.gain
-        cells: list[Cell] = [
-            one.start, one.score.value, one.score.ci95, *(one.by_seed.get(seed) for seed in seeds),
-            None if gain is None else gain.value, None if gain is None else gain.ci95,
-        ]  # fmt: skip
+        cells: list[Cell] = [one.start, one.score.value, one.score.ci95]
+        cells += [one.by_seed.get(seed) for seed in seeds]
+        cells += [None if gain is None else gain.value, None if gain is None else gain.ci95]
         if beside is not None:
             theirs, base = published.get(one.start), published.get(ablation.compared_with)
-            more = None
-            if theirs is not None and base is not None and one.gain is not None:
-                more = theirs - base
-            cells += [theirs, more]
+            cells.append(theirs)
+            known = theirs is not None and base is not None and gain is not None
+            cells += [] if narrow else [theirs - base if known else None]  # type: ignore[operator]
         rows.append(cells)
-    tasks = ", ".join(ablation.evaluation.tasks)
-    caption = f"gain: over {ablation.compared_with}, same seed and row, 95% over the seeds"
-    return Sheet(f"Which start helps: {tasks}", columns, rows, caption)
+    return Sheet(
+        f"Which start helps: {', '.join(ablation.evaluation.tasks)}", columns, rows, caption
+    )
 
 
 def _published(beside: Beside) -> Mapping[str, float]:
