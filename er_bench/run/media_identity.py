@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from er_bench.core.sample import Blob, Image, Video
 from er_bench.core.task import AnySample, AnyTask
-from er_bench.data.media_look import Look, kind_of_truth, look
+from er_bench.data.media_look import Kind, Look, kind_of_truth, look
 from er_bench.data.rows import BytesBlob
 from er_bench.data.run_folder import StoredMedium
 
+AT_ONCE, AHEAD = 4, 32
+"""Files that are looked at together, and samples that are read ahead for it."""
 SHOWN = 5
 """How many files a message names before it counts the rest."""
 
@@ -25,25 +28,38 @@ class MediaLook:
     def __init__(self, task: AnyTask) -> None:
         self._task = task
         self._files: dict[str, Look] = {}
+        self._coming: dict[str, Future[Look]] = {}
         self.found: list[StoredMedium] = []
         self.wrong = Counter[str]()
         """How many media are wrong, by what they are."""
+
+    def ahead(
+        self, samples: Iterable[AnySample], limit: int | None, *, all_media: bool
+    ) -> Iterator[AnySample]:
+        """The samples, while threads look at the files of the next ones, up to a limit."""
+        waiting: deque[AnySample] = deque()
+        pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="looking")
+        try:
+            for number, sample in enumerate(samples):
+                waiting.append(sample)
+                for _, medium, kind in self._there(sample, all_media):
+                    name = _file_name(medium, kind)
+                    if (limit is None or number < limit) and name and name not in self._files:
+                        if name not in self._coming:
+                            self._coming[name] = pool.submit(look, medium, kind)
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft()
+            yield from waiting
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def faults(self, sample: AnySample, *, all_media: bool = True) -> Iterator[tuple[str, str]]:
         """Look at a sample's media that are there; file and fault of each that cannot be used.
 
         Without `all_media` at those of its truth alone, the masks.
         """
-        parts: dict[int, Image | Video] = {
-            id(part.blob if isinstance(part, Image) else part.path): part
-            for part in sample.parts
-            if isinstance(part, Image | Video)
-        }
-        for position, medium in enumerate(self._task.media(sample)):
-            part = parts.get(id(medium))
-            if missing(medium) or (part is not None and not all_media):
-                continue
-            seen = self._seen(medium, part)
+        for position, medium, kind in self._there(sample, all_media):
+            seen = self._seen(medium, kind)
             name = relative_name(medium, self._task.root)
             self.found.append(
                 StoredMedium(
@@ -54,22 +70,39 @@ class MediaLook:
             if seen.fault:
                 yield name, seen.fault
 
-    def _seen(self, medium: Blob | Path, part: Image | Video | None) -> Look:
-        if part is None:
-            kind = kind_of_truth(medium)
-        else:
-            kind = "picture" if isinstance(part, Image) else "video"
-        if isinstance(medium, BytesBlob):
+    def _there(self, sample: AnySample, all_media: bool) -> Iterator[tuple[int, Blob | Path, Kind]]:
+        """A sample's media that are there and to be looked at: position, medium, what it is."""
+        parts: dict[int, Kind] = {
+            id(part.blob if isinstance(part, Image) else part.path): (
+                "picture" if isinstance(part, Image) else "video"
+            )
+            for part in sample.parts
+            if isinstance(part, Image | Video)
+        }
+        for position, medium in enumerate(self._task.media(sample)):
+            kind = parts.get(id(medium))
+            if not missing(medium) and (kind is None or all_media):
+                yield position, medium, kind or kind_of_truth(medium)
+
+    def _seen(self, medium: Blob | Path, kind: Kind) -> Look:
+        if not (name := _file_name(medium, kind)):
             return self._counted(look(medium, kind))
-        name = f"{kind} {medium if isinstance(medium, Path) else medium.name}"
         if name not in self._files:
-            self._files[name] = self._counted(look(medium, kind))
+            coming = self._coming.pop(name, None)
+            self._files[name] = self._counted(coming.result() if coming else look(medium, kind))
         return self._files[name]
 
     def _counted(self, seen: Look) -> Look:
         if seen.fault:
             self.wrong[re.split("[:,]", seen.fault)[0]] += 1
         return seen
+
+
+def _file_name(medium: Blob | Path, kind: Kind) -> str:
+    """What a file that is looked at once goes by; empty for bytes that lie in a row."""
+    if isinstance(medium, BytesBlob):
+        return ""
+    return f"{kind} {medium if isinstance(medium, Path) else medium.name}"
 
 
 def missing(medium: Blob | Path) -> bool:

@@ -51,7 +51,7 @@ def inspect(task: AnyTask, limit: int | None) -> Inspection:
     seen: dict[str, str] = {}
     media = MediaLook(task)
     digest_sum, guess_sum, all_letters = 0, 0.0, True
-    for sample in task.samples():
+    for sample in media.ahead(task.samples(), limit, all_media=task.with_media):
         if (first := seen.setdefault(sample.id, sample.where)) != sample.where:
             raise DataError(
                 f"two rows have the id {sample.id!r}: {first} and {sample.where}",
