@@ -1,6 +1,6 @@
 """Teach a tiny policy skills of Meta-World, and draw how it learns: `perf/policies_that_learn.py`.
 
-    python perf/policies_that_learn.py WORK [--envs reach,drawer-close,button-press-topdown]
+    python perf/policies_that_learn.py WORK [--envs window-close,button-press-topdown,drawer-close]
 
 For each skill: 60 episodes of the scripted expert are recorded, none a row of the task;
 `recipes/vlaser-vla-tiny.yaml` trains on them, and plays 10 rows of the task each 80 steps; then the
@@ -105,7 +105,7 @@ def main() -> None:
     """Teach, print, draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
-    parser.add_argument("--envs", default="reach,drawer-close,button-press-topdown")
+    parser.add_argument("--envs", default="window-close,button-press-topdown,drawer-close")
     told = parser.parse_args()
     if not VLM.exists():
         from er_bench.models.internvl.tiny import make_tiny
