@@ -34,12 +34,12 @@ def test_dry_run_shows_a_prompt_a_task_and_what_is_asked(er_bench: Command, tmp_
 def test_a_run_stops_at_its_limit_and_goes_on(er_bench: Command, tmp_path: Path):
     words = ("run", "--model", "vlaser-tiny", "--tasks", "erqa", "--split", "mini", "--out", "r",
              "--limit", "14")  # fmt: skip
-    done = er_bench(*words, "--max-tokens", "1500", "--concurrency", "2")
+    done = er_bench(*words, "--max-tokens", "700", "--concurrency", "2")
     assert done.returncode == 3
-    assert "stopped at --max-tokens 1,500" in done.stderr
+    assert "stopped at --max-tokens 700" in done.stderr
     n_done = api.load_run(tmp_path / "r").results.tasks["erqa"].n_scored
     assert 0 < n_done < 14
-    done = er_bench(*words, "--resume", "--max-tokens", "1500")
+    done = er_bench(*words, "--resume", "--max-tokens", "700")
     assert done.returncode == 3, "what was spent before counts"
     done = er_bench(*words, "--resume", "--prices", prices(tmp_path))
     assert done.returncode == 0, done.stderr
