@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import tempfile
 import threading
 from dataclasses import dataclass, replace
@@ -76,6 +77,7 @@ class OpenTask:
         spec = TaskSpec(name, opened.task.root, protocol or None, settings.dialect)
         self.task = question_task(registry, spec)
         self._file, self._lock = tempfile.TemporaryFile(), threading.Lock()
+        atexit.register(self._file.close)  # lmms-eval lets go of no task
         self._judging = threading.Lock()
         self._frames = media.FrameCache()
         self.samples = {sample.id: self._light(sample) for sample in self.task.samples()}
