@@ -1,6 +1,6 @@
 """vlaser-tiny on every mini split, beside those who do not look: `perf/vlaser_tiny_minis.py`.
 
-    python perf/vlaser_tiny_minis.py [--model vlaser-tiny] [--before CHECKPOINT] [--draws 10]
+    python perf/vlaser_tiny_minis.py [--model vlaser-tiny] [--draws 10]
 
 Prints a table of docs/vlaser-tiny.md: each task's headline in percent with its 95% interval. With
 `--draws N` the rows are not the mini split's but those of N other seeds, which neither a mini split
@@ -83,7 +83,7 @@ def measured(model: str, task: str, folders: list[Path], work: Path) -> Scored |
 def line(task: str, models: list[str], folders: list[Path], work: Path) -> str:
     """One row of the table."""
     ours, *others = (measured(model, task, folders, work) for model in models)
-    floors = [other for other in others[-len(FLOORS) :] if other is not None]
+    floors = [other for other in others if other is not None]
     if ours is None:
         return f"| {task} | not measured |" + " |" * (len(others) + 3)
     apart = all(ours.low > floor.high for floor in floors)
@@ -96,12 +96,11 @@ def main() -> None:
     """Measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="vlaser-tiny")
-    parser.add_argument("--before", help="other weights beside it, as --model takes them")
     parser.add_argument("--draws", type=int, default=0)
     parser.add_argument("--tasks", default="embodied18,home_alfred")
     told = parser.parse_args()
     began = time.perf_counter()
-    models = [told.model, *([told.before] if told.before else []), *FLOORS]
+    models = [told.model, *FLOORS]
     titles = ["task", *models, "n", "not read", "apart"]
     print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
     for task in Registry().select(told.tasks):

@@ -36,31 +36,33 @@ def ablate(
     """
     from er_bench.cli.console import PlainConsole
     from er_bench.cli.tables import Output
+    from er_bench.core.errors import UsageError
     from er_bench.train.ablation.outcome import outcomes, sheet
     from er_bench.train.ablation.recipe import load_ablation
     from er_bench.train.ablation.run import perform
 
     ablation, printer = load_ablation(recipe, list(sets or [])), Output(format_name, quiet)
+    starts = only.split(",") if only else []
+    if table and (starts or dry_run):
+        raise UsageError("--table shows all that is there; leave --only and --dry-run out")
     if dry_run:
-        printer.put(_planned(ablation))
+        printer.put(_planned(ablation, starts))
         return
     if not table:
-        starts = only.split(",") if only else []
         perform(ablation, PlainConsole(stderr=True, quiet=quiet), starts)
     printer.put(sheet(outcomes(ablation), ablation, narrow=format_name == "table"))
 
 
-def _planned(ablation: Ablation) -> Sheet:
+def _planned(ablation: Ablation, starts: list[str]) -> Sheet:
     """The arms, and what is done of them."""
     from er_bench.report.results import FILE
     from er_bench.report.sheet import Cell, Sheet, columns
-    from er_bench.train.ablation.recipe import arms
-    from er_bench.train.ablation.run import check, mixture
+    from er_bench.train.ablation.run import check, chosen, mixture
     from er_bench.train.methods.running import FINAL
 
     check(ablation)
     rows: list[list[Cell]] = []
-    for arm in arms(ablation):
+    for arm in chosen(ablation, starts):
         sets = mixture(arm.start, ablation.starts[arm.start])
         ends = (arm.folder / "sft" / FINAL, arm.folder / "policy" / FINAL, arm.run / FILE)
         done = [end.exists() or (not sets and k == 0) for k, end in enumerate(ends)]

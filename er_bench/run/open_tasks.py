@@ -43,8 +43,9 @@ class RowChoice:
 
     def __post_init__(self) -> None:
         """Raise UsageError for a limit that there cannot be."""
-        if self.limit is not None and not 1 <= self.limit <= MAX_ROWS:
-            raise UsageError(f"limit is a whole number from 1 to {MAX_ROWS}, not {self.limit}")
+        n = self.limit
+        if n is not None and not (type(n) is int and 1 <= n <= MAX_ROWS):
+            raise UsageError(f"limit is a whole number from 1 to {MAX_ROWS}, not {n!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,10 +195,15 @@ def build_recipe(fields: Mapping[str, object], source: str) -> Recipe:
 
 def load(kind: type[R], file: Path, sets: Sequence[str] = ()) -> R:
     """Settings of a kind from a YAML file, `key=value` over it. Raises ConfigError."""
+    return build(kind, read_fields(file, sets), str(file))
+
+
+def read_fields(file: Path, sets: Sequence[str]) -> dict[str, object]:
+    """What a recipe's YAML file says, with `key=value` over it. Raises ConfigError, UsageError."""
     fields = read_yaml(file, "recipe")
     if not isinstance(fields, dict):
         raise ConfigError(f"the recipe {file} is not a mapping of settings")
-    return build(kind, {**fields, **dict(setting(text) for text in sets)}, str(file))
+    return {**fields, **dict(_setting(text) for text in sets)}
 
 
 def build(kind: type[R], fields: Mapping[str, object], source: str) -> R:
@@ -227,8 +232,7 @@ def _preset(kind: type[R], fields: Mapping[str, object], source: str) -> dict[st
     return {key: value for key, value in presets[name].items() if key != "differs"}
 
 
-def setting(text: str) -> tuple[str, object]:
-    """A `key=value` of --set. Raises UsageError."""
+def _setting(text: str) -> tuple[str, object]:
     key, equals, value = text.partition("=")
     if not equals:
         raise UsageError(f"--set {text!r}: expected key=value")

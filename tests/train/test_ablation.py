@@ -114,7 +114,8 @@ def test_an_arm_that_was_stopped_goes_on(performed: Path, fields: dict[str, Any]
     shutil.rmtree(arm / "policy")
     shutil.rmtree(arm / "run")
     words = ["ablate", "--recipe", str(performed)]
-    planned = CliRunner().invoke(app, [*words, "--dry-run", "--format", "csv"])
+    planned = CliRunner().invoke(app, [*words, "--dry-run", "--only", "mixed", "--format", "csv"])
+    assert "none" not in planned.stdout
     assert planned.stdout.rstrip().endswith('"policy, run"'), planned.output
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
@@ -135,6 +136,8 @@ def test_differences_are_of_the_same_row_and_seed(performed: Path, fields: dict[
     table = sheet([none, mixed], made)
     assert table.heading[:5] == ["start", "score", "95%", "seed 0", "seed 1"]
     shown = CliRunner().invoke(app, ["ablate", "--recipe", str(performed), "--table"])
+    odd = CliRunner().invoke(app, ["ablate", "--recipe", str(performed), "--table", "--only", "x"])
+    assert isinstance(odd.exception, UsageError)
     assert shown.exit_code == 0 and "│ mixed" in shown.output, "a terminal of 80 columns has room"
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from er_bench.core.errors import ConfigError
-from er_bench.core.yaml_files import faults, read_yaml
+from er_bench.core.yaml_files import faults
 from er_bench.train.methods.flow.recipe import FlowRecipe
-from er_bench.train.recipe import Recipe, build, setting
+from er_bench.train.recipe import Recipe, build, read_fields
 
 OWN = ("model", "output", "seed")
 """What the ablation itself says in the recipes of its stages; `data` too in that of fine-tuning."""
@@ -146,11 +146,7 @@ def arms(ablation: Ablation) -> list[Arm]:
 
 def load_ablation(file: Path, sets: Sequence[str] = ()) -> Ablation:
     """The settings of a YAML file with `key=value` over them. Raises ConfigError."""
-    fields = read_yaml(file, "recipe")
-    if not isinstance(fields, dict):
-        raise ConfigError(f"the recipe {file} is not a mapping of settings")
-    told: Mapping[str, object] = {**fields, **dict(setting(text) for text in sets)}
     try:
-        return Ablation.model_validate(told)
+        return Ablation.model_validate(read_fields(file, sets))
     except ValidationError as error:
         raise ConfigError(f"recipe {file}: {faults(error)}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,8 +28,7 @@ def check(ablation: Ablation) -> None:
         arm.sft(_mixture(ablation, arm.start))
         arm.policy(None)
     for start, parts in ablation.starts.items():
-        if parts:
-            mixture(start, parts)
+        mixture(start, parts)
 
 
 def mixture(start: str, parts: list[Part]) -> dict[str, Any]:
@@ -61,18 +59,23 @@ def _absolute(entry: object, folder: Path) -> object:
     return {**entry, **paths}
 
 
+def chosen(ablation: Ablation, only: Collection[str]) -> list[Arm]:
+    """The arms of some starts, or all. Raises UsageError."""
+    for name in only:
+        if name not in ablation.starts:
+            raise unknown("start", name, ablation.starts)
+    return [arm for arm in arms(ablation) if not only or arm.start in only]
+
+
 def perform(ablation: Ablation, console: Console, only: Collection[str] = ()) -> None:
     """Fine-tune, train and play every arm, or those of some starts.
 
     A stage that has ended is left alone, one that was stopped goes on where it was. Raises
     ConfigError where a stage's folder holds another recipe.
     """
-    for name in only:
-        if name not in ablation.starts:
-            raise unknown("start", name, ablation.starts)
+    wanted = chosen(ablation, only)
     check(ablation)
     _write_mixtures(ablation)
-    wanted = [arm for arm in arms(ablation) if not only or arm.start in only]
     for number, arm in enumerate(wanted, start=1):
         console.print(f"arm {number} of {len(wanted)}: {arm.name}")
         score = _arm(ablation, arm, console)
@@ -88,7 +91,7 @@ def _write_mixtures(ablation: Ablation) -> None:
         (ablation.output / MIXTURES).mkdir(parents=True, exist_ok=True)
     for start, parts in ablation.starts.items():
         file, new = _mixture(ablation, start), mixture(start, parts)
-        if file.is_file() and read_json(file) != json.loads(json.dumps(new)):
+        if file.is_file() and read_json(file) != new:
             raise ConfigError(
                 f"{ablation.output} cannot be gone on with: the data sets of {start} are others; "
                 "choose another output"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from er_bench.core.errors import ConfigError, ErBenchError, MissingExtraError, StoreError
+from er_bench.data.files import whole_folder
 from er_bench.train.family import Codec, Trainable
 from er_bench.train.methods.checkpoints import checkpoints
 from er_bench.train.recipe import Training
@@ -103,5 +104,7 @@ def save_final(recipe: Training, family: Trainable, codec: Codec, trainer: Sound
         # Tied weights share their memory, and must do so after the cast.
         cast = {tensor.data_ptr(): tensor.to(dtype) for tensor in state.values()}
         state = {name: cast[tensor.data_ptr()] for name, tensor in state.items()}
-        family.save(model, state, codec, out, max_tiles=recipe.max_tiles)
+        shutil.rmtree(out, ignore_errors=True)  # of a run that ended and was gone on with
+        with whole_folder(out) as partial:
+            family.save(model, state, codec, partial, max_tiles=recipe.max_tiles)
     return out

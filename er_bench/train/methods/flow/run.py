@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from rich.console import Console
 
 from er_bench.core.errors import ConfigError
-from er_bench.data.files import writing
+from er_bench.data.files import whole_folder, writing
 from er_bench.data.robot_episodes.open import open_robot_data
 from er_bench.data.robot_episodes.statistics import read_statistics
 from er_bench.train.data.batches import Batches, plan_batches
@@ -242,7 +242,8 @@ def _save_final(run: Run, trainer: FlowTrainer, console: Console) -> Path:
         if trainer.is_world_process_zero():
             model = trainer.accelerator.unwrap_model(trainer.model)
             shutil.rmtree(out, ignore_errors=True)  # of a run that ended and was gone on with
-            run.family.save(model, state, run.codec, out)
+            with whole_folder(out) as partial:
+                run.family.save(model, state, run.codec, partial)
             console.print(f"saved {out}")
     trainer.accelerator.wait_for_everyone()
     return out
