@@ -7,16 +7,19 @@ from pathlib import Path
 
 import pytest
 
+import er_bench
 from er_bench.core.answer import Points
 from er_bench.core.dialect import Dialect
 from er_bench.core.geometry import in_mask, points_to_px
 from er_bench.core.registry import Registry
+from er_bench.data.run_folder import read_manifest
 from er_bench.run.open_model import open_model
 from er_bench.scenes import mask
 from er_bench.scenes.held_out import Item, named_points, questions
 
 REGISTRY = Registry()
 CARD = REGISTRY.model_files["vlaser-tiny"]
+EARLIER = Path(__file__).parents[2] / "examples" / "vlaser-tiny-earlier"
 FOLDER = (CARD.parent / REGISTRY.model_card("vlaser-tiny").checkpoint).resolve()
 
 
@@ -86,3 +89,12 @@ def test_it_answers_with_letters_and_numbers(kind: str, least: float) -> None:
 def test_the_card_names_a_folder_beside_it() -> None:
     assert (FOLDER / "config.json").is_file()
     assert Path(FOLDER).name == "vlaser-tiny"
+
+
+def test_the_earlier_answers_are_to_the_rows_of_today() -> None:
+    """`make demo` compares them with a run of these."""
+    told = read_manifest(EARLIER).identity.tasks
+    made = er_bench.prepare("reference/chance", list(told), split="mini")
+    today = {o.task.label: o.found.fingerprint for o in made.opened if o.found.n_rows}
+    assert len(today) >= 10
+    assert today == {label: told[label].data_fingerprint for label in today}

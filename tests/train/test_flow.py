@@ -121,6 +121,22 @@ def test_two_ranks_are_one_process(settings: dict[str, Any], tmp_path: Path) -> 
         torch.testing.assert_close(theirs[name], weight, atol=1e-4, rtol=1e-3)
 
 
+def test_a_policy_that_is_not_written_whole_is_not_there(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(self: object, model: object, state: object, codec: object, out: Path) -> None:
+        (out / "vla.json").write_text("{")
+        raise RuntimeError("stopped")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("er_bench.models.vlaser_vla.training.VlaTraining.save", half)
+        with pytest.raises(RuntimeError, match="stopped"):
+            run(settings, max_steps=2)
+    assert not (tmp_path / "out" / "final").exists()
+    run(settings, max_steps=2, resume=True)
+    assert (tmp_path / "out" / "final" / "vla.json").stat().st_size > 1
+
+
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     settings: dict[str, Any], tmp_path: Path
 ) -> None:
